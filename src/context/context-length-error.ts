@@ -1,0 +1,92 @@
+import { SkeinError } from "../errors.ts";
+import type { ContextOptions } from "./options.ts";
+import { type ContextSettings, windowAt } from "./settings.ts";
+
+/** The factor up to which the Qwen models were shown to work. */
+const provenFactor = 4;
+
+/** More tokens than the window has. Code `context_length_exceeded`. */
+export class ContextLengthError extends SkeinError {
+  override readonly name: string = "ContextLengthError";
+  /** Tokens that the sequence would have. */
+  readonly tokensNeeded: number;
+  /** Tokens that fit. */
+  readonly tokensAvailable: number;
+  readonly nativeWindow: number;
+  readonly extendedWindow: number;
+  /** The options that would make the tokens fit, as a user writes them; undefined when none does. */
+  readonly option: string | undefined;
+  /** The same as an object. */
+  readonly suggestion: ContextOptions | undefined;
+
+  constructor(fields: ContextLengthFields) {
+    super("context_length_exceeded", describe(fields));
+    this.tokensNeeded = fields.tokensNeeded;
+    this.tokensAvailable = fields.tokensAvailable;
+    this.nativeWindow = fields.nativeWindow;
+    this.extendedWindow = fields.extendedWindow;
+    this.suggestion = fields.suggestion;
+    this.option = fields.option;
+  }
+}
+
+/** What a {@link ContextLengthError} carries. */
+export interface ContextLengthFields {
+  readonly tokensNeeded: number;
+  readonly tokensAvailable: number;
+  readonly nativeWindow: number;
+  readonly extendedWindow: number;
+  readonly option: string | undefined;
+  readonly suggestion: ContextOptions | undefined;
+}
+
+/** The error for a sequence that needs more tokens than the settings allow at any factor. */
+export function contextLengthError(settings: ContextSettings, tokensNeeded: number): ContextLengthError {
+  const suggestion = suggest(settings, tokensNeeded);
+  return new ContextLengthError({
+    tokensNeeded,
+    tokensAvailable: settings.extendedWindow,
+    nativeWindow: settings.nativeWindow,
+    extendedWindow: settings.extendedWindow,
+    suggestion,
+    option: suggestion && formatOption(suggestion),
+  });
+}
+
+/**
+ * The error for an answer without `maxTokens` that reached the end of the window at its factor: a larger factor may be enabled, but an
+ * open-ended request never takes it by itself.
+ */
+export function openEndError(settings: ContextSettings, tokensNeeded: number, factor: number): ContextLengthError {
+  const tokensAvailable = windowAt(settings, factor);
+  const isEnd = tokensAvailable >= settings.extendedWindow && !settings.allowBeyondWindow;
+  if (isEnd) return contextLengthError(settings, tokensNeeded);
+  return new ContextLengthError({
+    tokensNeeded,
+    tokensAvailable,
+    nativeWindow: settings.nativeWindow,
+    extendedWindow: settings.extendedWindow,
+    suggestion: undefined,
+    option: "maxTokens",
+  });
+}
+
+function suggest(settings: ContextSettings, tokensNeeded: number): ContextOptions | undefined {
+  if (settings.method === "trained") return undefined;
+  const factor = [2, provenFactor].find((step) => settings.originalWindow * step >= tokensNeeded);
+  if (factor === undefined || factor <= settings.maximumFactor) return undefined;
+  return { extend: settings.method === "linear" || settings.method === "ntk" ? settings.method : "yarn", factor };
+}
+
+function formatOption({ extend, factor }: ContextOptions): string {
+  return `context: { extend: "${extend}", factor: ${factor} }`;
+}
+
+function describe(fields: ContextLengthFields): string {
+  const { tokensNeeded, tokensAvailable, nativeWindow, extendedWindow, option } = fields;
+  const extended = extendedWindow > nativeWindow ? `, extended ${extendedWindow}` : "";
+  const facts = `${tokensNeeded} tokens are needed and ${tokensAvailable} fit (native window ${nativeWindow}${extended})`;
+  if (option === "maxTokens") return `${facts}. Give maxTokens, so that the answer is planned for and the window extended as far as it needs.`;
+  if (option) return `${facts}. To extend the window: ${option}.`;
+  return `${facts}. No option makes this many fit: shorten the input or maxTokens.`;
+}

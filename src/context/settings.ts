@@ -1,0 +1,164 @@
+import { InvalidOptionError } from "../errors.ts";
+import { type RotaryConfig, type RotaryMethod, type RotaryParameters, readRotaryParameters } from "../position/index.ts";
+import { type ContextOptions, type Growth, type Schedule, validateContextOptions } from "./options.ts";
+
+/**
+ * What gives a sequence its encoding: `none` the plain one at every length, `trained` the one that the model was trained with and its
+ * configuration declares, the others plain up to the native window and stretched past it.
+ */
+export type ContextMethod = "none" | "trained" | "yarn" | "linear" | "ntk";
+
+/** A model's context window as the user enabled it: everything that planning needs. */
+export interface ContextSettings {
+  readonly method: ContextMethod;
+  /** Tokens usable with no extension. */
+  readonly nativeWindow: number;
+  /** The window that factors refer to. */
+  readonly originalWindow: number;
+  /** Tokens usable at the largest factor. */
+  readonly extendedWindow: number;
+  /** The largest factor that the user enabled; 1 = none. */
+  readonly maximumFactor: number;
+  readonly schedule: Schedule;
+  /** Ascending, beginning with 1 and ending with the largest factor; or any factor. */
+  readonly steps: readonly number[] | "continuous";
+  readonly growth: Growth;
+  readonly allowBeyondWindow: boolean;
+  /** What the configuration declares. */
+  readonly declared: RotaryMethod;
+}
+
+/** The part of a model configuration that context planning reads. */
+export interface ContextConfig extends RotaryConfig {
+  readonly model_type: string;
+}
+
+const defaultFactor = 4;
+const defaultSteps = [1, 2, 4];
+
+/**
+ * Decides windows, largest factor and schedule from what a configuration declares and a user enables. The rules are those of
+ * docs/decisions/0002-windows-and-schedules.md.
+ *
+ * @throws InvalidConfigError for a scaling block that cannot be followed
+ * @throws InvalidOptionError for options that cannot be followed, or contradict the configuration
+ *
+ * @example
+ * resolveContext(qwen2Instruct, { extend: "yarn" }).extendedWindow // 131072
+ */
+export function resolveContext(config: ContextConfig, options: ContextOptions = {}): ContextSettings {
+  validateContextOptions(options);
+  const parameters = readRotaryParameters(config);
+  const nativeWindow = options.nativeWindow ?? declaredNativeWindow(config, parameters);
+  const facts = {
+    nativeWindow,
+    originalWindow: chooseOriginalWindow(config, parameters, nativeWindow),
+    growth: options.growth ?? "recompute",
+    allowBeyondWindow: options.allowBeyondWindow ?? false,
+    declared: parameters.method,
+  };
+  const trained = isTrained(config, parameters);
+  const extend = options.extend ?? "declared";
+  if (extend === "declared" && parameters.declared) {
+    return trained && options.schedule !== "dynamic"
+      ? followTrained(options, parameters, facts)
+      : stretch("yarn", options, parameters, facts);
+  }
+  if (extend === "none" || extend === "declared") {
+    if ((options.factor ?? 1) !== 1) {
+      throw new InvalidOptionError("context.factor", `${options.factor} needs an extension: add extend: "yarn"`);
+    }
+    const schedule = options.schedule ?? "static";
+    const unscaled = { extendedWindow: nativeWindow, maximumFactor: 1, steps: [1], schedule };
+    return { ...facts, ...unscaled, method: trained ? "trained" : "none" };
+  }
+  return stretch(extend, options, parameters, facts);
+}
+
+/** @returns the tokens that fit at a factor */
+export function windowAt(settings: ContextSettings, factor: number): number {
+  if (factor >= settings.maximumFactor) return settings.extendedWindow;
+  return factor <= 1 ? settings.nativeWindow : stretchedWindow(factor, settings);
+}
+
+/** A Qwen model meets YaRN at inference; whatever else a configuration declares, the model was trained with. */
+export function isTrained(config: ContextConfig, parameters: RotaryParameters): boolean {
+  if (!parameters.declared) return false;
+  const ownAttention = parameters.attentionFactor !== undefined || parameters.hasAttnFactor;
+  return !(isQwen(config) && parameters.method === "yarn" && !ownAttention);
+}
+
+type Facts = Pick<
+  ContextSettings,
+  "nativeWindow" | "originalWindow" | "growth" | "allowBeyondWindow" | "declared"
+>;
+
+function followTrained(options: ContextOptions, parameters: RotaryParameters, facts: Facts): ContextSettings {
+  const maximumFactor = declaredFactor(parameters);
+  if (options.factor !== undefined && options.factor !== maximumFactor) {
+    const reason = `the model was trained with ${parameters.method} scaling of factor ${maximumFactor}, which cannot be changed`;
+    throw new InvalidOptionError("context.factor", reason);
+  }
+  // YaRN and dynamic NTK declare the window that they start from; the other blocks come with the final one.
+  const reachesFurther = parameters.method === "yarn" || parameters.method === "dynamic";
+  const extendedWindow = reachesFurther ? stretchedWindow(maximumFactor, facts) : facts.nativeWindow;
+  return { ...facts, method: "trained", maximumFactor, extendedWindow, schedule: "static", steps: [maximumFactor] };
+}
+
+function stretch(
+  method: "yarn" | "linear" | "ntk",
+  options: ContextOptions,
+  parameters: RotaryParameters,
+  facts: Facts,
+): ContextSettings {
+  if (!["default", "yarn", "dynamic"].includes(parameters.method)) {
+    const option = options.extend === undefined || options.extend === "declared" ? "schedule" : "extend";
+    const reason = `${options[option]} cannot be put on ${parameters.method} scaling, which this model was trained with`;
+    throw new InvalidOptionError(`context.${option}`, reason);
+  }
+  const declared = parameters.method === "yarn" ? declaredFactor(parameters) : undefined;
+  if (options.extend !== method && options.factor !== undefined && options.factor > (declared ?? 1)) {
+    const reason = `${options.factor} is above the declared ${declared}; add extend: "yarn" to exceed it`;
+    throw new InvalidOptionError("context.factor", reason);
+  }
+  const maximumFactor = options.factor ?? declared ?? defaultFactor;
+  const ownAttention = parameters.attentionFactor !== undefined || parameters.hasAttnFactor;
+  return {
+    ...facts,
+    method,
+    maximumFactor,
+    extendedWindow: stretchedWindow(maximumFactor, facts),
+    schedule: options.schedule ?? (method === "yarn" && ownAttention ? "static" : "dynamic"),
+    steps: cutSteps(options.steps, maximumFactor),
+  };
+}
+
+function declaredNativeWindow(config: ContextConfig, parameters: RotaryParameters): number {
+  const { method, originalWindow, maxPositionEmbeddings } = parameters;
+  return isQwen(config) && method === "yarn" ? (originalWindow ?? maxPositionEmbeddings) : maxPositionEmbeddings;
+}
+
+function chooseOriginalWindow(config: ContextConfig, parameters: RotaryParameters, nativeWindow: number): number {
+  if (parameters.declared && parameters.originalWindow !== undefined) return parameters.originalWindow;
+  // Qwen3 publishes 40960 = 32768 + 8192 for the answer; its YaRN refers to 32768.
+  return config.model_type === "qwen3" && nativeWindow === 40960 ? 32768 : nativeWindow;
+}
+
+function declaredFactor(parameters: RotaryParameters): number {
+  return Math.max(1, parameters.factor ?? 1);
+}
+
+function isQwen(config: ContextConfig): boolean {
+  return /^qwen[23]/.test(config.model_type);
+}
+
+function stretchedWindow(factor: number, { originalWindow, nativeWindow }: Pick<Facts, "originalWindow" | "nativeWindow">): number {
+  // A continuous factor is tokens / window: their product may fall short of the tokens by a rounding.
+  return Math.max(nativeWindow, Math.floor(originalWindow * factor + 1e-6));
+}
+
+function cutSteps(steps: ContextOptions["steps"], maximumFactor: number): readonly number[] | "continuous" {
+  if (steps === "continuous") return steps;
+  const cut = [1, ...(steps ?? defaultSteps), maximumFactor].filter((step) => step <= maximumFactor);
+  return [...new Set(cut)].sort((a, b) => a - b);
+}
