@@ -1,0 +1,97 @@
+import type { Segment } from "../backend.ts";
+import type { ReferenceBlockStore } from "./block-store.ts";
+import { createMatrix, type Matrix } from "./matrix.ts";
+
+/**
+ * Causal attention over cached keys and values, one query row and head after the other: scores, softmax, weighted sum of values. Query
+ * heads share a key head in groups (grouped-query attention).
+ *
+ * @param queries - rotated, [rows, heads · headDim]
+ * @param scale - factor on the scores, 1/√headDim
+ * @returns [rows, heads · headDim]
+ */
+export function attention(
+  queries: Matrix,
+  store: ReferenceBlockStore,
+  layer: number,
+  segments: readonly Segment[],
+  scale: number,
+): Matrix {
+  const { headDim, keyValueHeads } = store.layout;
+  const heads = queries.columns / headDim;
+  const out = createMatrix(queries.rows, queries.columns);
+  for (const segment of segments) {
+    const weights = new Float64Array(segment.firstPosition + segment.rows);
+    for (let i = 0; i < segment.rows; i++) {
+      const positions = segment.firstPosition + i + 1;
+      for (let head = 0; head < heads; head++) {
+        const start = (segment.firstRow + i) * queries.columns + head * headDim;
+        const query = queries.data.subarray(start, start + headDim);
+        const keyHead = Math.floor((head * keyValueHeads) / heads);
+        scores(query, store, layer, keyHead, segment.blocks, positions, scale, weights);
+        softmax(weights, positions);
+        weightedValues(weights, store, layer, keyHead, segment.blocks, positions, out.data.subarray(start, start + headDim));
+      }
+    }
+  }
+  return out;
+}
+
+function scores(
+  query: Float32Array,
+  store: ReferenceBlockStore,
+  layer: number,
+  head: number,
+  blocks: readonly number[],
+  positions: number,
+  scale: number,
+  out: Float64Array,
+): void {
+  const { blockTokens, headDim } = store.layout;
+  const offset = store.offset(layer, head);
+  for (let start = 0; start < positions; start += blockTokens) {
+    const data = store.data(blocks[start / blockTokens]!);
+    const count = Math.min(blockTokens, positions - start);
+    for (let token = 0; token < count; token++) {
+      const key = offset + token * headDim;
+      let sum = 0;
+      for (let i = 0; i < headDim; i++) sum += query[i]! * data[key + i]!;
+      out[start + token] = sum * scale;
+    }
+  }
+}
+
+function softmax(values: Float64Array, count: number): void {
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < count; i++) largest = Math.max(largest, values[i]!);
+  let sum = 0;
+  for (let i = 0; i < count; i++) {
+    values[i] = Math.exp(values[i]! - largest);
+    sum += values[i]!;
+  }
+  for (let i = 0; i < count; i++) values[i]! /= sum;
+}
+
+function weightedValues(
+  weights: Float64Array,
+  store: ReferenceBlockStore,
+  layer: number,
+  head: number,
+  blocks: readonly number[],
+  positions: number,
+  out: Float32Array,
+): void {
+  const { blockTokens, headDim } = store.layout;
+  const offset = store.offset(layer, head) + store.valueOffset;
+  const sums = new Float64Array(headDim);
+  for (let start = 0; start < positions; start += blockTokens) {
+    const data = store.data(blocks[start / blockTokens]!);
+    const count = Math.min(blockTokens, positions - start);
+    for (let token = 0; token < count; token++) {
+      const value = offset + token * headDim;
+      const weight = weights[start + token]!;
+      for (let i = 0; i < headDim; i++) sums[i]! += weight * data[value + i]!;
+    }
+  }
+  out.set(sums);
+}

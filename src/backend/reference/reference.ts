@@ -1,0 +1,109 @@
+import type { RotaryRows } from "../../position/index.ts";
+import type { Backend, BlockStore, CacheLayout, Segment, Tensor, Weight } from "../backend.ts";
+import { attention } from "./attention.ts";
+import { ReferenceBlockStore } from "./block-store.ts";
+import { linear } from "./linear.ts";
+import { createMatrix, type Matrix, type Parameter } from "./matrix.ts";
+
+/**
+ * The oracle of the fast backends: plain TypeScript on one thread, clear before fast. Sums are taken in float64, in one order that
+ * depends on nothing but the lengths, and rounded to float32 once; what is stored between operations is float32.
+ */
+export function createReferenceBackend(): Backend {
+  return {
+    name: "reference",
+    upload: (shape, data): Parameter => ({ shape, data }),
+    createBlockStore: (layout: CacheLayout): BlockStore => new ReferenceBlockStore(layout),
+    embed,
+    linear: (x, weight, bias) => linear(x as Matrix, weight as Parameter, bias as Parameter | undefined),
+    rmsNorm,
+    rotate,
+    writeCache,
+    attention: (queries, store, layer, segments, scale) =>
+      attention(queries as Matrix, store as ReferenceBlockStore, layer, segments, scale),
+    gatedSilu,
+    add,
+    takeRows,
+    read: async (x) => (x as Matrix).data.slice(),
+    endStep: () => {}, // the garbage collector does it
+  };
+}
+
+function embed(weight: Weight, tokens: Uint32Array): Matrix {
+  const { shape, data } = weight as Parameter;
+  const hidden = shape[1]!;
+  const out = createMatrix(tokens.length, hidden);
+  for (let row = 0; row < tokens.length; row++) {
+    const start = tokens[row]! * hidden;
+    out.data.set(data.subarray(start, start + hidden), row * hidden);
+  }
+  return out;
+}
+
+function rmsNorm(x: Tensor, weight: Weight, epsilon: number): Matrix {
+  const { rows, columns, data } = x as Matrix;
+  const gain = (weight as Parameter).data;
+  const width = gain.length;
+  const out = createMatrix(rows, columns);
+  for (let start = 0; start < data.length; start += width) {
+    let sum = 0;
+    for (let i = 0; i < width; i++) sum += data[start + i]! * data[start + i]!;
+    const inverse = 1 / Math.sqrt(sum / width + epsilon);
+    for (let i = 0; i < width; i++) out.data[start + i] = gain[i]! * Math.fround(data[start + i]! * inverse);
+  }
+  return out;
+}
+
+function rotate(x: Tensor, headDim: number, rotary: RotaryRows): Matrix {
+  const { rows, columns, data } = x as Matrix;
+  const { pairs } = rotary;
+  const out = createMatrix(rows, columns);
+  out.data.set(data);
+  for (let row = 0; row < rows; row++) {
+    for (let head = row * columns; head < (row + 1) * columns; head += headDim) {
+      for (let j = 0; j < pairs; j++) {
+        const cos = rotary.cos[row * pairs + j]!;
+        const sin = rotary.sin[row * pairs + j]!;
+        const first = data[head + j]!;
+        const second = data[head + j + pairs]!;
+        out.data[head + j] = first * cos - second * sin;
+        out.data[head + j + pairs] = second * cos + first * sin;
+      }
+    }
+  }
+  return out;
+}
+
+function writeCache(store: BlockStore, layer: number, keys: Tensor, values: Tensor, segments: readonly Segment[]): void {
+  for (const segment of segments) {
+    for (let i = 0; i < segment.rows; i++) {
+      const row = segment.firstRow + i;
+      (store as ReferenceBlockStore).write(layer, segment.blocks, segment.firstPosition + i, keys as Matrix, values as Matrix, row);
+    }
+  }
+}
+
+function gatedSilu(gate: Tensor, up: Tensor): Matrix {
+  const g = (gate as Matrix).data;
+  const u = (up as Matrix).data;
+  const out = createMatrix(gate.rows, gate.columns);
+  for (let i = 0; i < g.length; i++) out.data[i] = Math.fround(g[i]! / (1 + Math.exp(-g[i]!))) * u[i]!;
+  return out;
+}
+
+function add(a: Tensor, b: Tensor): Matrix {
+  const left = (a as Matrix).data;
+  const right = (b as Matrix).data;
+  const out = createMatrix(a.rows, a.columns);
+  for (let i = 0; i < left.length; i++) out.data[i] = left[i]! + right[i]!;
+  return out;
+}
+
+function takeRows(x: Tensor, rows: Uint32Array): Matrix {
+  const { columns, data } = x as Matrix;
+  const out = createMatrix(rows.length, columns);
+  for (let i = 0; i < rows.length; i++) {
+    out.data.set(data.subarray(rows[i]! * columns, (rows[i]! + 1) * columns), i * columns);
+  }
+  return out;
+}

@@ -1,0 +1,236 @@
+import { InvalidOptionError } from "../errors.ts";
+import { CheckpointError } from "./errors.ts";
+import { type CheckpointFiles, checkFileName, checkRange, closedFiles, missingFile } from "./files.ts";
+
+/** What a first request asks for: whole configuration files, and the header of most weight files. */
+const HEAD_BYTES: number = 64 * 2 ** 10;
+
+/** A file on the server: its size, and what the first request brought. */
+interface RemoteFile {
+  readonly size: number;
+  /** The first bytes, from a server that follows `Range`. */
+  readonly head: Uint8Array<ArrayBuffer>;
+  /** The file's version, where the server tells it. */
+  readonly tag: string | null;
+  /** The whole file, from a server that ignores `Range`: kept, so that it is downloaded once. */
+  readonly whole?: Blob;
+}
+
+/**
+ * A checkpoint from a folder on a web server, read in ranges. Nothing is requested before the first read. Works in
+ * browsers (across origins the server must allow it by CORS) and in Node.
+ *
+ * @param url - the folder's address; a query is passed on with every request
+ * @param options.signal - ends requests under way and refuses later ones
+ * @throws InvalidOptionError when the address is not http(s), or carries a password.
+ * @example
+ * ```ts
+ * const files = openUrl(new URL("https://example.org/models/Qwen2-0.5B-Instruct/"));
+ * ```
+ */
+export function openUrl(url: URL, options: { readonly signal?: AbortSignal } = {}): CheckpointFiles {
+  checkUrl(url);
+  const folder = url.pathname.endsWith("/") ? url.pathname : `${url.pathname}/`;
+  const label = `${url.origin}${folder}`;
+  const remotes = new Map<string, Promise<RemoteFile | undefined>>();
+  const closing = new AbortController();
+  const signals = options.signal === undefined ? [closing.signal] : [closing.signal, options.signal];
+  const signal = AbortSignal.any(signals);
+
+  function remoteOf(name: string): Promise<RemoteFile | undefined> {
+    checkFileName(name, label);
+    if (closing.signal.aborted) throw closedFiles(label);
+    let remote = remotes.get(name);
+    if (remote === undefined) {
+      remote = openRemote(addressOf(name), signal);
+      remotes.set(name, remote);
+      // A failure may pass: the next call asks again.
+      remote.catch(() => remotes.delete(name));
+    }
+    return remote;
+  }
+
+  function addressOf(name: string): URL {
+    const address = new URL(label + name.split("/").map(encodeURIComponent).join("/"));
+    address.search = url.search;
+    return address;
+  }
+
+  return {
+    label,
+    async size(name) {
+      return (await remoteOf(name))?.size;
+    },
+    async read(name, start, end) {
+      const remote = await remoteOf(name);
+      if (remote === undefined) throw missingFile(name, label);
+      checkRange(label + name, remote.size, start, end);
+      if (remote.whole !== undefined) return new Uint8Array(await remote.whole.slice(start, end).arrayBuffer());
+      if (end <= remote.head.length) return remote.head.slice(start, end);
+      const bytes = await readRange(addressOf(name), remote, start, end, signal);
+      if (bytes instanceof Uint8Array) return bytes;
+      // The server followed `Range` before and ignores it now: from here on as if it never had.
+      remotes.set(name, Promise.resolve({ ...remote, whole: bytes }));
+      return new Uint8Array(await bytes.slice(start, end).arrayBuffer());
+    },
+    async close() {
+      remotes.clear();
+      closing.abort(closedFiles(label));
+    },
+  };
+}
+
+function checkUrl(url: URL): void {
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    throw new InvalidOptionError("source", `${url.protocol} addresses cannot be read; give an http(s) one or a folder`);
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new InvalidOptionError("source", "an address must not carry a user name or password");
+  }
+  if (/\.(safetensors|json|gguf|bin)$/i.test(url.pathname)) {
+    throw new InvalidOptionError(
+      "source",
+      `${url.origin}${url.pathname} is a file; give the address of the folder that holds config.json and the weights`,
+    );
+  }
+}
+
+/** Learns a file's size and keeps what came with it; `undefined` when the server has no such file. */
+async function openRemote(address: URL, signal: AbortSignal): Promise<RemoteFile | undefined> {
+  const response = await request(address, signal, { start: 0, end: HEAD_BYTES });
+  if (response.status === 404 || response.status === 410 || isFallbackPage(response)) {
+    await response.body?.cancel();
+    return undefined;
+  }
+  const tag = response.headers.get("etag");
+  const range = parseContentRange(response);
+  // No byte of an empty file can be asked for, and servers say so in two ways.
+  if (response.status === 416 && (range?.total ?? 0) === 0) {
+    await response.body?.cancel();
+    return { size: 0, head: new Uint8Array(0), tag };
+  }
+  if (response.status === 200) {
+    const whole = await receive(address, signal, () => response.blob());
+    return { size: whole.size, head: new Uint8Array(0), tag, whole };
+  }
+  checkPartial(address, response, 0);
+  const head = await receive(address, signal, () => readBody(response, HEAD_BYTES));
+  let size = range?.total;
+  if (size === undefined) {
+    // Across origins the total is hidden unless the server exposes it. Less than was asked for is the whole file.
+    size = head.length < HEAD_BYTES ? head.length : await sizeByHead(address, signal);
+  }
+  if (size < head.length) throw networkError(address, `says it has ${size} bytes but sent ${head.length}`);
+  return { size, head, tag };
+}
+
+/** Bytes of a file, or the whole file when the server ignores `Range`. */
+async function readRange(
+  address: URL,
+  remote: RemoteFile,
+  start: number,
+  end: number,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer> | Blob> {
+  const bytes = new Uint8Array(end - start);
+  let filled = 0;
+  // A server may send less than was asked for; the rest is asked for again.
+  while (filled < bytes.length) {
+    const response = await request(address, signal, { start: start + filled, end });
+    const total = parseContentRange(response)?.total ?? remote.size;
+    const tag = response.headers.get("etag");
+    if (total !== remote.size || (tag !== null && remote.tag !== null && tag !== remote.tag)) {
+      await response.body?.cancel();
+      throw networkError(address, "changed while it was read; open the model again");
+    }
+    if (response.status === 200) {
+      const whole = await receive(address, signal, () => response.blob());
+      if (whole.size === remote.size) return whole;
+      throw networkError(address, `has ${whole.size} bytes now, ${remote.size} before`);
+    }
+    checkPartial(address, response, start + filled);
+    const piece = await receive(address, signal, () => readBody(response, bytes.length - filled));
+    if (piece.length === 0) throw networkError(address, `sent nothing at byte ${start + filled}`);
+    bytes.set(piece, filled);
+    filled += piece.length;
+  }
+  return bytes;
+}
+
+async function request(
+  address: URL,
+  signal: AbortSignal,
+  range: { readonly start: number; readonly end: number } | undefined,
+): Promise<Response> {
+  // A single range needs no CORS preflight, and keeps the transfer uncompressed.
+  const headers: Record<string, string> = range === undefined ? {} : { range: `bytes=${range.start}-${range.end - 1}` };
+  return await receive(address, signal, () =>
+    fetch(address, { method: range === undefined ? "HEAD" : "GET", headers, signal, redirect: "follow" }),
+  );
+}
+
+/** Runs a step of the transfer; its failure is reported with the address, an abort with the caller's own reason. */
+async function receive<Result>(address: URL, signal: AbortSignal, step: () => Promise<Result>): Promise<Result> {
+  try {
+    return await step();
+  } catch (cause) {
+    if (signal.aborted) throw signal.reason;
+    if (cause instanceof CheckpointError) throw cause;
+    // What happened (a refused connection, an unknown host) stands in the cause of fetch's own error.
+    const origin = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+    const reason = origin instanceof Error ? origin.message : String(origin);
+    throw networkError(address, `could not be fetched (${reason}); check the address and the connection`, cause);
+  }
+}
+
+function checkPartial(address: URL, response: Response, start: number): void {
+  if (response.status !== 206) {
+    void response.body?.cancel();
+    throw networkError(address, `answered ${`${response.status} ${response.statusText}`.trim()}`);
+  }
+  const range = parseContentRange(response);
+  if (range !== undefined && range.start !== start) {
+    void response.body?.cancel();
+    throw networkError(address, `sent bytes from ${range.start} when asked for those from ${start}`);
+  }
+}
+
+/** The body's bytes; more than `limit` of them are an error, and are not stored. */
+async function readBody(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(limit);
+  let filled = 0;
+  const reader = response.body?.getReader();
+  for (let step = await reader?.read(); step?.value !== undefined; step = await reader?.read()) {
+    if (filled + step.value.length > limit) {
+      await reader?.cancel();
+      throw new CheckpointError("network", `${response.url} sent more than the ${limit} bytes that were asked for`);
+    }
+    bytes.set(step.value, filled);
+    filled += step.value.length;
+  }
+  return filled === limit ? bytes : bytes.slice(0, filled);
+}
+
+async function sizeByHead(address: URL, signal: AbortSignal): Promise<number> {
+  const response = await request(address, signal, undefined);
+  const length = response.headers.get("content-length");
+  if (!response.ok || length === null || !/^\d{1,15}$/.test(length)) {
+    throw networkError(address, "does not tell its size (neither Content-Range nor Content-Length can be read)");
+  }
+  return Number(length);
+}
+
+/** Development servers answer unknown addresses with their start page; no file of a checkpoint is HTML. */
+function isFallbackPage(response: Response): boolean {
+  return response.ok && (response.headers.get("content-type") ?? "").startsWith("text/html");
+}
+
+function parseContentRange(response: Response): { readonly start: number; readonly total: number } | undefined {
+  const match = /^bytes (?:(\d{1,15})-\d{1,15}|\*)\/(\d{1,15})$/.exec(response.headers.get("content-range") ?? "");
+  return match === null ? undefined : { start: Number(match[1] ?? 0), total: Number(match[2]) };
+}
+
+function networkError(address: URL, what: string, cause?: unknown): CheckpointError {
+  // Without the query: it may hold a signature.
+  return new CheckpointError("network", `${address.origin}${address.pathname} ${what}`, { cause });
+}

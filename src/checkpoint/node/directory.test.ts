@@ -1,0 +1,142 @@
+import { execFileSync } from "node:child_process";
+import { type FileHandle, mkdir, mkdtemp, open, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { openDirectory } from "./directory.ts";
+
+/** Every file that was opened. */
+const handles: FileHandle[] = vi.hoisted(() => []);
+
+vi.mock("node:fs/promises", async (importOriginal) => {
+  const original = await importOriginal<typeof import("node:fs/promises")>();
+  const watchedOpen: typeof open = async (path, ...rest) => {
+    // Permissions do not bind root, whom tests may run as: this name is refused to everybody.
+    if (String(path).endsWith("secret.bin")) throw Object.assign(new Error("EACCES"), { code: "EACCES" });
+    const handle = await original.open(path, ...rest);
+    handles.push(handle);
+    return handle;
+  };
+  return { ...original, open: watchedOpen };
+});
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "skein-directory-"));
+  await mkdir(join(folder, "model", "nested"), { recursive: true });
+  await writeFile(join(folder, "model", "data.bin"), new Uint8Array([1, 2, 3, 4, 5]));
+  await writeFile(join(folder, "model", "nested", "inner.bin"), "inner");
+  await writeFile(join(folder, "outside.bin"), "outside");
+  await symlink(join("..", "outside.bin"), join(folder, "model", "linked.bin"));
+  await symlink("nowhere", join(folder, "model", "broken.bin"));
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+/** How many files are open now. */
+function openFiles(): number {
+  return handles.filter((handle) => handle.fd !== -1).length;
+}
+
+test("sizes and ranges of bytes, also in nested folders and through links", async () => {
+  const files = await openDirectory(join(folder, "model"));
+  expect(files.label).toBe(join(folder, "model"));
+  expect(await files.size("data.bin")).toBe(5);
+  expect([...(await files.read("data.bin", 1, 4))]).toEqual([2, 3, 4]);
+  expect(await files.read("data.bin", 5, 5)).toHaveLength(0);
+  expect(await files.size("nested/inner.bin")).toBe(5);
+  expect(new TextDecoder().decode(await files.read("linked.bin", 0, 7))).toBe("outside");
+  expect(await files.list?.()).toContain("linked.bin");
+  await files.close();
+});
+
+test("what is not there, a folder, and a broken link have no size", async () => {
+  const files = await openDirectory(join(folder, "model"));
+  for (const name of ["absent", "nested", "broken.bin", "data.bin/inner"]) {
+    expect(await files.size(name)).toBeUndefined();
+    await expect(files.read(name, 0, 1)).rejects.toMatchObject({ code: "not_found" });
+  }
+  await files.close();
+});
+
+test("a pipe in the folder neither blocks nor counts as a file", async () => {
+  execFileSync("mkfifo", [join(folder, "model", "pipe")]);
+  const files = await openDirectory(join(folder, "model"));
+  expect(await files.size("pipe")).toBeUndefined();
+  await files.close();
+});
+
+test("ranges outside the file and names outside the folder are refused", async () => {
+  const files = await openDirectory(join(folder, "model"));
+  await expect(files.read("data.bin", 0, 6)).rejects.toMatchObject({ code: "invalid_checkpoint" });
+  await expect(files.read("data.bin", 0, 2 ** 40)).rejects.toMatchObject({ code: "invalid_checkpoint" });
+  await expect(files.read("../outside.bin", 0, 1)).rejects.toMatchObject({ code: "invalid_checkpoint" });
+  await expect(files.size(join(folder, "outside.bin"))).rejects.toMatchObject({ code: "invalid_checkpoint" });
+  await files.close();
+});
+
+test("a file that became shorter is an error, not zeros or a crash", async () => {
+  const path = join(folder, "model", "shrinking.bin");
+  await writeFile(path, "12345678");
+  const files = await openDirectory(join(folder, "model"));
+  const size = files.size("shrinking.bin");
+  expect(await size).toBe(8);
+  await truncate(path, 4);
+  await expect(files.read("shrinking.bin", 0, 8)).rejects.toMatchObject({ code: "invalid_checkpoint" });
+  await files.close();
+});
+
+test("files are opened when they are read, stay open, and are closed in the end", async () => {
+  const files = await openDirectory(join(folder, "model"));
+  await files.size("data.bin");
+  expect(openFiles()).toBe(0);
+  await Promise.all([files.read("data.bin", 0, 1), files.read("data.bin", 1, 2), files.read("linked.bin", 0, 1)]);
+  expect(openFiles()).toBe(2);
+  const pending = expect(files.read("data.bin", 0, 5)).rejects.toMatchObject({ code: "closed" });
+  await files.close();
+  await files.close();
+  await pending;
+  expect(openFiles()).toBe(0);
+  await expect(files.read("data.bin", 0, 1)).rejects.toMatchObject({ code: "closed" });
+  await expect(files.size("data.bin")).rejects.toMatchObject({ code: "closed" });
+});
+
+test("a folder that is not there, and a file in its place, are errors that help", async () => {
+  await expect(openDirectory(join(folder, "absent"))).rejects.toMatchObject({
+    code: "not_found",
+    message: expect.stringMatching(/absent: there is no such folder/),
+  });
+  await expect(openDirectory(join(folder, "outside.bin", "x"))).rejects.toMatchObject({ code: "not_found" });
+  await expect(openDirectory(join(folder, "outside.bin"))).rejects.toMatchObject({
+    code: "invalid_option",
+    message: expect.stringMatching(/is a file; give the folder/),
+  });
+  await expect(openDirectory("a\0b")).rejects.toMatchObject({ name: "CheckpointError" });
+});
+
+test("a file that may not be read is an error of permissions, each time", async () => {
+  await writeFile(join(folder, "model", "secret.bin"), "secret");
+  const files = await openDirectory(join(folder, "model"));
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    await expect(files.read("secret.bin", 0, 1)).rejects.toMatchObject({
+      code: "permission_denied",
+      message: expect.stringMatching(/secret\.bin may not be read/),
+    });
+  }
+  await files.close();
+});
+
+test("a file of more than 4 GiB is read at its far end", async () => {
+  const path = join(folder, "model", "sparse.bin");
+  const size = 2 ** 32 + 100;
+  const handle = await open(path, "w");
+  await handle.write(new Uint8Array([7, 8, 9]), 0, 3, size - 3);
+  await handle.close();
+  const files = await openDirectory(join(folder, "model"));
+  expect(await files.size("sparse.bin")).toBe(size);
+  expect([...(await files.read("sparse.bin", size - 4, size))]).toEqual([0, 7, 8, 9]);
+  await files.close();
+});

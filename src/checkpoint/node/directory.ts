@@ -1,0 +1,129 @@
+import { constants } from "node:fs";
+import { type FileHandle, open, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { InvalidOptionError } from "../../errors.ts";
+import { CheckpointError } from "../errors.ts";
+import { type CheckpointFiles, checkFileName, checkRange, closedFiles, missingFile } from "../files.ts";
+
+/** The most that one system call reads: Linux ends a read a page short of 2 GiB. */
+const READ_BYTES: number = 2 ** 30;
+
+/**
+ * A checkpoint from a folder. Files are opened when they are first read and stay open until `close()`. Links inside the
+ * folder are followed (the Hub's cache consists of them).
+ *
+ * @throws CheckpointError `not_found` when there is no such folder, `permission_denied` when it may not be read.
+ * @throws InvalidOptionError when the path is a file.
+ * @example
+ * ```ts
+ * const files = await openDirectory("models/tiny-qwen2");
+ * ```
+ */
+export async function openDirectory(path: string): Promise<CheckpointFiles> {
+  await checkDirectory(path);
+  const handles = new Map<string, Promise<FileHandle>>();
+  let closed = false;
+
+  async function size(name: string): Promise<number | undefined> {
+    checkFileName(name, path);
+    if (closed) throw closedFiles(path);
+    const file = join(path, name);
+    try {
+      const status = await stat(file);
+      // A folder is no file; a pipe or device would block or never end.
+      return status.isFile() ? status.size : undefined;
+    } catch (error) {
+      if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
+      throw readError(file, error);
+    }
+  }
+
+  function handleOf(name: string): Promise<FileHandle> {
+    let handle = handles.get(name);
+    if (handle === undefined) {
+      // Not blocking: should the file have been exchanged for a pipe meanwhile, this returns at once.
+      handle = open(join(path, name), constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+      handles.set(name, handle);
+      handle.catch(() => handles.delete(name));
+    }
+    return handle;
+  }
+
+  async function read(name: string, start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+    const available = await size(name);
+    if (available === undefined) throw missingFile(name, path);
+    const file = join(path, name);
+    checkRange(file, available, start, end);
+    // Closed while its size was asked for: a file opened now would stay open.
+    if (closed) throw closedFiles(path);
+    const bytes = new Uint8Array(end - start);
+    let filled = 0;
+    try {
+      const handle = await handleOf(name);
+      while (filled < bytes.length) {
+        const length = Math.min(READ_BYTES, bytes.length - filled);
+        const { bytesRead } = await handle.read(bytes, filled, length, start + filled);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+    } catch (error) {
+      if (closed) throw closedFiles(path);
+      throw readError(file, error);
+    }
+    if (filled < bytes.length) {
+      throw new CheckpointError(
+        "read_failed",
+        `${file} ended at byte ${start + filled} instead of ${available}; it changed while it was read`,
+      );
+    }
+    return bytes;
+  }
+
+  async function close(): Promise<void> {
+    closed = true;
+    const open = [...handles.values()];
+    handles.clear();
+    await Promise.all(
+      open.map(async (handle) => {
+        // A file that could not be opened has told its reader so; there is nothing to close.
+        const opened = await handle.catch(() => undefined);
+        await opened?.close();
+      }),
+    );
+  }
+
+  return { label: path, size, read, list: () => readdir(path), close };
+}
+
+async function checkDirectory(path: string): Promise<void> {
+  let isDirectory: boolean;
+  try {
+    isDirectory = (await stat(path)).isDirectory();
+    if (isDirectory) await readdir(path);
+  } catch (error) {
+    if (hasCode(error, "ENOENT", "ENOTDIR")) {
+      throw new CheckpointError("not_found", `${path}: there is no such folder; give the folder of a checkpoint`, {
+        cause: error,
+      });
+    }
+    throw readError(path, error);
+  }
+  if (!isDirectory) {
+    throw new InvalidOptionError(
+      "source",
+      `${path} is a file; give the folder that holds config.json and the weights (model.safetensors)`,
+    );
+  }
+}
+
+function readError(file: string, error: unknown): CheckpointError {
+  if (hasCode(error, "EACCES", "EPERM")) {
+    return new CheckpointError("permission_denied", `${file} may not be read; check its permissions`, { cause: error });
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  return new CheckpointError("read_failed", `${file} could not be read: ${reason}`, { cause: error });
+}
+
+function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && "code" in error && codes.includes(String(error.code));
+}

@@ -1,0 +1,93 @@
+import { UnsupportedError } from "../errors.ts";
+import { CheckpointError, quoteName } from "./errors.ts";
+import { type CheckpointFiles, checkFileName, parseJson, readText } from "./files.ts";
+import { findDuplicateKey } from "./json-keys.ts";
+import { readHeader, type TensorEntry } from "./safetensors.ts";
+
+const SINGLE_FILE = "model.safetensors";
+const INDEX_FILE = "model.safetensors.index.json";
+
+/**
+ * All tensors of a checkpoint: those of `model.safetensors`, or of the shards that `model.safetensors.index.json` names.
+ *
+ * @throws CheckpointError when there are no weights, or a file is damaged or contradicts another.
+ * @throws UnsupportedError when the weights are in another format.
+ */
+export async function readEntries(files: CheckpointFiles): Promise<Map<string, TensorEntry>> {
+  if ((await files.size(SINGLE_FILE)) !== undefined) {
+    return collect([await readHeader(files, SINGLE_FILE)], files.label);
+  }
+  const weightMap = await readWeightMap(files);
+  if (weightMap === undefined) throw await noWeights(files);
+  const shards = [...new Set(weightMap.values())].sort();
+  const headers = await Promise.all(shards.map((shard) => readHeader(files, shard)));
+  const entries = collect(headers, files.label);
+  for (const [name, shard] of weightMap) {
+    if (entries.get(name)?.file === shard) continue;
+    throw invalidIndex(files, `says that ${quoteName(name)} is in ${quoteName(shard)}, which does not hold it`);
+  }
+  return entries;
+}
+
+/** Tensor name to shard. */
+async function readWeightMap(files: CheckpointFiles): Promise<Map<string, string> | undefined> {
+  const text = await readText(files, INDEX_FILE);
+  if (text === undefined) return undefined;
+  const index = parseJson(text, `${INDEX_FILE} in ${files.label}`);
+  const duplicate = findDuplicateKey(text);
+  if (duplicate !== undefined) throw invalidIndex(files, `names ${quoteName(duplicate)} twice`);
+  const map = isObject(index) && "weight_map" in index ? index.weight_map : undefined;
+  if (!isObject(map)) throw invalidIndex(files, "has no weight_map (tensor name to file name)");
+  const weightMap = new Map<string, string>();
+  for (const [name, shard] of Object.entries(map)) {
+    if (typeof shard !== "string") throw invalidIndex(files, `gives no file name for ${quoteName(name)}`);
+    checkFileName(shard, `${INDEX_FILE} in ${files.label}`);
+    weightMap.set(name, shard);
+  }
+  return weightMap;
+}
+
+function collect(headers: readonly (readonly TensorEntry[])[], label: string): Map<string, TensorEntry> {
+  const entries = new Map<string, TensorEntry>();
+  for (const entry of headers.flat()) {
+    const other = entries.get(entry.name);
+    if (other !== undefined) {
+      throw new CheckpointError(
+        "invalid_checkpoint",
+        `${label} has the tensor ${quoteName(entry.name)} twice: in ${other.file} and in ${entry.file}`,
+      );
+    }
+    entries.set(entry.name, entry);
+  }
+  return entries;
+}
+
+/** The error for a folder without weights that can be read; formats that are known are named. */
+async function noWeights(files: CheckpointFiles): Promise<CheckpointError | UnsupportedError> {
+  const names = (await files.list?.()) ?? [];
+  const gguf = names.find((name) => name.toLowerCase().endsWith(".gguf"));
+  if (gguf !== undefined) {
+    return new UnsupportedError(
+      `${files.label} has its weights in GGUF (${quoteName(gguf)}), which is not supported yet; use the safetensors files`,
+    );
+  }
+  for (const pickled of ["pytorch_model.bin", "pytorch_model.bin.index.json"]) {
+    if ((await files.size(pickled)) === undefined) continue;
+    return new UnsupportedError(
+      `${files.label} has its weights in ${pickled}, a format that can run code and is not supported; ` +
+        "save the model with safe_serialization=True, or use a version with safetensors files",
+    );
+  }
+  return new CheckpointError(
+    "not_found",
+    `${files.label} has no weights: neither ${SINGLE_FILE} nor ${INDEX_FILE} is there`,
+  );
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function invalidIndex(files: CheckpointFiles, what: string): CheckpointError {
+  return new CheckpointError("invalid_checkpoint", `${INDEX_FILE} in ${files.label} ${what}`);
+}

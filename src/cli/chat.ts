@@ -1,0 +1,174 @@
+import { Command } from "commander";
+import type { ChatMessage, Model, Session } from "../index.ts";
+import { describeError, UsageError } from "./errors.ts";
+import { addModelFlags, loadFromFlags, type ModelFlags } from "./model-flags.ts";
+import { interruption } from "./node/interruption.ts";
+import { createLineReader } from "./node/lines.ts";
+import { createProgressLine, type ProgressLine } from "./node/progress.ts";
+import { isInteractive, note, print, printJson, style, styleError, write } from "./node/terminal.ts";
+import { addSamplingFlags, type SamplingFlags, samplingOf } from "./sampling-flags.ts";
+import { describeWindow } from "./window-gauge.ts";
+
+interface ChatFlags extends ModelFlags, SamplingFlags {
+  readonly system?: string;
+  readonly json?: true;
+}
+
+const help = `/help          this
+/window        how much of the window is in use
+/reset         forget the conversation
+/save FILE     save the session, for: skein generate MODEL --resume FILE
+/exit          leave (Ctrl-D does, too)
+Ctrl-C         stop an answer; at the prompt: leave`;
+
+/** `skein chat`: a conversation that keeps its cache from turn to turn. */
+export function createChatCommand(): Command {
+  const command = new Command("chat")
+    .description("Hold a conversation; the cache is kept from turn to turn.")
+    .argument("<model>", "the folder or URL of a model with a chat template")
+    .option("--system <text>", "the system message");
+  addSamplingFlags(addModelFlags(command));
+  return command
+    .option("--json", "one JSON object a turn; messages come from standard input, one a line")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ skein chat ./Qwen2-7B-Instruct --yarn
+  $ skein chat ./Qwen2-7B-Instruct --system "Answer in one sentence." --temperature 0
+  $ printf 'Hello\\nWhat did I say?\\n' | skein chat ./Qwen2-7B-Instruct --json
+
+In the conversation:
+${help.replaceAll(/^/gm, "  ")}`,
+    )
+    .action((model: string, flags: ChatFlags) => run(model, flags));
+}
+
+async function run(source: string, flags: ChatFlags): Promise<void> {
+  if (flags.maxTokens === 0) throw new UsageError("--max-tokens must be from 1");
+  const progress = createProgressLine();
+  const model = await loadFromFlags(source, flags, progress);
+  progress.clear();
+  try {
+    // Without a chat template there is no conversation: better said now than after the first message.
+    await model.applyChatTemplate([{ role: "user", content: "" }]);
+    await new Conversation(model, await model.createSession(), flags, progress).hold();
+  } finally {
+    progress.clear();
+    await model.dispose();
+  }
+}
+
+class Conversation {
+  readonly #model: Model;
+  readonly #session: Session;
+  readonly #flags: ChatFlags;
+  readonly #progress: ProgressLine;
+  #messages: ChatMessage[];
+
+  constructor(model: Model, session: Session, flags: ChatFlags, progress: ProgressLine) {
+    this.#model = model;
+    this.#session = session;
+    this.#flags = flags;
+    this.#progress = progress;
+    this.#messages = this.#beginning();
+  }
+
+  async hold(): Promise<void> {
+    const isPerson = isInteractive() && !this.#flags.json;
+    if (isPerson) note(styleError("dim", `${describeWindow(this.#model.context, this.#session)}\n/help for what you can do here`));
+    const lines = createLineReader(isPerson ? style("cyan", "> ") : "");
+    for (;;) {
+      const line = await lines.next();
+      if (line === undefined) break;
+      if (line.trim() === "") continue;
+      if (line.trim() === "/exit") break;
+      if (line.startsWith("/")) await this.#command(line.trim());
+      else await this.#turn(line);
+    }
+    lines.close();
+    interruption.signal.throwIfAborted();
+  }
+
+  async #command(line: string): Promise<void> {
+    const [name = "", ...rest] = line.split(/\s+/);
+    switch (name) {
+      case "/help":
+        return note(help);
+      case "/window":
+        return note(describeWindow(this.#model.context, this.#session));
+      case "/reset":
+        this.#messages = this.#beginning();
+        await this.#session.truncate(0);
+        return note(styleError("dim", "the conversation begins anew"));
+      case "/save":
+        return this.#save(rest.join(" "));
+      default:
+        return note(`${name} is not known; /help lists what is`);
+    }
+  }
+
+  async #save(path: string): Promise<void> {
+    if (path === "") return note("/save needs the name of a file");
+    try {
+      await this.#session.save(path, { signal: interruption.signal });
+      note(styleError("dim", `saved ${this.#session.length} tokens to ${path}`));
+    } catch (error) {
+      note(describeError(error));
+    }
+  }
+
+  /** One message and its answer. An answer that fails or is stopped leaves the conversation as it was before the message. */
+  async #turn(content: string): Promise<void> {
+    const messages = [...this.#messages, { role: "user", content }];
+    const stop = new AbortController();
+    interruption.handle(() => {
+      stop.abort(new DOMException("stopped", "AbortError"));
+      return true;
+    });
+    const before = this.#session.factor;
+    let text = "";
+    try {
+      const generation = this.#session.generate({
+        ...samplingOf(this.#flags),
+        messages,
+        signal: AbortSignal.any([stop.signal, interruption.signal]),
+        onProgress: ({ phase, completed, total }) =>
+          this.#progress.update(phase === "growth" ? "The window grows: reading again" : "Reading", completed, total, "tokens"),
+      });
+      for await (const chunk of generation) {
+        this.#progress.clear();
+        if (text === "" && chunk.factor !== before) this.#sayGrowth(before, chunk.factor);
+        text += chunk.text;
+        if (!this.#flags.json) await write(chunk.text);
+      }
+      this.#messages = [...messages, { role: "assistant", content: text }];
+      if (this.#flags.json) printJson({ role: "assistant", content: text, ...(await summary(generation)) });
+      else {
+        print();
+        note(styleError("dim", describeWindow(this.#model.context, this.#session)));
+      }
+    } catch (error) {
+      this.#progress.clear();
+      if (!this.#flags.json && text !== "") print();
+      if (!stop.signal.aborted && !(isInteractive() && !interruption.signal.aborted)) throw error;
+      note(stop.signal.aborted ? styleError("dim", "stopped; the conversation is as it was before this message") : describeError(error));
+    } finally {
+      interruption.handle(undefined);
+    }
+  }
+
+  #sayGrowth(before: number, after: number): void {
+    const how = this.#flags.growth === "rerotate" ? "cached keys were turned" : "the conversation was read again";
+    note(styleError("yellow", `the window grew from factor ${before} to ${Number(after.toFixed(3))}; ${how}`));
+  }
+
+  #beginning(): ChatMessage[] {
+    return this.#flags.system === undefined ? [] : [{ role: "system", content: this.#flags.system }];
+  }
+}
+
+async function summary(generation: ReturnType<Session["generate"]>): Promise<object> {
+  const { finishReason, factor, usage, timings } = await generation.result();
+  return { finishReason, factor, usage, timings };
+}

@@ -1,0 +1,32 @@
+import { ContextLengthError, InvalidOptionError } from "../index.ts";
+import { describeForDebugging, note, styleError } from "./node/terminal.ts";
+
+/** Wrong use of a command: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/**
+ * Says in one line what went wrong.
+ * @returns the exit code: 2 wrong use, 1 failure, 130 interrupted
+ */
+export function reportError(error: unknown, { debug, interrupted }: { readonly debug: boolean; readonly interrupted: boolean }): number {
+  if (interrupted) {
+    note(styleError("dim", "interrupted"));
+    return 130;
+  }
+  note(`${styleError(["red", "bold"], "skein:")} ${describeError(error)}`);
+  if (debug) note(describeForDebugging(error));
+  return error instanceof UsageError || error instanceof InvalidOptionError ? 2 : 1;
+}
+
+/** One line for people who type commands: options of the API appear as flags. */
+export function describeError(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const line = message.replaceAll(/\s*\n\s*/g, " ");
+  if (!(error instanceof ContextLengthError)) return line;
+  if (error.option === "maxTokens") return line.replace("Give maxTokens", "Give --max-tokens N");
+  if (!error.option || !error.suggestion) return line;
+  const { extend, factor } = error.suggestion;
+  return line.replace(error.option, extend === "yarn" ? `--yarn --factor ${factor}` : `--extend ${extend} --factor ${factor}`);
+}

@@ -1,0 +1,119 @@
+import { Command } from "commander";
+import type { GenerateOptions, Generation, GenerationResult, Model, Session } from "../index.ts";
+import { UsageError } from "./errors.ts";
+import { addModelFlags, loadFromFlags, type ModelFlags } from "./model-flags.ts";
+import { readPipedText, readTextFile } from "./node/input.ts";
+import { interruption } from "./node/interruption.ts";
+import { createProgressLine, type ProgressLine } from "./node/progress.ts";
+import { note, print, printJson, styleError, write } from "./node/terminal.ts";
+import { addSamplingFlags, type SamplingFlags, samplingOf } from "./sampling-flags.ts";
+
+interface GenerateFlags extends ModelFlags, SamplingFlags {
+  readonly prompt?: string;
+  readonly file?: string;
+  readonly chat?: true;
+  readonly system?: string;
+  readonly save?: string;
+  readonly resume?: string;
+  readonly json?: true;
+}
+
+/** `skein generate`: one answer, streamed to stdout. */
+export function createGenerateCommand(): Command {
+  const command = new Command("generate")
+    .description("Continue a text, or answer about one; the answer goes to stdout, everything else to stderr.")
+    .argument("<model>", "a model's folder or URL")
+    .option("--prompt <text>", "the text to continue")
+    .option("--file <path>", "read the text from a file; without both, from standard input")
+    .option("--chat", "take the text as a user's message and apply the model's chat template")
+    .option("--system <text>", "with --chat: the system message");
+  addSamplingFlags(addModelFlags(command));
+  return command
+    .option("--save <file>", "save what was read, and the answer, to go on from later")
+    .option("--resume <file>", "go on from a saved session; the prompt is added to it")
+    .option("--json", "one JSON object a line: chunks, then the result")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ skein generate ./tiny-qwen2 --prompt "In the beginning" --max-tokens 40
+  $ skein generate ./Qwen2-7B-Instruct --file report.txt --yarn --max-tokens 300
+  $ skein generate ./Qwen2-7B-Instruct --file report.txt --yarn --max-tokens 0 --save report.skein
+  $ skein generate ./Qwen2-7B-Instruct --resume report.skein --yarn --prompt "In short:" --max-tokens 100
+  $ git diff | skein generate ./Qwen2-7B-Instruct --chat --system "Review this change." --json`,
+    )
+    .action((model: string, flags: GenerateFlags) => run(model, flags));
+}
+
+async function run(source: string, flags: GenerateFlags): Promise<void> {
+  const input = await readInput(flags);
+  if (flags.maxTokens === 0 && !flags.save) throw new UsageError("--max-tokens 0 reads and answers nothing: add --save FILE to keep what was read");
+  const progress = createProgressLine();
+  const model = await loadFromFlags(source, flags, progress);
+  try {
+    progress.clear();
+    const session = await openSession(model, flags);
+    if (flags.maxTokens === 0) await readOnly(model, session, input, progress);
+    else await answer(session ?? model, { ...samplingOf(flags), ...input }, flags, progress);
+    if (flags.save && session) {
+      await session.save(flags.save, { signal: interruption.signal });
+      note(styleError("dim", `saved ${session.length} tokens to ${flags.save}`));
+    }
+  } finally {
+    progress.clear();
+    await model.dispose();
+  }
+}
+
+async function readInput(flags: GenerateFlags): Promise<GenerateOptions> {
+  if (flags.prompt !== undefined && flags.file !== undefined) throw new UsageError("--prompt and --file cannot stand together");
+  if (flags.system !== undefined && !flags.chat) throw new UsageError("--system goes with --chat");
+  if (flags.chat && flags.resume) throw new UsageError("--chat cannot be added to a saved session: give the text as it shall stand there");
+  const text = flags.prompt ?? (flags.file === undefined ? undefined : await readTextFile(flags.file));
+  if (text === undefined && flags.resume) return {};
+  const found = text ?? (await readPipedText());
+  if (found === undefined) throw new UsageError("there is nothing to continue: give --prompt TEXT, --file PATH, or text on standard input");
+  if (found === "") throw new UsageError("the text is empty; there is nothing to continue");
+  if (!flags.chat) return { prompt: found };
+  const system = flags.system === undefined ? [] : [{ role: "system", content: flags.system }];
+  return { messages: [...system, { role: "user", content: found }] };
+}
+
+async function openSession(model: Model, flags: GenerateFlags): Promise<Session | undefined> {
+  if (flags.resume) return model.restoreSession(flags.resume, { signal: interruption.signal });
+  return flags.save ? model.createSession() : undefined;
+}
+
+async function readOnly(model: Model, session: Session | undefined, input: GenerateOptions, progress: ProgressLine): Promise<void> {
+  const tokens = input.messages
+    ? await model.applyChatTemplate(input.messages, { addGenerationPrompt: false, tokenize: true })
+    : await model.tokenize(input.prompt ?? "");
+  await session?.append(tokens, { signal: interruption.signal, onProgress: showReading(progress) });
+}
+
+async function answer(target: Model | Session, options: GenerateOptions, flags: GenerateFlags, progress: ProgressLine): Promise<void> {
+  const generation: Generation = target.generate({ ...options, signal: interruption.signal, onProgress: showReading(progress) });
+  let isFirst = true;
+  for await (const chunk of generation) {
+    if (isFirst) progress.clear();
+    isFirst = false;
+    if (flags.json) printJson({ type: "chunk", ...chunk });
+    else await write(chunk.text);
+  }
+  const result = await generation.result();
+  if (flags.json) printJson({ type: "result", ...result });
+  else print();
+  note(styleError("dim", summarise(result)));
+}
+
+function showReading(progress: ProgressLine): NonNullable<GenerateOptions["onProgress"]> {
+  return ({ phase, completed, total }) => progress.update(phase === "growth" ? "Reading again at a larger factor" : "Reading", completed, total, "tokens");
+}
+
+function summarise({ usage, timings, factor, finishReason }: GenerationResult): string {
+  const cached = usage.cachedTokens > 0 ? ` (${usage.cachedTokens} of them cached)` : "";
+  const rate = (tokens: number, seconds: number): string => (seconds > 0 ? `${(tokens / seconds).toFixed(1)} tokens/s` : "");
+  const read = `${usage.promptTokens} tokens read${cached} at ${rate(usage.promptTokens - usage.cachedTokens, timings.prefillSeconds)}`;
+  const made = `${usage.completionTokens} generated at ${rate(usage.completionTokens, timings.decodeSeconds)}`;
+  return `${read}, ${made}, factor ${Number(factor.toFixed(3))}${factor === 1 ? " (native)" : ""}, ended by ${finishReason}`;
+}

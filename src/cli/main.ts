@@ -1,0 +1,39 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from "commander";
+import { createChatCommand } from "./chat.ts";
+import { createDemoCommand } from "./demo.ts";
+import { reportError } from "./errors.ts";
+import { createGenerateCommand } from "./generate.ts";
+import { createInspectCommand } from "./inspect.ts";
+import { interruption } from "./node/interruption.ts";
+import { quietOnClosedPipe } from "./node/terminal.ts";
+import { version } from "./version.ts";
+
+const program = new Command("skein")
+  .description("Run Qwen-family models with the context window they really have: native while the input fits, YaRN only when it does not.")
+  .version(version)
+  .option("--debug", "show stack traces of errors")
+  .addHelpText(
+    "after",
+    `
+Examples:
+  $ skein demo                                                read a document four times the model's window
+  $ skein generate ./Qwen2-7B-Instruct --file report.txt --yarn --max-tokens 300
+  $ skein chat ./Qwen2-7B-Instruct --yarn
+  $ skein inspect Qwen/Qwen2-7B Qwen/Qwen2-7B-Instruct        what differs between two models
+
+Every command has --help with examples of its own.`,
+  );
+
+for (const command of [createDemoCommand(), createGenerateCommand(), createChatCommand(), createInspectCommand()]) {
+  program.addCommand(command.exitOverride().showHelpAfterError("(run with --help for the options and examples)"));
+}
+program.exitOverride().showHelpAfterError("(run skein --help for the commands)");
+
+quietOnClosedPipe();
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else process.exitCode = reportError(error, { debug: process.argv.includes("--debug"), interrupted: interruption.signal.aborted });
+}

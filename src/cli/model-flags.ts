@@ -1,0 +1,70 @@
+import { type Command, Option } from "commander";
+import { type ContextOptions, type LoadOptions, loadModel, type Model } from "../index.ts";
+import { UsageError } from "./errors.ts";
+import { interruption } from "./node/interruption.ts";
+import type { ProgressLine } from "./node/progress.ts";
+import { note, styleError } from "./node/terminal.ts";
+import { parseFactor, parseSteps, parseWhole } from "./parse.ts";
+
+/** Flags of every command that loads a model. */
+export interface ModelFlags {
+  readonly yarn?: true;
+  readonly extend?: NonNullable<ContextOptions["extend"]>;
+  readonly factor?: number;
+  readonly schedule?: NonNullable<ContextOptions["schedule"]>;
+  readonly steps?: readonly number[] | "continuous";
+  readonly growth?: NonNullable<ContextOptions["growth"]>;
+  readonly nativeWindow?: number;
+  readonly allowBeyondWindow?: true;
+  readonly weights?: NonNullable<LoadOptions["weights"]>;
+  readonly cache?: NonNullable<LoadOptions["cache"]>;
+  readonly backend?: NonNullable<LoadOptions["backend"]>;
+  readonly threads?: number;
+}
+
+export function addModelFlags(command: Command): Command {
+  return command
+    .option("--yarn", "let the window be extended by YaRN, only as far as an input needs")
+    .addOption(new Option("--extend <how>", "how the window may be extended").choices(["declared", "none", "yarn", "linear", "ntk"]))
+    .option("--factor <n>", "the largest factor of the window (default: 4, or the declared one)", parseFactor)
+    .addOption(
+      new Option("--schedule <how>", "dynamic: the factor that the input needs; static: always the largest").choices(["dynamic", "static"]),
+    )
+    .option("--steps <list>", "factors to choose from, as 1,2,4, or continuous", parseSteps)
+    .addOption(
+      new Option("--growth <how>", "when a conversation outgrows its factor: recompute is exact, rerotate cheap").choices([
+        "recompute",
+        "rerotate",
+      ]),
+    )
+    .option("--native-window <tokens>", "in place of what the configuration says", parseWhole)
+    .option("--allow-beyond-window", "accept tokens past the extended window, to see what goes wrong")
+    .addOption(new Option("--weights <type>", "how weights are kept").choices(["f32"]))
+    .addOption(new Option("--cache <type>", "how keys and values are kept").choices(["f32", "f16"]))
+    .addOption(new Option("--backend <name>", "what computes").choices(["auto", "reference"]))
+    .option("--threads <n>", "threads to compute on", parseWhole);
+}
+
+/** Loads a model as the flags say; warnings go to stderr. */
+export function loadFromFlags(source: string, flags: ModelFlags, progress: ProgressLine): Promise<Model> {
+  const { backend, weights, cache, threads } = flags;
+  return loadModel(source, {
+    backend,
+    weights,
+    cache,
+    threads,
+    context: contextOf(flags),
+    signal: interruption.signal,
+    onProgress: ({ completed, total }) => progress.update("Loading", completed, total, "bytes"),
+    onWarning: ({ message }) => note(`${styleError("yellow", "warning:")} ${message}`),
+  });
+}
+
+function contextOf(flags: ModelFlags): ContextOptions {
+  const { yarn, factor, schedule, steps, growth, nativeWindow, allowBeyondWindow } = flags;
+  if (yarn && flags.extend !== undefined && flags.extend !== "yarn") throw new UsageError(`--yarn contradicts --extend ${flags.extend}`);
+  if (factor !== undefined && !yarn && flags.extend === undefined) {
+    throw new UsageError("--factor needs to know what it is a factor of: add --yarn (or --extend)");
+  }
+  return { extend: yarn ? "yarn" : flags.extend, factor, schedule, steps, growth, nativeWindow, allowBeyondWindow };
+}

@@ -1,0 +1,76 @@
+import { inspect, styleText } from "node:util";
+import stringWidth from "string-width";
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Colours text for stdout; plain when piped, and as NO_COLOR and FORCE_COLOR say. */
+export function style(format: Style, text: string): string {
+  return styleText(format, text, { stream: process.stdout, validateStream: true });
+}
+
+/** The same for stderr. */
+export function styleError(format: Style, text: string): string {
+  return styleText(format, text, { stream: process.stderr, validateStream: true });
+}
+
+/** Writes a line to stdout. */
+export function print(line = ""): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Writes text to stdout as it is, and waits while the reader is slower than we are. */
+export async function write(text: string): Promise<void> {
+  if (text === "" || process.stdout.write(text)) return;
+  await new Promise<void>((resolve) => process.stdout.once("drain", resolve));
+}
+
+/** Writes one object as one line. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+/** Says something beside the result: to stderr. */
+export function note(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+export function isInteractive(): boolean {
+  return process.stdin.isTTY === true && process.stdout.isTTY === true;
+}
+
+/** The reader of a pipe may leave when it has what it wants (`| head`): that is no error, and nothing more is to be done. */
+export function quietOnClosedPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") process.exit(0);
+      throw error;
+    });
+  }
+}
+
+/**
+ * Lays rows out in columns, which line up whatever the width of the letters (Chinese ones are two columns wide).
+ *
+ * @param rows - cells; may be coloured
+ * @param align - one letter a column: l or r
+ */
+export function table(rows: readonly (readonly string[])[], align: string): string {
+  const widths = [...align].map((_, column) => Math.max(...rows.map((row) => stringWidth(row[column] ?? ""))));
+  return rows
+    .map((row) =>
+      [...align]
+        .map((side, column) => {
+          const cell = row[column] ?? "";
+          const gap = " ".repeat(Math.max(0, (widths[column] ?? 0) - stringWidth(cell)));
+          return side === "r" ? gap + cell : cell + gap;
+        })
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** A thrown value with its stack and causes, for `--debug`. */
+export function describeForDebugging(error: unknown): string {
+  return inspect(error, { depth: 4 });
+}

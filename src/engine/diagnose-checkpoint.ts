@@ -1,0 +1,146 @@
+import { checkTensors, type TensorIndex } from "../checkpoint/tensors.ts";
+import type { Diagnosis } from "../context/diagnose.ts";
+import type { ContextSettings } from "../context/settings.ts";
+import { SkeinError } from "../errors.ts";
+import { expectedTensors, type ModelConfig, optionalTensors } from "../model/config.ts";
+import type { CheckpointDiagnosisCode, EndToken, YarnInspection } from "./inspection.ts";
+
+/** What the diagnoses of a checkpoint look at. */
+export interface CheckpointFacts {
+  readonly config: ModelConfig;
+  readonly context: ContextSettings;
+  readonly yarn: YarnInspection | null;
+  /** Those that are in effect. */
+  readonly endTokens: readonly EndToken[];
+  /** Fields of `generation_config.json` that are not followed. */
+  readonly notFollowed: readonly string[];
+  /** `model_max_length` of `tokenizer_config.json`. */
+  readonly tokenizerMaxLength: number | null;
+  /** The id of the end token that `tokenizer_config.json` names. */
+  readonly tokenizerEndToken: number | null;
+  readonly tensors: TensorIndex | undefined;
+}
+
+type Found = Diagnosis<CheckpointDiagnosisCode> | undefined;
+
+/** What is odd about a checkpoint beyond its scaling block. */
+export function diagnoseCheckpoint(facts: CheckpointFacts): readonly Diagnosis<CheckpointDiagnosisCode>[] {
+  return [
+    diagnoseTokenizerLength(facts),
+    diagnoseEndTokens(facts),
+    diagnoseTokenizerEndToken(facts),
+    diagnoseGenerationConfig(facts),
+    diagnoseSlidingWindow(facts),
+    diagnoseTensors(facts),
+  ].filter((diagnosis) => diagnosis !== undefined);
+}
+
+function diagnoseTokenizerLength({ context, yarn, tokenizerMaxLength: length }: CheckpointFacts): Found {
+  const { nativeWindow, extendedWindow } = context;
+  if (length === null || length === nativeWindow || length === extendedWindow) return undefined;
+  const values = { length, nativeWindow };
+  if (length < nativeWindow) {
+    return {
+      code: "model_max_length_below_window",
+      level: "note",
+      message: `model_max_length in tokenizer_config.json is ${length}, the native window ${nativeWindow}: tools that cut texts there lose what would fit. Skein does not read it`,
+      fix: `"model_max_length": ${nativeWindow} in tokenizer_config.json`,
+      values,
+    };
+  }
+  // Checkpoints that are meant to be extended often give the extended window here: no mistake, but no promise either.
+  const isReachable = length <= Math.max(extendedWindow, ...(yarn?.factors ?? []).map((step) => step.extendedWindow));
+  return {
+    code: "model_max_length_exceeds_window",
+    level: isReachable ? "note" : "warning",
+    message:
+      `model_max_length in tokenizer_config.json is ${length}, more than the native window ${nativeWindow}` +
+      `${isReachable ? "; only an extended window reaches it" : " and more than YaRN reaches"}. Skein does not read it, other tools take it for the window`,
+    fix: `"model_max_length": ${nativeWindow} in tokenizer_config.json, unless every tool that reads it extends the window`,
+    values: { ...values, isReachable },
+  };
+}
+
+function diagnoseEndTokens({ config, endTokens }: CheckpointFacts): Found {
+  if (endTokens.length === 0) {
+    return {
+      code: "no_end_token",
+      level: "warning",
+      message:
+        "neither config.json nor generation_config.json names an end token: an answer ends only at maxTokens or a stop text",
+      fix: 'eos_token_id in generation_config.json, or the option "endTokens" of a request',
+      values: {},
+    };
+  }
+  const ids = endTokens.map(({ id }) => id);
+  const missing = [config.eos_token_id ?? []].flat().filter((id) => !ids.includes(id));
+  if (missing.length === 0) return undefined;
+  const all = [...ids, ...missing].join(", ");
+  return {
+    code: "end_tokens_disagree",
+    level: "warning",
+    message: `config.json names ${missing.join(", ")} as an end token and generation_config.json does not; its own (${ids.join(", ")}) are followed, so that an answer does not end at ${missing.join(", ")}`,
+    fix: `"eos_token_id": [${all}] in generation_config.json, or the one that is wrong corrected`,
+    values: { missing: missing.join(", "), ids: ids.join(", "), all },
+  };
+}
+
+function diagnoseTokenizerEndToken({ endTokens, tokenizerEndToken: token }: CheckpointFacts): Found {
+  const ids = endTokens.map(({ id }) => id);
+  if (token === null || ids.length === 0 || ids.includes(token)) return undefined;
+  return {
+    code: "tokenizer_end_token_differs",
+    level: "warning",
+    message: `the eos_token of tokenizer_config.json is token ${token}, which is none of the end tokens (${ids.join(", ")}): an answer does not end there`,
+    fix: `"eos_token_id": [${[...ids, token].join(", ")}] in generation_config.json if the model ends its answers with it, else the eos_token corrected`,
+    values: { token, ids: ids.join(", "), all: [...ids, token].join(", ") },
+  };
+}
+
+function diagnoseGenerationConfig({ notFollowed }: CheckpointFacts): Found {
+  if (notFollowed.length === 0) return undefined;
+  const fields = notFollowed.join(", ");
+  return {
+    code: "generation_config_not_followed",
+    level: "warning",
+    message: `generation_config.json asks for what Skein does not do: ${fields}`,
+    fix: `expect other texts than with transformers, or remove ${fields}`,
+    values: { fields },
+  };
+}
+
+function diagnoseSlidingWindow({ config, context, yarn }: CheckpointFacts): Found {
+  const { sliding_window: sliding } = config;
+  if (sliding === null) return undefined;
+  const isExceeded = context.extendedWindow > sliding;
+  const wouldBeExceeded = yarn?.factors.some(({ extendedWindow }) => extendedWindow > sliding) ?? false;
+  if (!isExceeded && !wouldBeExceeded) return undefined;
+  const factor = Number((sliding / context.originalWindow).toFixed(4));
+  return {
+    code: "sliding_window_limits_context",
+    level: isExceeded ? "warning" : "note",
+    message: `layers see ${sliding} tokens (sliding_window), and sliding-window attention is not supported: a window above ${sliding} is refused`,
+    fix:
+      factor > 1
+        ? `a factor of at most ${factor}`
+        : `"use_sliding_window": false, if the model was trained without it, or no extension`,
+    values: { sliding, factor },
+  };
+}
+
+function diagnoseTensors({ config, tensors }: CheckpointFacts): Found {
+  if (tensors === undefined) return undefined;
+  try {
+    checkTensors(tensors, expectedTensors(config), { optional: optionalTensors(config) });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SkeinError)) throw error;
+    return {
+      code: "weights_do_not_fit",
+      level: "warning",
+      message: error.message,
+      fix: "the config.json that was published with these weights; as it is, the model cannot be loaded",
+      values: {},
+    };
+  }
+}

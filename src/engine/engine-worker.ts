@@ -1,0 +1,9 @@
+import { platform } from "#platform";
+import { serve } from "./channel.ts";
+import type { EngineMethods } from "./methods.ts";
+import { EngineHost } from "./runtime/engine-host.ts";
+
+/** The worker that computes: one model, its sessions, its steps. */
+const host = new EngineHost(platform.openSource);
+
+serve<EngineMethods>(platform.ownerPort(), host.handlers);

@@ -1,0 +1,108 @@
+import { InvalidOptionError } from "../errors.ts";
+import type { GenerationDefaults } from "../model/generation-config.ts";
+import { type SamplingOptions, validateSamplingOptions } from "../sampling/options.ts";
+import type { GenerateCall, SessionId } from "./methods.ts";
+import type { GenerateOptions } from "./options.ts";
+import type { TextClient } from "./text-client.ts";
+
+const mostStops = 16;
+const mostAlternatives = 20;
+const mostTokens = 2 ** 31;
+
+/**
+ * Checks the options of a generation and turns text into tokens.
+ *
+ * @throws InvalidOptionError naming the option
+ */
+export async function prepareGenerateCall(
+  options: GenerateOptions,
+  { session, text, defaults }: { readonly session: SessionId | undefined; readonly text: TextClient; readonly defaults: GenerationDefaults },
+  signal: AbortSignal,
+): Promise<GenerateCall> {
+  const sampling = mergeSampling(options, defaults);
+  validateSamplingOptions(sampling);
+  const { maxTokens } = options;
+  if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens >= 1 && maxTokens <= mostTokens)) {
+    throw new InvalidOptionError("maxTokens", `must be a whole number from 1, not ${String(maxTokens)}; to read tokens only, append them to a session`);
+  }
+  return {
+    session,
+    maxTokens,
+    sampling,
+    stop: checkStop(options.stop),
+    endTokens: checkEndTokens(options.endTokens) ?? defaults.endTokens,
+    logprobs: checkLogprobs(options.logprobs),
+    context: options.context,
+    replace: options.messages !== undefined,
+    tokens: await readInput(options, text, session !== undefined, signal),
+  };
+}
+
+/** @throws InvalidOptionError unless all are token numbers */
+export function toTokens(tokens: ArrayLike<number>, option = "tokens"): Uint32Array {
+  if (typeof tokens !== "object" || tokens === null || !Number.isSafeInteger(tokens.length)) {
+    throw new InvalidOptionError(option, "must be a list of token numbers");
+  }
+  const out = new Uint32Array(tokens.length);
+  for (let i = 0; i < out.length; i++) {
+    const token = tokens[i];
+    if (typeof token !== "number" || !Number.isInteger(token) || token < 0 || token >= 2 ** 32) {
+      throw new InvalidOptionError(`${option}[${i}]`, `${String(token)} is not a token number`);
+    }
+    out[i] = token;
+  }
+  return out;
+}
+
+async function readInput(options: GenerateOptions, text: TextClient, hasSession: boolean, signal: AbortSignal): Promise<Uint32Array> {
+  const { prompt, messages, tokens, specialTokens = true, tools, templateArguments } = options;
+  const given = Object.entries({ prompt, messages, tokens }).filter(([, value]) => value !== undefined);
+  if (given.length > 1) throw new InvalidOptionError(given[1]![0], `cannot stand beside ${given[0]![0]}; give one of prompt, messages and tokens`);
+  if (tokens !== undefined) return toTokens(tokens);
+  if (messages !== undefined) return text.encodeChat({ messages, tools, templateArguments, addGenerationPrompt: true }, signal);
+  if (tools !== undefined || templateArguments !== undefined) {
+    throw new InvalidOptionError(tools ? "tools" : "templateArguments", "are for the chat template: give messages");
+  }
+  if (prompt !== undefined) {
+    if (typeof prompt !== "string") throw new InvalidOptionError("prompt", "must be a text");
+    return text.encode(prompt, specialTokens, signal);
+  }
+  if (hasSession) return new Uint32Array(); // goes on from where the session is
+  throw new InvalidOptionError("prompt", "is missing; give one of prompt, messages and tokens");
+}
+
+/** What the user says wins over what the model's `generation_config.json` says. */
+function mergeSampling(options: GenerateOptions, defaults: GenerationDefaults): SamplingOptions {
+  const { temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty, seed } = options;
+  return {
+    temperature: temperature ?? defaults.temperature,
+    topK: topK ?? defaults.topK,
+    topP: topP ?? (defaults.topP || Number.EPSILON), // transformers reads 0 as the best token alone
+    minP: minP ?? defaults.minP,
+    repetitionPenalty: repetitionPenalty ?? defaults.repetitionPenalty,
+    presencePenalty,
+    frequencyPenalty,
+    seed,
+  };
+}
+
+function checkStop(stop: GenerateOptions["stop"]): readonly string[] {
+  const list = stop === undefined ? [] : typeof stop === "string" ? [stop] : stop;
+  if (!Array.isArray(list) || list.length > mostStops || !list.every((text) => typeof text === "string" && text !== "" && text.length <= 1000)) {
+    throw new InvalidOptionError("stop", `must be a text, or up to ${mostStops} of them, each of 1 to 1000 characters`);
+  }
+  return list;
+}
+
+function checkEndTokens(endTokens: GenerateOptions["endTokens"]): readonly number[] | undefined {
+  return endTokens === undefined ? undefined : [...toTokens(endTokens, "endTokens")];
+}
+
+function checkLogprobs(logprobs: GenerateOptions["logprobs"]): number | undefined {
+  if (logprobs === undefined || logprobs === false) return undefined;
+  if (logprobs === true) return 0;
+  if (!Number.isInteger(logprobs) || logprobs < 0 || logprobs > mostAlternatives) {
+    throw new InvalidOptionError("logprobs", `must be true, or a number of alternatives from 0 to ${mostAlternatives}`);
+  }
+  return logprobs;
+}

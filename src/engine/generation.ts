@@ -1,0 +1,97 @@
+import type { FinishReason, GenerationChunk, GenerationResult, TokenLogprob } from "./options.ts";
+import type { GenerateEvent, GenerateSummary } from "./methods.ts";
+
+/** Starts the work behind a generation. */
+export type StartGeneration = (signal: AbortSignal, onEvent: (event: GenerateEvent) => void) => Promise<GenerateSummary>;
+
+/**
+ * An answer that is being made: loop over it for the pieces, or await {@link Generation.result} for the whole. Nothing happens before one of
+ * the two. Leaving the loop stops the work and frees what it held.
+ *
+ * @example
+ * for await (const chunk of model.generate({ prompt })) process.stdout.write(chunk.text);
+ */
+export class Generation implements AsyncIterable<GenerationChunk> {
+  readonly #start: StartGeneration;
+  readonly #signal: AbortSignal | undefined;
+  readonly #leave = new AbortController();
+  readonly #chunks: GenerationChunk[] = [];
+  #work: Promise<GenerateSummary> | undefined;
+  #isSettled = false;
+  #wake: (() => void) | undefined;
+
+  constructor(start: StartGeneration, signal: AbortSignal | undefined) {
+    this.#start = start;
+    this.#signal = signal;
+  }
+
+  /**
+   * The whole answer, also while or after looping.
+   * @throws what stopped the work: ContextLengthError, the signal's reason, ...
+   */
+  async result(): Promise<GenerationResult> {
+    const summary = await this.#run();
+    return collect(this.#chunks, summary);
+  }
+
+  /** @throws what stopped the work, after the pieces that were made */
+  async *[Symbol.asyncIterator](): AsyncGenerator<GenerationChunk, void, undefined> {
+    const work = this.#run();
+    work.catch(() => {}); // awaited below, unless the loop is left
+    let next = 0;
+    try {
+      for (;;) {
+        while (next < this.#chunks.length) yield this.#chunks[next++]!;
+        if (this.#isSettled) break;
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+      await work;
+    } finally {
+      if (!this.#isSettled) {
+        this.#leave.abort(new DOMException("the loop over this generation was left", "AbortError"));
+        await work.catch(() => {});
+      }
+    }
+  }
+
+  #run(): Promise<GenerateSummary> {
+    this.#work ??= this.#begin();
+    return this.#work;
+  }
+
+  async #begin(): Promise<GenerateSummary> {
+    try {
+      const signal = this.#signal ? AbortSignal.any([this.#signal, this.#leave.signal]) : this.#leave.signal;
+      return await this.#start(signal, (event) => this.#receive(event));
+    } finally {
+      this.#isSettled = true;
+      this.#wake?.();
+    }
+  }
+
+  #receive(event: GenerateEvent): void {
+    if (event.type !== "chunk") return;
+    const { text, token, factor, logprobs, finishReason } = event;
+    this.#chunks.push({ text, tokens: [token], factor, ...(logprobs && { logprobs }), ...(finishReason && { finishReason }) });
+    this.#wake?.();
+  }
+}
+
+function collect(chunks: readonly GenerationChunk[], summary: GenerateSummary): GenerationResult {
+  const { finishReason, factor, promptTokens, cachedTokens, prefillSeconds, decodeSeconds, seed } = summary;
+  const tokens = chunks.flatMap((chunk) => chunk.tokens);
+  const logprobs: TokenLogprob[] = chunks.flatMap((chunk) => chunk.logprobs ?? []);
+  const completionTokens = tokens.length;
+  return {
+    text: chunks.map((chunk) => chunk.text).join(""),
+    tokens,
+    ...(logprobs.length > 0 && { logprobs }),
+    finishReason: finishReason satisfies FinishReason,
+    factor,
+    usage: { promptTokens, cachedTokens, completionTokens, totalTokens: promptTokens + completionTokens },
+    timings: { prefillSeconds, decodeSeconds },
+    seed,
+  };
+}

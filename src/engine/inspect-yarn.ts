@@ -1,0 +1,46 @@
+import { chooseEncoding, resolveEncoding } from "../context/encoding.ts";
+import { type ContextSettings, resolveContext } from "../context/settings.ts";
+import type { ModelConfig } from "../model/config.ts";
+import { readRotaryParameters, yarnPairs } from "../position/index.ts";
+import type { InspectOptions, YarnFactor, YarnInspection } from "./inspection.ts";
+
+/** The length in tokens up to which YaRN was shown to carry the Qwen models (32768 · 4); the base models have it natively. */
+const provenWindow = 131072;
+const shownFactors = [2, 4];
+const defaultFactor = 4;
+
+/**
+ * What YaRN does to a model, or would do.
+ *
+ * @returns null where the model has a scaling of its own on which YaRN cannot be put
+ */
+export function inspectYarn(
+  config: ModelConfig,
+  context: ContextSettings,
+  { factor, nativeWindow }: InspectOptions,
+): YarnInspection | null {
+  const { theta, factor: ownFactor } = readRotaryParameters(config);
+  if (!["default", "yarn", "dynamic"].includes(context.declared) || theta <= 1) return null;
+  const isDeclared = context.declared === "yarn";
+  const declaredFactor = isDeclared ? (ownFactor ?? 1) : undefined;
+  const largest = factor ?? declaredFactor ?? defaultFactor;
+  const option = { extend: "yarn", factor: largest, ...(nativeWindow === undefined ? {} : { nativeWindow }) } as const;
+  const { originalWindow, schedule, steps } = isDeclared ? context : resolveContext(config, option);
+  const factors = [...new Set([...shownFactors, ...[declaredFactor, factor].filter((f) => f !== undefined)])];
+  return {
+    declared: isDeclared,
+    needed: context.nativeWindow < provenWindow,
+    originalWindow,
+    schedule,
+    steps,
+    pairs: yarnPairs(config, { factor: largest, originalWindow }),
+    factors: factors.sort((a, b) => a - b).map((step) => inspectFactor(config, step, nativeWindow)),
+    option,
+  };
+}
+
+function inspectFactor(config: ModelConfig, factor: number, nativeWindow: number | undefined): YarnFactor {
+  const settings = resolveContext(config, { extend: "yarn", factor, nativeWindow });
+  const { attentionScaling } = resolveEncoding(config, chooseEncoding(settings, factor));
+  return { factor, extendedWindow: settings.extendedWindow, attentionScaling };
+}

@@ -1,0 +1,60 @@
+import { platform } from "#platform";
+import { validateContextOptions } from "../context/options.ts";
+import { InvalidOptionError, SkeinError } from "../errors.ts";
+import { findPublishedConfig } from "../model/published.ts";
+import { WorkerClient } from "./channel.ts";
+import type { EngineMethods } from "./methods.ts";
+import { Model } from "./model.ts";
+import type { LoadOptions } from "./options.ts";
+import { type ModelSource, sendSource } from "./source.ts";
+import { TextClient } from "./text-client.ts";
+
+/**
+ * Loads a model from a folder, a URL or files, in workers of its own.
+ *
+ * @param source - path or URL of a folder with `config.json`, `model.safetensors` (or shards) and `tokenizer.json`, or these files as Blobs
+ * @throws SkeinError: `not_found`, `invalid_checkpoint`, `unsupported`, ...; InvalidConfigError; InvalidOptionError; the signal's reason
+ *
+ * @example
+ * await using model = await loadModel("models/tiny-qwen2", { context: { extend: "yarn", factor: 4 } });
+ */
+export async function loadModel(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
+  const { backend, weights, cache, threads, context = {}, signal, onProgress } = options;
+  const onWarning = options.onWarning ?? (({ message }) => console.warn(`skein: ${message}`));
+  validateContextOptions(context);
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024)) {
+    throw new InvalidOptionError("threads", `must be a whole number from 1 to 1024, not ${String(threads)}`);
+  }
+  signal?.throwIfAborted();
+  const sent = sendSource(source);
+  await refusePublishedName(source);
+
+  const engine = new WorkerClient<EngineMethods>(platform.spawnEngineWorker());
+  const text = new TextClient(platform.spawnTextWorker, source);
+  try {
+    const call = { source: sent.description, backend, weights, cache, threads, context };
+    const [facts, table] = await Promise.all([
+      engine.call("load", call, { signal, onEvent: onProgress, abandon: true, transfer: sent.transfer }),
+      text.load(signal),
+    ]);
+    if (table) await engine.call("setTokenTable", table);
+    for (const warning of facts.warnings) onWarning(warning);
+    return new Model(engine, text, facts);
+  } catch (error) {
+    const reason = new SkeinError("disposed", "this model could not be loaded");
+    text.close(reason);
+    engine.close(reason);
+    throw error;
+  } finally {
+    sent.stop();
+  }
+}
+
+/** The published configurations are built in, their weights are not. */
+async function refusePublishedName(source: ModelSource): Promise<void> {
+  if (typeof source !== "string" || !findPublishedConfig(source) || (await platform.isFolder(source))) return;
+  throw new SkeinError(
+    "not_found",
+    `${source}: only its configuration is built in (for inspecting). Download its files into a folder and give the folder's path`,
+  );
+}

@@ -1,0 +1,159 @@
+import type { CacheLayout } from "../backend/backend.ts";
+import type { EncodingChoice } from "../context/encoding.ts";
+import type { ContextOptions } from "../context/options.ts";
+import type { ContextSettings } from "../context/settings.ts";
+import type { ModelConfig } from "../model/config.ts";
+import type { GenerationDefaults } from "../model/generation-config.ts";
+import type { SamplingOptions } from "../sampling/options.ts";
+import type { ChatMessage } from "../text/chat-input.ts";
+import type { TokenTable } from "../text/token-table.ts";
+import type { FinishReason, LoadOptions, Progress, TokenLogprob, Warning } from "./options.ts";
+import type { SourceDescription } from "./source.ts";
+
+/** A session's number in the engine worker. */
+export type SessionId = number;
+
+/** What the owner of a session shows of it. */
+export interface SessionState {
+  readonly length: number;
+  readonly factor: number;
+}
+
+export interface LoadCall extends Pick<LoadOptions, "backend" | "weights" | "cache" | "threads"> {
+  readonly source: SourceDescription;
+  readonly context: ContextOptions;
+}
+
+export interface LoadedFacts {
+  readonly config: ModelConfig;
+  readonly context: ContextSettings;
+  readonly defaults: GenerationDefaults;
+  readonly warnings: readonly Warning[];
+}
+
+export interface AppendCall {
+  readonly session: SessionId;
+  readonly tokens: Uint32Array;
+  readonly logits: "none" | "last" | "all";
+  readonly logprobs: boolean;
+}
+
+export interface AppendAnswer extends SessionState {
+  readonly rows: number;
+  readonly logits?: Float32Array<ArrayBuffer>;
+  readonly logprobs?: Float64Array<ArrayBuffer>;
+}
+
+export interface GenerateCall {
+  /** Undefined: a sequence of its own, which ends with the answer. */
+  readonly session: SessionId | undefined;
+  readonly tokens: Uint32Array;
+  /** Whether `tokens` are all that the session shall have (a conversation), or are appended. */
+  readonly replace: boolean;
+  readonly maxTokens: number | undefined;
+  readonly sampling: SamplingOptions;
+  readonly stop: readonly string[];
+  readonly endTokens: readonly number[];
+  /** Alternatives beside each token; undefined: no log probabilities. */
+  readonly logprobs: number | undefined;
+  readonly context: ContextOptions | undefined;
+}
+
+export type GenerateEvent =
+  | { readonly type: "progress"; readonly progress: Progress }
+  | {
+      readonly type: "chunk";
+      readonly text: string;
+      readonly token: number;
+      readonly factor: number;
+      readonly logprobs?: readonly TokenLogprob[];
+      readonly finishReason?: FinishReason;
+    };
+
+export interface GenerateSummary {
+  readonly finishReason: FinishReason;
+  readonly factor: number;
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly prefillSeconds: number;
+  readonly decodeSeconds: number;
+  readonly seed: number;
+}
+
+/** What a saved session says about itself, besides tokens, keys and values. */
+export interface SnapshotHeader {
+  /** {@link fingerprintCheckpoint} of the model that it belongs to. */
+  readonly fingerprint: string;
+  /** The adapter that the keys were computed with; none yet. */
+  readonly adapter: string | null;
+  readonly layout: CacheLayout;
+  readonly encoding: EncodingChoice;
+  /** Tokens of the session. */
+  readonly length: number;
+  /** Those of them that are cached. */
+  readonly cached: number;
+}
+
+/** The calls that the engine worker answers. */
+export interface EngineMethods {
+  load: { params: LoadCall; event: Progress; result: LoadedFacts };
+  setTokenTable: { params: TokenTable; event: never; result: undefined };
+  createSession: {
+    params: { readonly plannedTokens: number | undefined; readonly context: ContextOptions | undefined };
+    event: never;
+    result: { readonly session: SessionId } & SessionState;
+  };
+  state: { params: { readonly session: SessionId }; event: never; result: SessionState };
+  append: { params: AppendCall; event: Progress; result: AppendAnswer };
+  generate: { params: GenerateCall; event: GenerateEvent; result: GenerateSummary };
+  fork: { params: { readonly session: SessionId }; event: never; result: { readonly session: SessionId } & SessionState };
+  truncate: { params: { readonly session: SessionId; readonly length: number }; event: never; result: SessionState };
+  release: { params: { readonly session: SessionId }; event: never; result: undefined };
+  exportSession: {
+    params: { readonly session: SessionId };
+    event: never;
+    result: { readonly header: SnapshotHeader; readonly tokens: Uint32Array<ArrayBuffer> };
+  };
+  exportBlock: {
+    params: { readonly session: SessionId; readonly block: number };
+    event: never;
+    result: Uint8Array<ArrayBuffer>;
+  };
+  restoreSession: {
+    params: { readonly header: SnapshotHeader; readonly tokens: Uint32Array };
+    event: never;
+    result: { readonly session: SessionId } & SessionState;
+  };
+  importBlock: {
+    params: { readonly session: SessionId; readonly block: number; readonly total: number; readonly bytes: Uint8Array };
+    event: never;
+    result: undefined;
+  };
+  statistics: { params: undefined; event: never; result: EngineStatistics };
+}
+
+/** What the engine worker holds and has done. */
+export interface EngineStatistics {
+  readonly sessions: number;
+  readonly cacheBlocks: number;
+  readonly cacheBytes: number;
+  readonly steps: number;
+  readonly rows: number;
+}
+
+export interface ChatCall {
+  readonly messages: readonly ChatMessage[];
+  readonly tools: readonly object[] | undefined;
+  readonly templateArguments: Readonly<Record<string, unknown>> | undefined;
+  readonly addGenerationPrompt: boolean;
+}
+
+/** The calls that the text worker answers. */
+export interface TextMethods {
+  load: { params: { readonly source: SourceDescription }; event: never; result: { readonly table: TokenTable | undefined } };
+  encode: { params: { readonly text: string; readonly specialTokens: boolean }; event: never; result: Uint32Array<ArrayBuffer> };
+  decode: { params: { readonly tokens: Uint32Array; readonly skipSpecialTokens: boolean }; event: never; result: string };
+  /** Tells `rendering` and `rendered`: between the two a template runs, which may never end. */
+  encodeChat: { params: ChatCall; event: "rendering" | "rendered"; result: Uint32Array<ArrayBuffer> };
+  renderChat: { params: ChatCall; event: "rendering" | "rendered"; result: string };
+}

@@ -1,0 +1,163 @@
+import { platform } from "#platform";
+import { SnapshotReader } from "../cache/snapshot.ts";
+import type { ContextSettings } from "../context/settings.ts";
+import { InvalidOptionError, SkeinError } from "../errors.ts";
+import type { ModelConfig } from "../model/config.ts";
+import type { GenerationDefaults } from "../model/generation-config.ts";
+import type { ChatMessage } from "../text/chat-input.ts";
+import type { WorkerClient } from "./channel.ts";
+import { prepareGenerateCall, toTokens } from "./generate-call.ts";
+import { Generation } from "./generation.ts";
+import type { EngineMethods, EngineStatistics, LoadedFacts, SessionId } from "./methods.ts";
+import type { ChatTemplateOptions, GenerateOptions, SessionOptions, Warning } from "./options.ts";
+import { Session } from "./session.ts";
+import { parseSnapshotHeader } from "./snapshot-header.ts";
+import type { TextClient } from "./text-client.ts";
+
+const elementBytes = { f32: 4, f16: 2 };
+
+/** A loaded model. It computes in workers of its own; the caller's thread is never blocked. */
+export class Model implements AsyncDisposable {
+  readonly #engine: WorkerClient<EngineMethods>;
+  readonly #text: TextClient;
+  readonly #facts: LoadedFacts;
+  #isDisposed = false;
+
+  /** @internal Made by {@link loadModel}. */
+  constructor(engine: WorkerClient<EngineMethods>, text: TextClient, facts: LoadedFacts) {
+    this.#engine = engine;
+    this.#text = text;
+    this.#facts = facts;
+  }
+
+  /** The configuration, with Hugging Face's names. */
+  get config(): ModelConfig {
+    return this.#facts.config;
+  }
+
+  /** The windows, in tokens, and what else the model's context was resolved to. */
+  get context(): ContextSettings {
+    return this.#facts.context;
+  }
+
+  /** Sampling defaults and end tokens of the model's `generation_config.json`. */
+  get generationDefaults(): GenerationDefaults {
+    return this.#facts.defaults;
+  }
+
+  /** What was odd when the model was loaded. */
+  get warnings(): readonly Warning[] {
+    return this.#facts.warnings;
+  }
+
+  /** @param specialTokens - whether control tokens in the text are parsed (default), or taken as the letters they are written with */
+  async tokenize(text: string, { specialTokens = true }: { readonly specialTokens?: boolean } = {}): Promise<Uint32Array> {
+    if (typeof text !== "string") throw new InvalidOptionError("text", "must be a text");
+    return this.#text.encode(text, specialTokens);
+  }
+
+  async detokenize(tokens: ArrayLike<number>, { skipSpecialTokens = false }: { readonly skipSpecialTokens?: boolean } = {}): Promise<string> {
+    return this.#text.decode(toTokens(tokens), skipSpecialTokens);
+  }
+
+  /**
+   * The text that the model's chat template makes of a conversation. To compute it, ask for the tokens (`tokenize: true`): in the text, control
+   * tokens that a user typed cannot be told from the template's.
+   *
+   * @throws SkeinError (codes `no_chat_template`, `template_error`, `template_timeout`)
+   */
+  async applyChatTemplate(messages: readonly ChatMessage[], options: ChatTemplateOptions & { readonly tokenize: true }): Promise<Uint32Array>;
+  async applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): Promise<string>;
+  async applyChatTemplate(
+    messages: readonly ChatMessage[],
+    { tools, templateArguments, addGenerationPrompt = true, tokenize = false }: ChatTemplateOptions = {},
+  ): Promise<string | Uint32Array> {
+    const call = { messages, tools, templateArguments, addGenerationPrompt };
+    return tokenize ? this.#text.encodeChat(call) : this.#text.renderChat(call);
+  }
+
+  /**
+   * Answers a prompt in a sequence of its own.
+   *
+   * @throws (from the loop or the result) ContextLengthError before anything is computed when prompt and `maxTokens` do not fit, or at the token
+   * where an answer without `maxTokens` reaches the end of the window; InvalidOptionError; the signal's reason
+   *
+   * @example
+   * const { text, factor } = await model.generate({ prompt: document + question, maxTokens: 100 }).result();
+   */
+  generate(options: GenerateOptions): Generation {
+    return new Generation(async (signal, onEvent) => {
+      const call = await prepareGenerateCall(options, this.textParts(undefined), signal);
+      return this.#engine.call("generate", call, {
+        signal,
+        onEvent: (event) => {
+          if (event.type === "progress") options.onProgress?.(event.progress);
+          onEvent(event);
+        },
+      });
+    }, options.signal);
+  }
+
+  /** @throws ContextLengthError when `plannedTokens` are more than the window has; InvalidOptionError */
+  async createSession({ plannedTokens, context }: SessionOptions = {}): Promise<Session> {
+    if (plannedTokens !== undefined && !(Number.isSafeInteger(plannedTokens) && plannedTokens >= 1)) {
+      throw new InvalidOptionError("plannedTokens", `must be a whole number from 1, not ${String(plannedTokens)}`);
+    }
+    const { session, ...state } = await this.#engine.call("createSession", { plannedTokens, context });
+    return new Session(this, this.#engine, session, state);
+  }
+
+  /**
+   * Goes on with a session that {@link Session.save} wrote, at the encoding that it had.
+   *
+   * @throws SkeinError: `invalid_snapshot` for a file that is damaged or none, `snapshot_mismatch` for one of another model, adapter, cache type or
+   * factor, `not_found`
+   */
+  async restoreSession(source: string | Blob, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Session> {
+    const blob = typeof source === "string" ? await platform.openFile(source) : source;
+    const { reader, header: json } = await SnapshotReader.open(blob);
+    const header = parseSnapshotHeader(json);
+    const tokens = await reader.next(header.length * 4);
+    if (tokens.length !== header.length * 4) throw new SkeinError("invalid_snapshot", "this saved session is damaged: tokens are missing");
+    const { session, ...state } = await this.#engine.call("restoreSession", { header, tokens: new Uint32Array(tokens.buffer) });
+    try {
+      const { layers, keyValueHeads, headDim, blockTokens, type } = header.layout;
+      for (let block = 0; block * blockTokens < header.cached; block++) {
+        signal?.throwIfAborted();
+        const count = Math.min(blockTokens, header.cached - block * blockTokens);
+        const size = layers * 2 * keyValueHeads * count * headDim * elementBytes[type];
+        const bytes = await reader.next(size);
+        if (bytes.length !== size) throw new SkeinError("invalid_snapshot", `this saved session is damaged: block ${block} is short`);
+        await this.#engine.call("importBlock", { session, block, total: header.cached, bytes }, { transfer: [bytes.buffer] });
+      }
+      await reader.end();
+    } catch (error) {
+      await this.#engine.call("release", { session });
+      throw error;
+    }
+    return new Session(this, this.#engine, session, state);
+  }
+
+  /** What the model holds and has done: sessions, cache blocks and bytes in use, steps computed and rows in them. */
+  statistics(): Promise<EngineStatistics> {
+    return this.#engine.call("statistics", undefined);
+  }
+
+  /** Ends the model's workers and frees its memory; calls that are running are rejected. */
+  async dispose(): Promise<void> {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    const reason = new SkeinError("disposed", "this model was disposed of");
+    this.#text.close(reason);
+    this.#engine.close(reason);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  /** @internal */
+  textParts(session: SessionId | undefined): { session: SessionId | undefined; text: TextClient; defaults: GenerationDefaults } {
+    return { session, text: this.#text, defaults: this.#facts.defaults };
+  }
+}

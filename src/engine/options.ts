@@ -1,0 +1,158 @@
+import type { CacheType, WeightType } from "../backend/backend.ts";
+import type { ContextOptions } from "../context/options.ts";
+import type { SamplingOptions } from "../sampling/options.ts";
+import type { ChatMessage } from "../text/chat-input.ts";
+
+/** What is going on, told while something takes long. */
+export interface Progress {
+  /** `load`: weights, in bytes. `prefill`: reading tokens. `growth`: reading tokens again after the factor changed. */
+  readonly phase: "load" | "prefill" | "growth";
+  readonly completed: number;
+  readonly total: number;
+}
+
+/** Something that a user should know and that stops nothing. */
+export interface Warning {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** How a model is loaded. */
+export interface LoadOptions {
+  /** `auto` (default) takes the fastest one there is. */
+  readonly backend?: "auto" | "reference" | undefined;
+  /** How weights are kept: `f32`, exact for every checkpoint. */
+  readonly weights?: WeightType | undefined;
+  /** How keys and values are kept: `f32` (default), or `f16`, half the memory. */
+  readonly cache?: CacheType | undefined;
+  /** Threads to compute on. */
+  readonly threads?: number | undefined;
+  readonly context?: ContextOptions | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Receives what is odd about the model or the options; `console.warn` by default. */
+  readonly onWarning?: ((warning: Warning) => void) | undefined;
+}
+
+/** How a session is created. */
+export interface SessionOptions {
+  /** The length, in tokens, that the session is planned for from the start, so that it need not grow later. */
+  readonly plannedTokens?: number | undefined;
+  /** May only narrow what the model was loaded with. */
+  readonly context?: ContextOptions | undefined;
+}
+
+/** How tokens are appended to a session. */
+export interface AppendOptions {
+  /** Whose logits to return: of none (default), of the last, or of all appended tokens. */
+  readonly logits?: "none" | "last" | "all" | undefined;
+  /** Whether to return the log probability of each appended token. */
+  readonly logprobs?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** What appending returns. */
+export interface AppendResult {
+  /** Rows of `logits`. */
+  readonly rows: number;
+  /** [rows, vocabulary] */
+  readonly logits?: Float32Array<ArrayBuffer>;
+  /** Natural logarithm of each appended token's probability; NaN for the first token of a session, which nothing precedes. */
+  readonly logprobs?: Float64Array<ArrayBuffer>;
+}
+
+/** What a chat template is given besides the messages. */
+export interface ChatTemplateOptions {
+  /** Descriptions of tools. */
+  readonly tools?: readonly object[] | undefined;
+  /** More variables, as { enable_thinking: false }. */
+  readonly templateArguments?: Readonly<Record<string, unknown>> | undefined;
+  /** Whether the text ends where the assistant's answer begins; true by default. */
+  readonly addGenerationPrompt?: boolean | undefined;
+  /** Return tokens, not text. */
+  readonly tokenize?: boolean | undefined;
+}
+
+/** What to generate from: exactly one of `prompt`, `messages` and `tokens`. */
+export interface GenerateInput {
+  /** Text to continue. */
+  readonly prompt?: string | undefined;
+  /** Whether control tokens in `prompt` are parsed (default), or taken as the letters they are written with. */
+  readonly specialTokens?: boolean | undefined;
+  /** A conversation; the chat template is applied. */
+  readonly messages?: readonly ChatMessage[] | undefined;
+  readonly tokens?: ArrayLike<number> | undefined;
+  /** Tools that the chat template describes to the model. */
+  readonly tools?: readonly object[] | undefined;
+  /** More variables for the chat template, as { enable_thinking: false }. */
+  readonly templateArguments?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** How to generate. Sampling options left out come from the model's `generation_config.json`. */
+export interface GenerateOptions extends GenerateInput, SamplingOptions {
+  /** The most tokens to generate; left out: to the end of the window at the factor that the prompt needs. */
+  readonly maxTokens?: number | undefined;
+  /** Texts that end the answer; they are not part of it. */
+  readonly stop?: string | readonly string[] | undefined;
+  /** Tokens that end the answer, in place of the model's own. */
+  readonly endTokens?: readonly number[] | undefined;
+  /** Log probabilities of the generated tokens, and how many alternatives beside each (true: none). */
+  readonly logprobs?: boolean | number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** May only narrow what the model, or the session, was given. */
+  readonly context?: ContextOptions | undefined;
+}
+
+/** Log probability of one generated token, under the model, before penalties and temperature. */
+export interface TokenLogprob {
+  readonly token: number;
+  readonly logprob: number;
+  /** The likeliest tokens at this place, best first. */
+  readonly top: readonly { readonly token: number; readonly logprob: number }[];
+}
+
+/** `stop`: an end token or a stop text; `length`: maxTokens. */
+export type FinishReason = "stop" | "length";
+
+/** A piece of an answer as it comes. */
+export interface GenerationChunk {
+  /** Whole characters only; may lag behind `tokens`. */
+  readonly text: string;
+  readonly tokens: readonly number[];
+  readonly logprobs?: readonly TokenLogprob[];
+  /** The factor that this answer is computed at; 1 = native. */
+  readonly factor: number;
+  /** On the last chunk. */
+  readonly finishReason?: FinishReason;
+}
+
+/** Tokens of a request. */
+export interface Usage {
+  /** All tokens before the answer. */
+  readonly promptTokens: number;
+  /** Those of them whose keys and values were cached already. */
+  readonly cachedTokens: number;
+  readonly completionTokens: number;
+  readonly totalTokens: number;
+}
+
+/** Seconds. */
+export interface Timings {
+  readonly prefillSeconds: number;
+  readonly decodeSeconds: number;
+}
+
+/** A whole answer. */
+export interface GenerationResult {
+  readonly text: string;
+  readonly tokens: readonly number[];
+  readonly logprobs?: readonly TokenLogprob[];
+  readonly finishReason: FinishReason;
+  readonly factor: number;
+  readonly usage: Usage;
+  readonly timings: Timings;
+  /** The seed that was used; the same one gives the same text again. */
+  readonly seed: number;
+}

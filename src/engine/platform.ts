@@ -1,0 +1,28 @@
+import type { CheckpointFiles } from "../checkpoint/files.ts";
+import type { OwnerPort, WorkerHandle } from "./channel.ts";
+import type { SourceDescription } from "./source.ts";
+
+/** A file that appears at its path whole, or not at all. */
+export interface AtomicFile {
+  write(bytes: Uint8Array): Promise<void>;
+  /** Puts the file in its place. */
+  commit(): Promise<void>;
+  /** Throws away what was written. */
+  discard(): Promise<void>;
+}
+
+/**
+ * What differs between Node and a browser. `#platform` in package.json names the implementation, behind the `browser` condition.
+ */
+export interface Platform {
+  readonly spawnEngineWorker: () => WorkerHandle;
+  readonly spawnTextWorker: () => WorkerHandle;
+  /** Inside a worker: the way to its owner. */
+  readonly ownerPort: () => OwnerPort;
+  /** @throws SkeinError (code `not_found`, ...) when there is nothing to open */
+  readonly openSource: (source: SourceDescription) => Promise<CheckpointFiles>;
+  /** @returns whether a folder of this name exists, so that a path wins over a published name */
+  readonly isFolder: (path: string) => Promise<boolean>;
+  readonly createFile: (path: string) => Promise<AtomicFile>;
+  readonly openFile: (path: string) => Promise<Blob>;
+}

@@ -1,0 +1,128 @@
+import type { CheckpointFiles } from "../../checkpoint/files.ts";
+import { narrowContext } from "../../context/narrow.ts";
+import type { ContextOptions } from "../../context/options.ts";
+import { InvalidOptionError, SkeinError } from "../../errors.ts";
+import type { Handlers } from "../channel.ts";
+import type { EngineMethods, SessionId, SessionState } from "../methods.ts";
+import type { SourceDescription } from "../source.ts";
+import { append } from "./append.ts";
+import { generate } from "./generate.ts";
+import { type LoadedModel, loadCheckpoint } from "./loaded-model.ts";
+import { type Context, Sequence } from "./sequence.ts";
+import { describeSnapshot, restoreSnapshot } from "./snapshots.ts";
+
+/** Answers the calls of one model's owner. A session's calls come one after the other; its owner sees to that. */
+export class EngineHost {
+  readonly #openSource: (source: SourceDescription) => Promise<CheckpointFiles>;
+  readonly #sessions = new Map<SessionId, Sequence>();
+  #model: LoadedModel | undefined;
+  #nextSession = 0;
+
+  constructor(openSource: (source: SourceDescription) => Promise<CheckpointFiles>) {
+    this.#openSource = openSource;
+  }
+
+  readonly handlers: Handlers<EngineMethods> = {
+    load: async (call, { signal, emit }) => {
+      const files = await this.#openSource(call.source);
+      try {
+        const model = await loadCheckpoint(files, call, { signal, onProgress: emit });
+        this.#model = model;
+        return { config: model.config, context: model.context.settings, defaults: model.defaults, warnings: model.warnings };
+      } finally {
+        await files.close();
+      }
+    },
+    setTokenTable: (table) => {
+      this.#loaded.tokenTable = table;
+      return undefined;
+    },
+    createSession: ({ plannedTokens, context }) => {
+      const model = this.#loaded;
+      return this.#add(new Sequence(model.config, model.pool, this.#narrow(model.context, context), plannedTokens));
+    },
+    state: ({ session }) => stateOf(this.#session(session)),
+    append: async (call, { signal, emit, transfer }) => {
+      checkTokens(call.tokens, this.#loaded.config.vocab_size);
+      const answer = await append(this.#loaded, this.#session(call.session), call, { signal, emit });
+      if (answer.logits) transfer.push(answer.logits.buffer);
+      return answer;
+    },
+    generate: async (call, { signal, emit }) => {
+      const model = this.#loaded;
+      checkTokens(call.tokens, model.config.vocab_size);
+      if (call.session !== undefined) {
+        const sequence = this.#session(call.session);
+        return generate(model, sequence, this.#narrow(sequence.context, call.context), call, { signal, emit });
+      }
+      const context = this.#narrow(model.context, call.context);
+      const sequence = new Sequence(model.config, model.pool, context);
+      try {
+        return await generate(model, sequence, context, call, { signal, emit });
+      } finally {
+        sequence.release();
+      }
+    },
+    fork: ({ session }) => this.#add(this.#session(session).fork()),
+    truncate: ({ session, length }) => {
+      const sequence = this.#session(session);
+      sequence.truncate(length);
+      return stateOf(sequence);
+    },
+    release: ({ session }) => {
+      this.#sessions.get(session)?.release();
+      this.#sessions.delete(session);
+      return undefined;
+    },
+    exportSession: ({ session }) => describeSnapshot(this.#loaded, this.#session(session)),
+    exportBlock: async ({ session, block }, { transfer }) => {
+      const bytes = await this.#session(session).cache.exportBlock(block);
+      transfer.push(bytes.buffer);
+      return bytes;
+    },
+    restoreSession: ({ header, tokens }) => {
+      checkTokens(tokens, this.#loaded.config.vocab_size);
+      return this.#add(restoreSnapshot(this.#loaded, header, tokens));
+    },
+    importBlock: ({ session, block, total, bytes }) => {
+      this.#session(session).cache.importBlock(block, total, bytes);
+      return undefined;
+    },
+    statistics: () => {
+      const { pool, scheduler } = this.#loaded;
+      const { steps, rows } = scheduler;
+      return { sessions: this.#sessions.size, cacheBlocks: pool.blocksInUse, cacheBytes: pool.bytesInUse, steps, rows };
+    },
+  };
+
+  get #loaded(): LoadedModel {
+    if (!this.#model) throw new SkeinError("internal", "the model is used before it was loaded");
+    return this.#model;
+  }
+
+  #session(id: SessionId): Sequence {
+    const sequence = this.#sessions.get(id);
+    if (!sequence) throw new SkeinError("disposed", "this session was disposed of");
+    return sequence;
+  }
+
+  #add(sequence: Sequence): { readonly session: SessionId } & SessionState {
+    const session = this.#nextSession++;
+    this.#sessions.set(session, sequence);
+    return { session, ...stateOf(sequence) };
+  }
+
+  #narrow(outer: Context, options: ContextOptions | undefined): Context {
+    return narrowContext(this.#loaded.config, outer, options);
+  }
+}
+
+function stateOf(sequence: Sequence): SessionState {
+  return { length: sequence.length, factor: sequence.encoding.factor };
+}
+
+function checkTokens(tokens: Uint32Array, vocabulary: number): void {
+  const index = tokens.findIndex((token) => token >= vocabulary);
+  if (index < 0) return;
+  throw new InvalidOptionError(`tokens[${index}]`, `${tokens[index]} is not in the vocabulary of ${vocabulary} tokens`);
+}

@@ -1,0 +1,151 @@
+import { openEndError } from "../../context/context-length-error.ts";
+import { chooseEncoding } from "../../context/encoding.ts";
+import { type Plan, plan } from "../../context/plan.ts";
+import type { ContextSettings } from "../../context/settings.ts";
+import { InvalidOptionError } from "../../errors.ts";
+import { tokenLogprob, topLogprobs } from "../../sampling/logprobs.ts";
+import { createSampler, type Sampler } from "../../sampling/sampler.ts";
+import { createDetokenizer } from "../../text/detokenizer.ts";
+import { createStopMatcher, type StopMatcher } from "../../text/stop-strings.ts";
+import type { GenerateCall, GenerateEvent, GenerateSummary } from "../methods.ts";
+import type { FinishReason, TokenLogprob } from "../options.ts";
+import type { LoadedModel } from "./loaded-model.ts";
+import { reportPrefill } from "./prefill-progress.ts";
+import type { Context, Sequence } from "./sequence.ts";
+
+/** One answer while it is made. */
+interface Answer {
+  readonly model: LoadedModel;
+  readonly sequence: Sequence;
+  readonly call: GenerateCall;
+  readonly plan: Plan;
+  readonly sampler: Sampler;
+  readonly endTokens: ReadonlySet<number>;
+  readonly text: TextStream;
+  readonly signal: AbortSignal;
+  readonly emit: (event: GenerateEvent) => void;
+}
+
+/**
+ * Continues a sequence by sampled tokens: plan, read the prompt, then token by token, each emitted as it comes.
+ *
+ * @param context - narrowed for this request
+ * @throws ContextLengthError before anything is computed when prompt and `maxTokens` do not fit; after the last token that fits when the
+ * request was open-ended
+ */
+export async function generate(
+  model: LoadedModel,
+  sequence: Sequence,
+  context: Context,
+  call: GenerateCall,
+  { signal, emit }: { readonly signal: AbortSignal; readonly emit: (event: GenerateEvent) => void },
+): Promise<GenerateSummary> {
+  const before = sequence.length;
+  const request = { tokens: call.replace ? call.tokens.length : before + call.tokens.length, maxTokens: call.maxTokens };
+  if (request.tokens === 0) throw new InvalidOptionError("prompt", "is empty; give at least one token to continue from");
+  const planned = plan(context.settings, { ...request, currentFactor: commonLength(sequence, call) > 0 ? sequence.currentFactor : 1 });
+  const sampler = createSampler(call.sampling);
+  const text = createTextStream(model, call.stop);
+  const endTokens = new Set(call.endTokens);
+  if (call.replace) sequence.replace(call.tokens);
+  else sequence.push(call.tokens);
+  const { encoding } = sequence;
+  const grew = sequence.adopt(chooseEncoding(context.settings, planned.factor), context.settings.growth);
+  sequence.cache.truncate(sequence.length - 1); // the last token's logits are needed, and are nowhere kept
+  const cachedTokens = sequence.cache.length;
+  const promptTokens = sequence.length;
+  sampler.observe(sequence.tokens);
+
+  const began = performance.now();
+  let logits: Float32Array;
+  try {
+    logits = await lastLogits(model, sequence, signal, reportPrefill(sequence, grew, emit));
+  } catch (error) {
+    if (!call.replace) sequence.truncate(before);
+    if (grew && !call.replace) sequence.adopt(encoding, context.settings.growth);
+    throw error;
+  }
+  const answering = performance.now();
+  const answer: Answer = { model, sequence, call, plan: planned, sampler, endTokens, text, signal, emit };
+  const finishReason = await decode(answer, logits, context.settings);
+  return {
+    finishReason,
+    factor: sequence.encoding.factor,
+    promptTokens,
+    cachedTokens,
+    prefillSeconds: (answering - began) / 1000,
+    decodeSeconds: (performance.now() - answering) / 1000,
+    seed: sampler.seed,
+  };
+}
+
+async function decode(answer: Answer, first: Float32Array, settings: ContextSettings): Promise<FinishReason> {
+  const { model, sequence, call, plan: planned, sampler, endTokens, text, signal, emit } = answer;
+  const { factor } = sequence.encoding;
+  let logits = first;
+  for (let count = 1; ; count++) {
+    const token = sampler.sample(logits);
+    sequence.push([token]);
+    const isEnd = endTokens.has(token);
+    const isLast = count >= planned.maxTokens;
+    const piece = (isEnd ? "" : text.push(token)) + (isEnd || isLast ? text.end() : "");
+    const finishReason = isEnd || text.stopped ? "stop" : isLast && planned.limit === "maxTokens" ? "length" : undefined;
+    const logprobs = call.logprobs === undefined ? undefined : [describeToken(logits, token, call.logprobs)];
+    emit({ type: "chunk", text: piece, token, factor, ...(logprobs && { logprobs }), ...(finishReason && { finishReason }) });
+    if (finishReason) return finishReason;
+    if (isLast) throw openEndError(settings, sequence.length + 1, factor);
+    logits = await lastLogits(model, sequence, signal, undefined);
+  }
+}
+
+/** Computes what the sequence lacks. @returns the last token's logits */
+async function lastLogits(
+  model: LoadedModel,
+  sequence: Sequence,
+  signal: AbortSignal,
+  onStep: ((cached: number) => void) | undefined,
+): Promise<Float32Array> {
+  const last = sequence.length - 1;
+  let logits = new Float32Array();
+  await model.scheduler.compute({
+    sequence,
+    signal,
+    wanted: { from: last, to: last },
+    onLogits: (row) => {
+      logits = row.slice();
+    },
+    ...(onStep && { onStep }),
+  });
+  return logits;
+}
+
+function commonLength(sequence: Sequence, call: GenerateCall): number {
+  if (!call.replace) return sequence.length;
+  return sequence.length > 0 && sequence.tokens[0] === call.tokens[0] ? 1 : 0;
+}
+
+function describeToken(logits: Float32Array, token: number, alternatives: number): TokenLogprob {
+  return { token, logprob: tokenLogprob(logits, token), top: topLogprobs(logits, alternatives) };
+}
+
+/** Tokens to text, up to a stop text. */
+interface TextStream {
+  readonly push: (token: number) => string;
+  /** @returns what was held back */
+  readonly end: () => string;
+  readonly stopped: boolean;
+}
+
+/** A model without a tokenizer generates tokens and no text. */
+function createTextStream(model: LoadedModel, stop: readonly string[]): TextStream {
+  if (!model.tokenTable) return { push: () => "", end: () => "", stopped: false };
+  const detokenizer = createDetokenizer(model.tokenTable, { skipSpecialTokens: true });
+  const matcher: StopMatcher = createStopMatcher(stop);
+  return {
+    push: (token) => matcher.push(detokenizer.push(token)),
+    end: () => matcher.push(detokenizer.flush()) + matcher.flush(),
+    get stopped() {
+      return matcher.stopped;
+    },
+  };
+}

@@ -1,0 +1,133 @@
+import type { Backend, CacheLayout } from "../../backend/backend.ts";
+import { createReferenceBackend } from "../../backend/reference/reference.ts";
+import { BlockPool } from "../../cache/block-pool.ts";
+import type { CheckpointFiles } from "../../checkpoint/files.ts";
+import { readJson } from "../../checkpoint/files.ts";
+import { fingerprintCheckpoint } from "../../checkpoint/fingerprint.ts";
+import { checkTensors, openTensors } from "../../checkpoint/tensors.ts";
+import { contextWarnings } from "../../context/warnings.ts";
+import { type ContextSettings, resolveContext } from "../../context/settings.ts";
+import { SkeinError, UnsupportedError } from "../../errors.ts";
+import { expectedTensors, type ModelConfig, optionalTensors, parseModelConfig } from "../../model/config.ts";
+import { createDecoder } from "../../model/decoder.ts";
+import { type GenerationDefaults, parseGenerationConfig } from "../../model/generation-config.ts";
+import type { TokenTable } from "../../text/token-table.ts";
+import type { LoadCall } from "../methods.ts";
+import type { Progress, Warning } from "../options.ts";
+import { Scheduler } from "./scheduler.ts";
+import type { Context } from "./sequence.ts";
+
+/** Tokens in a cache block: small enough that short sequences hold little, large enough that long ones have few. */
+const blockTokens = 64;
+
+/** A model in the engine worker: all that sequences share. */
+export interface LoadedModel {
+  readonly config: ModelConfig;
+  readonly context: Context;
+  readonly defaults: GenerationDefaults;
+  readonly warnings: readonly Warning[];
+  readonly pool: BlockPool;
+  readonly scheduler: Scheduler;
+  readonly fingerprint: string;
+  /** Comes from the text worker; absent when the checkpoint has no tokenizer. */
+  tokenTable: TokenTable | undefined;
+}
+
+/**
+ * Reads a checkpoint: configuration, then the weights as a stream, one tensor at a time.
+ *
+ * @throws SkeinError and its kinds, for whatever is missing, damaged or not supported
+ */
+export async function loadCheckpoint(
+  files: CheckpointFiles,
+  call: LoadCall,
+  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
+): Promise<LoadedModel> {
+  const { config, defaults } = await readConfiguration(files);
+  const context = { options: call.context, settings: resolveContext(config, call.context) };
+  refuseSlidingWindow(config, context.settings);
+  const backend = createBackend(call);
+  const index = await openTensors(files);
+  const expected = expectedTensors(config);
+  checkTensors(index, expected, { optional: optionalTensors(config) });
+  const fingerprint = await fingerprintCheckpoint(files, index, config);
+
+  const sizes = [...expected.keys()].map((name) => ({ name, bytes: sizeOf(index.entry(name)) }));
+  const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
+  const weights = new Map<string, ReturnType<Backend["upload"]>>();
+  let completed = 0;
+  for (const { name, bytes } of sizes) {
+    signal.throwIfAborted();
+    weights.set(name, backend.upload(expected.get(name) ?? [], await index.readFloat32(name)));
+    completed += bytes;
+    onProgress({ phase: "load", completed, total });
+  }
+
+  const pool = new BlockPool(backend.createBlockStore(cacheLayout(config, call)));
+  const decoder = createDecoder(config, backend, pool.store, (name) => {
+    const weight = weights.get(name);
+    if (!weight) throw new SkeinError("internal", `the decoder asks for ${name}, which was not loaded`);
+    return weight;
+  });
+  return {
+    config,
+    context,
+    defaults,
+    pool,
+    fingerprint,
+    warnings: [...contextWarnings(config, call.context), ...threadWarnings(call), ...generationWarnings(defaults)],
+    scheduler: new Scheduler(decoder, backend, config.vocab_size),
+    tokenTable: undefined,
+  };
+}
+
+/** Reads `config.json` and `generation_config.json`. */
+export async function readConfiguration(
+  files: CheckpointFiles,
+): Promise<{ readonly config: ModelConfig; readonly defaults: GenerationDefaults }> {
+  const json = await readJson(files, "config.json");
+  if (json === undefined) {
+    throw new SkeinError("not_found", `${files.label}: there is no config.json; a model is a folder with config.json and model.safetensors`);
+  }
+  const config = parseModelConfig(json);
+  return { config, defaults: parseGenerationConfig(await readJson(files, "generation_config.json"), config) };
+}
+
+function createBackend({ backend = "auto", weights = "f32" }: LoadCall): Backend {
+  if (backend !== "auto" && backend !== "reference") {
+    throw new UnsupportedError(`backend: ${String(backend)} is not built in; there is reference`);
+  }
+  if (weights !== "f32") throw new UnsupportedError(`weights: ${String(weights)} is not known to the reference backend; it has f32`);
+  return createReferenceBackend();
+}
+
+function cacheLayout(config: ModelConfig, { cache = "f32" }: LoadCall): CacheLayout {
+  if (cache !== "f32" && cache !== "f16") {
+    throw new UnsupportedError(`cache: ${String(cache)} is not known to the reference backend; it has f32 and f16`);
+  }
+  const { num_hidden_layers: layers, num_key_value_heads: keyValueHeads, head_dim: headDim } = config;
+  return { layers, keyValueHeads, headDim, blockTokens, type: cache };
+}
+
+function threadWarnings({ threads = 1 }: LoadCall): Warning[] {
+  if (threads === 1) return [];
+  return [{ code: "threads", message: `threads: ${threads} were asked for; the reference backend computes on one` }];
+}
+
+function generationWarnings({ notFollowed }: GenerationDefaults): Warning[] {
+  if (notFollowed.length === 0) return [];
+  return [{ code: "generation_config_not_followed", message: `generation_config.json asks for what is not followed: ${notFollowed.join(", ")}` }];
+}
+
+/** A sliding window that the declared context never reaches changes nothing; beyond it, full attention would be another model. */
+function refuseSlidingWindow(config: ModelConfig, { extendedWindow, allowBeyondWindow }: ContextSettings): void {
+  const { sliding_window: sliding } = config;
+  if (sliding === null || (extendedWindow <= sliding && !allowBeyondWindow)) return;
+  throw new UnsupportedError(
+    `config.json: sliding_window: layers see ${sliding} tokens, and sliding-window attention is not supported; extend the context to ${sliding} at most`,
+  );
+}
+
+function sizeOf(entry: { readonly start: number; readonly end: number } | undefined): number {
+  return entry ? entry.end - entry.start : 0;
+}

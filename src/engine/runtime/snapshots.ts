@@ -1,0 +1,59 @@
+import type { CacheLayout } from "../../backend/backend.ts";
+import { contextLengthError } from "../../context/context-length-error.ts";
+import { chooseEncoding, type EncodingChoice, encodingKey, sameEncoding } from "../../context/encoding.ts";
+import { SkeinError } from "../../errors.ts";
+import type { SnapshotHeader } from "../methods.ts";
+import type { LoadedModel } from "./loaded-model.ts";
+import { Sequence } from "./sequence.ts";
+
+/** What is saved of a session, besides the blocks of its cache. */
+export function describeSnapshot(
+  model: LoadedModel,
+  sequence: Sequence,
+): { readonly header: SnapshotHeader; readonly tokens: Uint32Array<ArrayBuffer> } {
+  const { fingerprint, pool } = model;
+  const { length, encoding, cache } = sequence;
+  const header = { fingerprint, adapter: null, layout: pool.store.layout, encoding, length, cached: cache.length };
+  return { header, tokens: Uint32Array.from(sequence.tokens) };
+}
+
+/**
+ * A sequence as it was saved, at its own encoding, still without its blocks.
+ *
+ * @throws SkeinError (code `snapshot_mismatch`) when it belongs to another model, adapter, cache type, or to a factor that this model was not
+ * loaded with
+ * @throws ContextLengthError when it is longer than the window
+ */
+export function restoreSnapshot(model: LoadedModel, header: SnapshotHeader, tokens: Uint32Array): Sequence {
+  if (header.fingerprint !== model.fingerprint) throw mismatch("it was saved with another model; load that one");
+  if (header.adapter !== null) throw mismatch(`it was saved with the adapter ${header.adapter}`);
+  checkLayout(header.layout, model.pool.store.layout);
+  const { settings } = model.context;
+  const encoding = checkEncoding(model, header.encoding);
+  if (header.length > settings.extendedWindow && !settings.allowBeyondWindow) throw contextLengthError(settings, header.length);
+  const sequence = new Sequence(model.config, model.pool, model.context);
+  sequence.restore([...tokens], encoding);
+  return sequence;
+}
+
+function checkLayout(saved: CacheLayout, here: CacheLayout): void {
+  if (saved.type !== here.type) throw mismatch(`its cache is ${saved.type}; load the model with cache: "${saved.type}"`);
+  for (const key of ["layers", "keyValueHeads", "headDim", "blockTokens"] as const) {
+    if (saved[key] !== here[key]) throw mismatch(`its cache has ${key} ${saved[key]}, this model's has ${here[key]}`);
+  }
+}
+
+/** The saved encoding must be one that this model gives to some sequence; it is made anew, so that nothing unchecked is taken over. */
+function checkEncoding(model: LoadedModel, saved: EncodingChoice): EncodingChoice {
+  const { settings } = model.context;
+  const encoding = chooseEncoding(settings, saved.factor);
+  const isAllowed = settings.method === "trained" || saved.factor <= settings.maximumFactor;
+  if (isAllowed && sameEncoding(encoding, saved)) return encoding;
+  const { method = "default", factor = 1 } = saved.options;
+  const hint = method === "yarn" || method === "linear" ? `context: { extend: "${method}", factor: ${factor} } or more` : "the same context options";
+  throw mismatch(`its keys have the encoding ${encodingKey(saved)}, which this model was not loaded for; load it with ${hint}`);
+}
+
+function mismatch(why: string): SkeinError {
+  return new SkeinError("snapshot_mismatch", `this saved session cannot be continued here: ${why}`);
+}

@@ -1,0 +1,146 @@
+import { InvalidOptionError, SkeinError } from "../errors.ts";
+import { platform } from "#platform";
+import { encodeSnapshot } from "../cache/snapshot.ts";
+import type { WorkerClient } from "./channel.ts";
+import { prepareGenerateCall, toTokens } from "./generate-call.ts";
+import { Generation } from "./generation.ts";
+import type { EngineMethods, SessionId, SessionState } from "./methods.ts";
+import type { Model } from "./model.ts";
+import type { AppendOptions, AppendResult, GenerateOptions } from "./options.ts";
+import { writeAll } from "./write-all.ts";
+
+/**
+ * A token stream with its cache: a conversation, or a document that is read once and asked many times. Its calls are carried out one after the
+ * other, in the order in which they were made.
+ */
+export class Session implements AsyncDisposable {
+  readonly #model: Model;
+  readonly #engine: WorkerClient<EngineMethods>;
+  readonly #id: SessionId;
+  #state: SessionState;
+  #last: Promise<unknown> = Promise.resolve();
+  #isDisposed = false;
+
+  /** @internal Made by {@link Model.createSession}. */
+  constructor(model: Model, engine: WorkerClient<EngineMethods>, id: SessionId, state: SessionState) {
+    this.#model = model;
+    this.#engine = engine;
+    this.#id = id;
+    this.#state = { length: state.length, factor: state.factor };
+  }
+
+  /** Tokens in the session. */
+  get length(): number {
+    return this.#state.length;
+  }
+
+  /** The factor by which its window is stretched; 1 = native. */
+  get factor(): number {
+    return this.#state.factor;
+  }
+
+  /**
+   * Adds tokens and computes them. When it fails or is aborted, the session has the tokens that it had before.
+   *
+   * @throws ContextLengthError when they do not fit, before any is computed
+   * @throws InvalidOptionError for numbers that are no tokens, or logits above 1 GiB
+   */
+  append(tokens: ArrayLike<number>, options: AppendOptions = {}): Promise<AppendResult> {
+    return this.#inTurn(async () => {
+      const { logits = "none", logprobs = false, signal, onProgress } = options;
+      if (!["none", "last", "all"].includes(logits)) {
+        throw new InvalidOptionError("logits", `must be "none", "last" or "all", not ${JSON.stringify(logits)}`);
+      }
+      const call = { session: this.#id, tokens: toTokens(tokens), logits, logprobs };
+      const { length, factor, ...result } = await this.#engine.call("append", call, { signal, onEvent: onProgress });
+      this.#state = { length, factor };
+      return result;
+    });
+  }
+
+  /**
+   * Answers. `messages` are the whole conversation: the longest common beginning with what the session has stays cached. `prompt` and `tokens`
+   * are added to what it has; without any of them it goes on from there.
+   *
+   * @see {@link Model.generate}
+   */
+  generate(options: GenerateOptions = {}): Generation {
+    return new Generation(
+      (signal, onEvent) =>
+        this.#inTurn(async () => {
+          const call = await prepareGenerateCall(options, this.#model.textParts(this.#id), signal);
+          const before = this.#state.length;
+          let made = 0;
+          return this.#engine.call("generate", call, {
+            signal,
+            onEvent: (event) => {
+              if (event.type === "progress") options.onProgress?.(event.progress);
+              else this.#state = { length: (call.replace ? 0 : before) + call.tokens.length + ++made, factor: event.factor };
+              onEvent(event);
+            },
+          });
+        }),
+      options.signal,
+    );
+  }
+
+  /** @returns a session with the same tokens; the cached blocks are shared until either changes them */
+  fork(): Promise<Session> {
+    return this.#inTurn(async () => {
+      const { session, ...state } = await this.#engine.call("fork", { session: this.#id });
+      return new Session(this.#model, this.#engine, session, state);
+    });
+  }
+
+  /** Forgets the tokens from `length` on. */
+  truncate(length: number): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!Number.isSafeInteger(length) || length < 0 || length > this.length) {
+        throw new InvalidOptionError("length", `must be a whole number from 0 to ${this.length}, not ${String(length)}`);
+      }
+      this.#state = await this.#engine.call("truncate", { session: this.#id, length });
+    });
+  }
+
+  /**
+   * Saves tokens, keys and values, so that {@link Model.restoreSession} can go on without reading again. The file is written whole or not at
+   * all; a stream is closed when all is written, and aborted otherwise.
+   *
+   * @throws SkeinError (code `write_failed`) with the path and the reason
+   */
+  save(target: string | WritableStream<Uint8Array>, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return this.#inTurn(async () => {
+      const { header, tokens } = await this.#engine.call("exportSession", { session: this.#id });
+      const payloads = this.#payloads(tokens, Math.ceil(header.cached / header.layout.blockTokens));
+      await writeAll(encodeSnapshot(header, payloads), target, platform.createFile, signal);
+    });
+  }
+
+  /** Frees the session's memory. Running calls end first. */
+  async dispose(): Promise<void> {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    await this.#last;
+    if (!this.#engine.closed) await this.#engine.call("release", { session: this.#id });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  async *#payloads(tokens: Uint32Array<ArrayBuffer>, blocks: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    yield new Uint8Array(tokens.buffer);
+    for (let block = 0; block < blocks; block++) yield await this.#engine.call("exportBlock", { session: this.#id, block });
+  }
+
+  /** One call after the other; after one that failed, asks what the session is now. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#isDisposed) return Promise.reject(new SkeinError("disposed", "this session was disposed of"));
+    const turn = this.#last.then(work).catch(async (error: unknown) => {
+      if (!this.#engine.closed) this.#state = await this.#engine.call("state", { session: this.#id });
+      throw error;
+    });
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+}

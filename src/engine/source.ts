@@ -1,0 +1,55 @@
+import type { ModelFiles } from "../checkpoint/blobs.ts";
+import { InvalidOptionError } from "../errors.ts";
+import { type SharedFiles, shareFiles } from "./shared-files.ts";
+
+/** Where a model is: a folder's path, a `file:` or `http(s):` URL of a folder, or the files themselves. */
+export type ModelSource = string | URL | ModelFiles;
+
+/** The same in a form that can be sent to a worker. */
+export type SourceDescription =
+  | { readonly kind: "folder"; readonly path: string }
+  | { readonly kind: "url"; readonly url: string }
+  | { readonly kind: "files"; readonly shared: SharedFiles };
+
+/** A source that is ready to be sent to one worker. */
+export interface SentSource {
+  readonly description: SourceDescription;
+  readonly transfer: readonly MessagePort[];
+  /** To be called when the worker has read what it needs. */
+  readonly stop: () => void;
+}
+
+/** Prepares a source for one worker. */
+export function sendSource(source: ModelSource): SentSource {
+  const checked = checkSource(source);
+  if (checked.kind !== "files") return { description: checked, transfer: [], stop: () => {} };
+  const { shared, stop } = shareFiles(checked.files);
+  return { description: { kind: "files", shared }, transfer: [shared.port], stop };
+}
+
+/** @throws InvalidOptionError when it is none of the three */
+export function checkSource(source: ModelSource): CheckedSource {
+  if (source instanceof URL) return describeUrl(source);
+  if (typeof source === "string") {
+    if (source === "") throw new InvalidOptionError("source", "is empty; give the path or URL of a model's folder");
+    return /^(https?|file):\/\//i.test(source) ? describeUrl(parseUrl(source)) : { kind: "folder", path: source };
+  }
+  if (typeof source !== "object" || source === null || !Object.values(source).every((file) => file instanceof Blob)) {
+    throw new InvalidOptionError("source", "must be a path, a URL, or an object of files (Blobs) by their names");
+  }
+  return { kind: "files", files: source };
+}
+
+type CheckedSource = Exclude<SourceDescription, { readonly kind: "files" }> | { readonly kind: "files"; readonly files: ModelFiles };
+
+function describeUrl(url: URL): Exclude<SourceDescription, { readonly kind: "files" }> {
+  if (!["http:", "https:", "file:"].includes(url.protocol)) {
+    throw new InvalidOptionError("source", `${url.protocol} URLs cannot be read; give http:, https: or file:`);
+  }
+  return { kind: "url", url: url.href };
+}
+
+function parseUrl(text: string): URL {
+  if (!URL.canParse(text)) throw new InvalidOptionError("source", `${text} is not a URL`);
+  return new URL(text);
+}

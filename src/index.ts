@@ -1,0 +1,16 @@
+export type { ModelFiles } from "./checkpoint/blobs.ts";
+export { ContextLengthError } from "./context/context-length-error.ts";
+export type { ContextOptions, Extension, Growth, Schedule } from "./context/options.ts";
+export type { ContextSettings } from "./context/settings.ts";
+export type { Generation } from "./engine/generation.ts";
+export { loadModel } from "./engine/load-model.ts";
+export type { EngineStatistics } from "./engine/methods.ts";
+export type { Model } from "./engine/model.ts";
+export type * from "./engine/options.ts";
+export type { Session } from "./engine/session.ts";
+export type { ModelSource } from "./engine/source.ts";
+export { InvalidConfigError, InvalidOptionError, SkeinError, UnsupportedError } from "./errors.ts";
+export type { ModelConfig } from "./model/config.ts";
+export type { GenerationDefaults } from "./model/generation-config.ts";
+export type { SamplingOptions } from "./sampling/options.ts";
+export type { ChatMessage } from "./text/chat-input.ts";

@@ -1,0 +1,143 @@
+import { parse, Template, tokenize } from "@huggingface/jinja";
+import { InvalidConfigError, SkeinError } from "../errors.ts";
+import { pythonStrftime, pythonStrip } from "./python-text.ts";
+
+/** A chat template, cut into its parts but not yet compiled. */
+export interface JinjaTemplate {
+  /** Everything that the template itself may write: its plain text and its string literals. */
+  readonly texts: readonly string[];
+  /** Whether it reads the parts of a message's content (`part.type == 'text'`); else it wants a string. */
+  readonly readsContentParts: boolean;
+  /**
+   * Renders the template.
+   *
+   * @param variables - plain data
+   * @param writeText - what to put in the place of each of the template's own texts; default: the text itself
+   * @throws SkeinError `template_error` with the template's own message.
+   */
+  render(variables: Readonly<Record<string, unknown>>, writeText?: (text: string) => string): string;
+}
+
+/** Names that have a meaning in every template, and so cannot be arguments. */
+export const RESERVED_NAMES: ReadonlySet<string> = new Set([
+  ..."true false none True False None namespace range raise_exception strftime_now".split(" "),
+  ..."python_strip python_lstrip python_rstrip python_trim python_strftime_now".split(" "),
+]);
+
+/**
+ * Reads a chat template as transformers does (`trim_blocks`, `lstrip_blocks`, `tojson` that escapes nothing but JSON's
+ * own, `raise_exception`, `strftime_now`, loop controls).
+ *
+ * Where the library differs from Python and Qwen's templates notice, Python is followed: `strip("\n")` strips line feeds
+ * only, `trim` and `strip()` strip Python's white space, month names are English.
+ *
+ * @throws InvalidConfigError when the template is not text.
+ * @throws SkeinError `template_error` when it cannot be read.
+ */
+export function readJinjaTemplate(template: string): JinjaTemplate {
+  if (typeof template !== "string") {
+    throw new InvalidConfigError(
+      "chat_template",
+      `must be a text, got ${template === null ? "null" : typeof template}`,
+    );
+  }
+  const tokens = reportErrors(() => tokenize(template, { lstrip_blocks: true, trim_blocks: true }));
+  for (const token of tokens) {
+    if (token.type === "Identifier" && token.value === "strftime_now") token.value = "python_strftime_now";
+  }
+  const isText = (type: string): boolean => type === "Text" || type === "StringLiteral";
+  return {
+    texts: tokens.filter(({ type }) => isText(type)).map(({ value }) => value),
+    readsContentParts: tokens.some(
+      ({ type, value }, index) =>
+        value === "text" && (type === "StringLiteral" || (type === "Identifier" && tokens[index - 1]?.type === "Dot")),
+    ),
+    render: (variables, writeText = (text) => text) =>
+      reportErrors(() => {
+        const written = tokens.map(({ type, value }) => ({ type, value: isText(type) ? writeText(value) : value }));
+        const compiled = new Template("");
+        compiled.parsed = parse(written);
+        followPython(compiled.parsed);
+        return compiled.render({ ...variables, ...pythonFunctions() });
+      }),
+  };
+}
+
+function reportErrors<Result>(action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof SkeinError) throw error;
+    // A template that nests or recurses too deeply ends in a RangeError, which belongs here too.
+    const message = error instanceof Error ? error.message : String(error);
+    throw new SkeinError("template_error", `chat template: ${message}`, { cause: error });
+  }
+}
+
+interface Node {
+  type: string;
+  [key: string]: unknown;
+}
+
+/** Rewrites, in the parsed template, calls that the library computes otherwise than Python to our functions. */
+function followPython(value: unknown): void {
+  if (Array.isArray(value)) {
+    for (const item of value) followPython(item);
+  } else if (value instanceof Map) {
+    for (const entry of value) followPython(entry);
+  } else if (isNode(value)) {
+    for (const child of Object.values(value)) followPython(child);
+    rewriteStrip(value);
+    rewriteTrim(value);
+  }
+}
+
+/** `x.strip(...)` to `python_strip(x, ...)`. */
+function rewriteStrip(node: Node): void {
+  const { callee } = node;
+  if (node.type !== "CallExpression" || !isNode(callee) || callee.type !== "MemberExpression") return;
+  const { property } = callee;
+  if (callee.computed === true || !isNode(property) || !Array.isArray(node.args)) return;
+  if (property.value !== "strip" && property.value !== "lstrip" && property.value !== "rstrip") return;
+  property.value = `python_${property.value}`;
+  node.args.unshift(callee.object);
+  node.callee = property;
+}
+
+/** `x | trim` and `x | trim(...)` to `python_trim(x, ...)`. */
+function rewriteTrim(node: Node): void {
+  const { filter, operand } = node;
+  if (node.type !== "FilterExpression" || !isNode(filter)) return;
+  const name = filter.type === "CallExpression" ? filter.callee : filter;
+  if (!isNode(name) || name.type !== "Identifier" || name.value !== "trim") return;
+  const args = filter.type === "CallExpression" && Array.isArray(filter.args) ? filter.args : [];
+  name.value = "python_trim";
+  node.type = "CallExpression";
+  node.callee = name;
+  node.args = [operand, ...args];
+  delete node.filter;
+  delete node.operand;
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === "object" && value !== null && "type" in value && typeof value.type === "string";
+}
+
+function pythonFunctions(): Record<string, unknown> {
+  const strip = (name: string, side: "both" | "left" | "right") => (text: unknown, characters: unknown) => {
+    if (typeof text !== "string") throw new Error(`${name}() needs a string`);
+    if (characters !== undefined && characters !== null && typeof characters !== "string") {
+      throw new Error(`${name}() takes a string of characters`);
+    }
+    return pythonStrip(text, characters ?? null, side);
+  };
+  const trim = strip("trim", "both");
+  return {
+    python_strip: strip("strip", "both"),
+    python_lstrip: strip("lstrip", "left"),
+    python_rstrip: strip("rstrip", "right"),
+    // Filters take what is undefined as an empty text.
+    python_trim: (text: unknown, characters: unknown) => trim(text === undefined ? "" : text, characters),
+    python_strftime_now: (format: unknown) => pythonStrftime(new Date(), String(format)),
+  };
+}

@@ -1,0 +1,214 @@
+import { type BPE, Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
+import { InvalidConfigError, InvalidOptionError, UnsupportedError } from "../errors.ts";
+import { createTokenTable, type TokenTable } from "./token-table.ts";
+import {
+  type AddedToken,
+  readTokenizerConfig,
+  readTokenizerFile,
+  type TokenizerFile,
+  tokenContent,
+} from "./tokenizer-files.ts";
+
+export interface EncodeOptions {
+  /**
+   * Whether control tokens written out in the text (`<|im_end|>`) become those tokens (default), or are encoded as the
+   * letters that they are. Added tokens that are not special (`<tool_call>`) are vocabulary, and parsed in both cases.
+   */
+  readonly specialTokens?: boolean | undefined;
+  /** Whether the tokenizer's post-processor may add its tokens (a beginning-of-text token, ...). Default true. */
+  readonly addSpecialTokens?: boolean | undefined;
+}
+
+export interface DecodeOptions {
+  /** Leave control tokens out of the text. Default false. */
+  readonly skipSpecialTokens?: boolean | undefined;
+}
+
+/** Text to tokens and back, for one checkpoint. */
+export interface Tokenizer {
+  /**
+   * The tokens of a text, equal to those of Hugging Face's tokenizers. Lone surrogates, which no UTF-8 text can hold,
+   * count as U+FFFD.
+   */
+  encode(text: string, options?: EncodeOptions): Uint32Array<ArrayBuffer>;
+  /**
+   * The text of tokens. Bytes that are no UTF-8 become U+FFFD.
+   *
+   * @throws InvalidOptionError when an id is not below `vocabularySize`.
+   */
+  decode(tokens: ArrayLike<number>, options?: DecodeOptions): string;
+  /** The id of a token by its exact content, e.g. `tokenId("<|im_end|>")`. */
+  tokenId(content: string): number | undefined;
+  /** The control tokens, content to id: those marked `special`, and the configuration's `additional_special_tokens`. */
+  readonly controlTokens: ReadonlyMap<string, number>;
+  /** All tokens outside the byte-pair merges, control tokens among them. */
+  readonly addedTokens: readonly AddedToken[];
+  /** The largest id, plus 1. A model's own vocabulary may be larger: it is padded to a round number. */
+  readonly vocabularySize: number;
+  /** The id of the configuration's `eos_token`, when it names one. */
+  readonly endOfText: number | undefined;
+  /** What a streaming detokenizer needs, elsewhere too: a fresh copy, which may be transferred to another worker. */
+  tokenTable(): TokenTable;
+}
+
+/**
+ * Builds a tokenizer. For Qwen's vocabulary this takes about a second and a few hundred megabytes on the way: do it in a
+ * worker.
+ *
+ * @param tokenizerJson - the parsed `tokenizer.json`
+ * @param tokenizerConfig - the parsed `tokenizer_config.json`; undefined when a checkpoint has none
+ * @throws InvalidConfigError naming the file and field that cannot be followed.
+ * @throws UnsupportedError for tokenizers that are not byte-level byte-pair encodings.
+ * @example
+ * const tokenizer = createTokenizer(JSON.parse(tokenizerJson), JSON.parse(tokenizerConfigJson));
+ * tokenizer.decode(tokenizer.encode("Hello")); // "Hello"
+ */
+export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown): Tokenizer {
+  const file = readTokenizerFile(tokenizerJson);
+  const config = readTokenizerConfig(tokenizerConfig);
+  const controlTokens = findControlTokens(file, config);
+  const controlIds = new Set(controlTokens.values());
+  const table = createTokenTable(file, config, controlIds);
+  const withControl = buildLibraryTokenizer(file, file.json.model, file.addedTokens);
+  const encodeLetters = createLetterEncoder(file, controlIds, withControl);
+
+  return {
+    controlTokens,
+    addedTokens: file.addedTokens,
+    vocabularySize: file.vocabularySize,
+    endOfText: findEndOfText(withControl, config),
+    tokenId: (content) => withControl.token_to_id(content),
+    tokenTable: () => ({
+      bytes: table.bytes.slice(),
+      offsets: table.offsets.slice(),
+      control: table.control.slice(),
+    }),
+    encode: (text, { specialTokens = true, addSpecialTokens = true } = {}) => {
+      if (typeof text !== "string") throw new InvalidOptionError("text", `must be a string, got ${typeof text}`);
+      if (!specialTokens) return encodeLetters(text.toWellFormed(), addSpecialTokens);
+      return toIds(withControl.encode(text.toWellFormed(), { add_special_tokens: addSpecialTokens }).ids);
+    },
+    decode: (tokens, { skipSpecialTokens = false } = {}) => decodeAtOnce(table, tokens, skipSpecialTokens),
+  };
+}
+
+/** Encodes text in which control tokens are nothing but letters. */
+function createLetterEncoder(
+  file: TokenizerFile,
+  controlIds: ReadonlySet<number>,
+  withControl: LibraryTokenizer,
+): (text: string, addSpecialTokens: boolean) => Uint32Array<ArrayBuffer> {
+  // The library splits text at every added token that it knows: this one knows only those that are not control tokens.
+  // It shares the large part, the model, of the other.
+  const ordinary = file.addedTokens.filter(({ id }) => !controlIds.has(id));
+  const library = buildLibraryTokenizer(file, { type: "BPE", vocab: {}, merges: [] }, ordinary);
+  library.model = withControl.model;
+  const around = surroundingTokens(withControl);
+
+  // The model itself can arrive at a control token from letters, where its vocabulary holds the token's text too (with
+  // `ignore_merges` it even looks there first). Such a token is taken apart into the smaller ones that it is made of.
+  const spell = (token: string): number[] => {
+    const merged = (withControl.model as BPE).bpe(token);
+    const parts = merged.length > 1 ? merged : Array.from(token);
+    return parts.flatMap((part) => {
+      const id = file.vocabulary.get(part);
+      if (id !== undefined && !controlIds.has(id)) return [id];
+      if (parts.length > 1) return spell(part);
+      throw new InvalidConfigError("tokenizer.json added_tokens", `${JSON.stringify(part)} cannot be written as text`);
+    });
+  };
+
+  return (text, addSpecialTokens) => {
+    const { ids, tokens } = library.encode(text, { add_special_tokens: false });
+    const letters = ids.some((id) => controlIds.has(id))
+      ? ids.flatMap((id, index) => (controlIds.has(id) ? spell(tokens[index]!) : [id]))
+      : ids;
+    return toIds(addSpecialTokens ? [...around.before, ...letters, ...around.after] : letters);
+  };
+}
+
+/** The tokens that the post-processor puts before and after every text. */
+function surroundingTokens(library: LibraryTokenizer): { before: number[]; after: number[] } {
+  const text = "text";
+  const tokens: string[] = library.post_processor?.post_process([text], null, true).tokens ?? [text];
+  const position = tokens.indexOf(text);
+  const ids = (list: string[]): number[] => list.map((token) => library.token_to_id(token) ?? Number.NaN);
+  return { before: ids(tokens.slice(0, position)), after: ids(tokens.slice(position + 1)) };
+}
+
+function buildLibraryTokenizer(
+  file: TokenizerFile,
+  model: unknown,
+  addedTokens: readonly AddedToken[],
+): LibraryTokenizer {
+  const { normalizer = null, pre_tokenizer = null, post_processor = null, decoder } = file.json;
+  try {
+    // Of the configuration, the library would follow only what the reference's fast tokenizers pass over.
+    return new LibraryTokenizer(
+      {
+        normalizer,
+        pre_tokenizer,
+        post_processor,
+        decoder,
+        model,
+        added_tokens: addedTokens.map(({ json }) => json),
+      },
+      {},
+    );
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    if (message.startsWith("Unknown "))
+      throw new UnsupportedError(`tokenizer.json: ${message}; Skein does not have it`);
+    throw new InvalidConfigError("tokenizer.json", `cannot be followed: ${message}`);
+  }
+}
+
+function findControlTokens(file: TokenizerFile, config: Readonly<Record<string, unknown>>): Map<string, number> {
+  const listed = config.additional_special_tokens ?? [];
+  if (!Array.isArray(listed)) {
+    throw new InvalidConfigError("tokenizer_config.json additional_special_tokens", "must be a list of tokens");
+  }
+  const names = new Set(listed.map(tokenContent));
+  return new Map(
+    file.addedTokens
+      .filter(({ special, content }) => special || names.has(content))
+      .map(({ content, id }) => [content, id] as const),
+  );
+}
+
+function findEndOfText(library: LibraryTokenizer, config: Readonly<Record<string, unknown>>): number | undefined {
+  const content = tokenContent(config.eos_token);
+  return content === undefined ? undefined : library.token_to_id(content);
+}
+
+function toIds(ids: ReadonlyArray<number | undefined>): Uint32Array<ArrayBuffer> {
+  if (ids.some((id) => !Number.isInteger(id))) {
+    throw new InvalidConfigError("tokenizer.json", "its model or its post-processor makes tokens that have no id");
+  }
+  return Uint32Array.from(ids as readonly number[]);
+}
+
+function decodeAtOnce(table: TokenTable, tokens: ArrayLike<number>, skipSpecialTokens: boolean): string {
+  const { bytes, offsets, control } = table;
+  let length = 0;
+  for (let index = 0; index < tokens.length; index++) {
+    const token = tokens[index]!;
+    if (!Number.isInteger(token) || token < 0 || token >= control.length) {
+      throw new InvalidOptionError(
+        "tokens",
+        `must be ids below ${control.length}, the tokenizer's vocabulary, got ${token} at index ${index}`,
+      );
+    }
+    length += offsets[token + 1]! - offsets[token]!;
+  }
+  const text = new Uint8Array(length);
+  let end = 0;
+  for (let index = 0; index < tokens.length; index++) {
+    const token = tokens[index]!;
+    if (skipSpecialTokens && control[token] === 1) continue;
+    text.set(bytes.subarray(offsets[token]!, offsets[token + 1]!), end);
+    end += offsets[token + 1]! - offsets[token]!;
+  }
+  // A byte order mark is text like any other; the decoder would swallow it.
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(text.subarray(0, end));
+}
