@@ -46,6 +46,9 @@ export function readTokenizerFile(value: unknown): TokenizerFile {
   const vocabulary = readVocabulary(requireObject(model.vocab, "tokenizer.json model.vocab"));
   checkMerges(model.merges);
   const addedTokens = readAddedTokens(json.added_tokens, vocabulary);
+  for (const part of ["normalizer", "pre_tokenizer", "post_processor", "decoder"]) {
+    if (json[part] !== undefined && json[part] !== null) requireObject(json[part], `tokenizer.json ${part}`);
+  }
 
   let largest = -1;
   for (const id of vocabulary.values()) largest = Math.max(largest, id);
@@ -101,7 +104,7 @@ function readAddedTokens(value: unknown, vocabulary: ReadonlyMap<string, number>
   if (value === undefined || value === null) return [];
   const field = "tokenizer.json added_tokens";
   if (!Array.isArray(value)) throw new InvalidConfigError(field, `must be a list, got ${describe(value)}`);
-  const ids = new Map<number, string>();
+  const ids = new Set<number>();
   const contents = new Set<string>();
   return value.map((entry, index) => {
     const token = requireObject(entry, `${field}[${index}]`);
@@ -110,10 +113,17 @@ function readAddedTokens(value: unknown, vocabulary: ReadonlyMap<string, number>
     if (typeof content !== "string" || content === "") {
       throw new InvalidConfigError(`${field}[${index}].content`, `must be a text, got ${describe(content)}`);
     }
-    if (ids.has(id) || contents.has(content) || (vocabulary.get(content) ?? id) !== id) {
-      throw new InvalidConfigError(`${field}[${index}]`, `${JSON.stringify(content)} and its id ${id} occur twice`);
+    if (ids.has(id) || contents.has(content)) {
+      throw new InvalidConfigError(`${field}[${index}]`, `${JSON.stringify(content)} or its id ${id} occurs twice`);
     }
-    ids.set(id, content);
+    const other = vocabulary.get(content);
+    if (other !== undefined && other !== id) {
+      throw new InvalidConfigError(
+        `${field}[${index}]`,
+        `${JSON.stringify(content)} has the id ${id} here and ${other} in model.vocab`,
+      );
+    }
+    ids.add(id);
     contents.add(content);
     const flag = (name: string): boolean => {
       const flagged = token[name] ?? false;

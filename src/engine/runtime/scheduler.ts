@@ -1,6 +1,7 @@
 import type { Backend, Segment } from "../../backend/backend.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import { rotaryRows } from "../../position/index.ts";
+import { nextTask } from "./next-task.ts";
 import type { Sequence } from "./sequence.ts";
 
 /** What one sequence wants computed: all its tokens that are not cached yet. */
@@ -190,17 +191,4 @@ function rotaryOf(parts: readonly Part[]): { cos: Float32Array; sin: Float32Arra
     offset += cos.length;
   }
   return all;
-}
-
-const channel = new MessageChannel();
-const waiting: (() => void)[] = [];
-channel.port1.onmessage = () => waiting.shift()?.();
-(channel.port1 as { unref?: () => void }).unref?.(); // in Node, an idle channel must not keep a thread alive
-
-/** Lets messages and other tasks run. `setTimeout` would add milliseconds, and a promise lets nothing in. */
-function nextTask(): Promise<void> {
-  return new Promise((resolve) => {
-    waiting.push(resolve);
-    channel.port2.postMessage(null);
-  });
 }

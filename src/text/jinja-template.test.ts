@@ -1,0 +1,74 @@
+import { expect, test, vi } from "vitest";
+import { readJinjaTemplate } from "./jinja-template.ts";
+
+function render(template: string, variables: Record<string, unknown> = {}): string {
+  return readJinjaTemplate(template).render(variables);
+}
+
+// Each expected text is what Python's jinja2 gives with transformers' settings.
+test.each<[string, Record<string, unknown>, string]>([
+  ["{{ x.strip('\\n') }}|", { x: "\n a \n" }, " a |"],
+  ["{{ x.lstrip('\\n') }}|", { x: "\n a \n" }, " a \n|"],
+  [
+    "{{ x.split('</think>')[0].rstrip('\\n').split('<think>')[-1].lstrip('\\n') }}|",
+    { x: "<think>\n a\n</think>b" },
+    " a|",
+  ],
+  ["{{ x.strip() }}|{{ x | trim }}|", { x: "\u0085\ufeff a \u001c" }, "\ufeff a|\ufeff a|"],
+  ["{{ y | trim }}|", {}, "|"],
+  ["{{ (x | trim('-'))[1:] }}|", { x: "--ab--" }, "b|"],
+  ["{% macro m(t) %}{{ t.strip('x') | trim }}{% endmacro %}{{ m('x ax') }}", {}, "a"],
+  ["{{ x | tojson }}", { x: { a: "<é&'\"", b: [1, true, null] } }, `{"a": "<é&'\\"", "b": [1, true, null]}`],
+  [
+    "{%- for m in x %}\n  {%- if not loop.last %}{% continue %}{% endif %}\n{{ m }}\n{%- endfor %}\n",
+    { x: [1, 2] },
+    "2",
+  ],
+])("%s", (template, variables, expected) => {
+  expect(render(template, variables)).toBe(expected);
+});
+
+test("strftime_now gives today's date in English", () => {
+  vi.useFakeTimers({ now: new Date(2025, 2, 9) });
+  try {
+    expect(render("{{ strftime_now('%d %B %Y') }}")).toBe("09 March 2025");
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("the template's own texts can be rewritten; data cannot", () => {
+  const template = readJinjaTemplate("Ab{{ 'cd' + x ~ 'Ef' }}{# no #}");
+  expect(template.texts).toEqual(["Ab", "cd", "Ef"]);
+  expect(template.render({ x: "gh" }, (text) => text.toUpperCase())).toBe("ABCDghEF");
+});
+
+test.each([
+  ["{% for m in messages %}{{ m.content['text'] }}{% endfor %}", true],
+  ["{% for m in messages %}{{ m.content[0].text }}{% endfor %}", true],
+  ["{% if 'text' in part %}{% endif %}", true],
+  ["{{ text }} text", false],
+  ["{{ messages[0].content }}", false],
+])("whether %s reads the parts of a content: %s", (template, expected) => {
+  expect(readJinjaTemplate(template).readsContentParts).toBe(expected);
+});
+
+test.each([
+  ["{{ raise_exception('Roles must alternate') }}", "chat template: Roles must alternate"],
+  ["{{ x.strip('a') }}", /chat template: strip\(\) needs a string/],
+  ["{{ 'a'.strip(1) }}", /chat template: strip\(\) takes a string/],
+  ["{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", /^chat template: /],
+])("%s is a template_error when rendered", (template, message) => {
+  expect(() => render(template)).toThrow(message);
+  expect(() => render(template)).toThrow(expect.objectContaining({ code: "template_error" }));
+});
+
+test.each(["{% if %}", "{{ 'open", "{% for x in y %}"])("%s is a template_error", (template) => {
+  expect(() => render(template)).toThrow(expect.objectContaining({ code: "template_error" }));
+});
+
+test("a template that is not text is refused", () => {
+  expect(() => readJinjaTemplate(null as unknown as string)).toThrow(
+    expect.objectContaining({ field: "chat_template" }),
+  );
+});
