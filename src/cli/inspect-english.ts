@@ -7,8 +7,6 @@ import {
   formatEndTokens,
   formatFactor,
   formatScaling,
-  formatWavelength,
-  safeText,
   suggestedWindow,
 } from "./inspect-facts.ts";
 import { type InspectTexts, sayOfEach } from "./inspect-texts.ts";
@@ -45,7 +43,6 @@ export const english: InspectTexts = {
     schedule: "schedule",
     factor: "factor",
     window: "window",
-    perToken: "per token",
     tokens: "tokens",
     endTokens: "end tokens",
     sampling: "sampling",
@@ -79,19 +76,25 @@ export const english: InspectTexts = {
     parameters: "parameters",
   },
   origin: ({ origin }) =>
-    origin === "published" ? "published configuration, built in; no file was read" : "from its files; no weights were read",
+    origin === "published"
+      ? "published configuration, built in; no file was read"
+      : "from its files; no weights were read",
   tokens: (count) => `${count} tokens`,
   parameters: (count) => (count >= 1e9 ? `${(count / 1e9).toFixed(2)} B` : `${(count / 1e6).toFixed(2)} M`),
   layers: ({ config }) =>
     `${config.num_hidden_layers}, hidden size ${config.hidden_size}, ${config.num_attention_heads} heads, ${config.num_key_value_heads} for keys and values`,
-  weights: ({ weights }) =>
+  vocabulary: ({ config }) => `${config.vocab_size} tokens`,
+  weights: ({ weights, origin }) =>
     weights
       ? `${Object.keys(weights.types).join(", ")}, ${formatBytes(weights.bytes)}, ${weights.files === 1 ? "1 file" : `${weights.files} files`}`
-      : "none at hand",
+      : origin === "published"
+        ? "not built in"
+        : "no safetensors files",
   method: ({ encoding, context }) => {
     if (encoding.method === "default") return "default: plain rotation, no scaling";
     return `${encoding.method}, declared, factor ${formatFactor(context.maximumFactor)}`;
   },
+  headDimension: ({ encoding }) => `${encoding.headDim}, that is ${encoding.pairs} pairs`,
   extendedWindow: (inspection) => {
     const { context } = inspection;
     switch (extensionState(inspection)) {
@@ -107,10 +110,11 @@ export const english: InspectTexts = {
         return "none";
     }
   },
+  wavelengths: (range) => `${range} tokens a turn`,
   sampling: ({ sampling }) => {
     const { temperature, topK, topP, minP, repetitionPenalty } = sampling;
     const parts = [
-      temperature === 0 ? "the most likely token" : `temperature ${temperature}`,
+      temperature === 0 ? "greedy: the most likely token" : `temperature ${temperature}`,
       ...(temperature > 0 && topK > 0 ? [`top-k ${topK}`] : []),
       ...(temperature > 0 && topP < 1 ? [`top-p ${topP}`] : []),
       ...(temperature > 0 && minP > 0 ? [`min-p ${minP}`] : []),
@@ -128,6 +132,7 @@ export const english: InspectTexts = {
   yes: "yes",
   no: "no",
   none: "none",
+  nothing: "nothing",
   cacheWindow: {
     native: "within the native window",
     extended: "within the extended window",
@@ -180,8 +185,8 @@ export const english: InspectTexts = {
   weightsNotBuiltIn: "The weights are not built in: give the folder with the model's files in place of its name.",
 
   noFindings: "none found",
-  fix: "fix:",
-  finding: ({ message, fix }) => ({ message: safeLine(message), fix: safeLine(fix) }),
+  fix: "fix: ",
+  finding: ({ message, fix }) => ({ message, fix }),
 
   noDifferences: "Nothing that matters for running them differs.",
   meaning: describeMeaning,
@@ -191,16 +196,17 @@ const subject = { both: "Both models", colon: ": ", gap: " " };
 
 function describeMeaning(a: ModelInspection, b: ModelInspection): readonly string[] {
   const pair = [a, b] as const;
-  const [each, list] = [(say: (i: ModelInspection) => string) => sayOfEach(pair, subject, say), pair.map(cacheOf)];
+  const each = (say: (inspection: ModelInspection) => string) => sayOfEach(pair, subject, say);
   const texts = [
     `Window. ${each(describeWindow)}`,
     `Scaling. ${each(describeScaling)}`,
     `To enable. ${each(describeEnabling)}${pair.some(needsFolder) ? ` ${english.weightsNotBuiltIn}` : ""}`,
     `End token. ${each(describeEnd)}${describeTurns(a, b)}`,
-    `Memory. ${list[0] === list[1] ? `${subject.both}: ${list[0]}` : `${a.name}: ${list[0]} ${b.name}: ${list[1]}`} Only the tokens of a request take memory, not the window that is enabled.`,
+    `Memory. ${each(describeCache)} Only the tokens of a request take memory, not the window that is enabled.`,
   ];
   if (english.sampling(a) !== english.sampling(b)) texts.push(`Sampling. ${each((i) => `${english.sampling(i)}.`)}`);
-  if (a.parameters !== b.parameters) texts.push(`Size. ${each((i) => `${english.parameters(i.parameters)} parameters.`)}`);
+  if (a.parameters !== b.parameters)
+    texts.push(`Size. ${each((i) => `${english.parameters(i.parameters)} parameters.`)}`);
   return texts;
 }
 
@@ -217,7 +223,10 @@ function describeScaling(inspection: ModelInspection): string {
   const { context, encoding, yarn } = inspection;
   const rope = `RoPE with theta ${encoding.theta}`;
   const reach = (yarn?.factors ?? [])
-    .map((step) => `factor ${formatFactor(step.factor)} reaches ${step.extendedWindow} tokens (attention scaling ${formatScaling(step.attentionScaling)})`)
+    .map(
+      (step) =>
+        `factor ${formatFactor(step.factor)} reaches ${step.extendedWindow} tokens (attention scaling ${formatScaling(step.attentionScaling)})`,
+    )
     .join(", ");
   const inside = `what fits into ${context.nativeWindow} tokens is computed bit for bit as without YaRN.`;
   switch (extensionState(inspection)) {
@@ -255,7 +264,7 @@ function needsFolder(inspection: ModelInspection): boolean {
 function describeEnd(inspection: ModelInspection): string {
   const { endTokens } = inspection;
   if (endTokens.length === 0) return "none; an answer ends only at maxTokens or a stop text.";
-  return `an answer ends at ${formatEndTokens(inspection)}.`;
+  return `an answer ends at ${formatEndTokens(inspection, " or ")}.`;
 }
 
 /** What the end of a chat turn means where only one of the two stops there. */
@@ -267,23 +276,14 @@ function describeTurns(a: ModelInspection, b: ModelInspection): string {
   return ` ${token.id} closes a turn of a chat: ${stops.name} answers messages and stops there; ${runsOn.name} continues text, and in a chat would write on past the end of its turn unless a request names the token in \`endTokens\`.`;
 }
 
-function cacheOf({ cache }: ModelInspection): string {
+function describeCache({ cache }: ModelInspection): string {
   const { f16, f32 } = cache.bytesPerToken;
   const totals = [32768, 131072].map((tokens) => `${formatBytes(f16 * tokens)} for ${tokens}`).join(", ");
   return `${formatBytes(f16)} a token in f16 (${formatBytes(f32)} in f32), that is ${totals} tokens.`;
-}
-
-function safeLine(text: string): string {
-  return text.split(" ").map(safeText).join(" ");
 }
 
 function ordinal(count: number): string {
   const isTeen = Math.floor(count / 10) % 10 === 1;
   const ending = isTeen ? "th" : (["th", "st", "nd", "rd"][count % 10] ?? "th");
   return `${count}${ending}`;
-}
-
-/** The fastest and the slowest pair of a head. */
-export function formatWavelengths({ encoding }: ModelInspection): string {
-  return `${formatWavelength(encoding.wavelengths[0] ?? 0)} … ${formatWavelength(encoding.wavelengths.at(-1) ?? 0)}`;
 }

@@ -60,9 +60,14 @@ export function formatWavelength(tokens: number): string {
   return `${scaled < 1e4 ? Number(scaled.toPrecision(3)) : scaled.toExponential(1)}${unit}`;
 }
 
+/** The fastest and the slowest pair of a head. */
+export function formatWavelengths({ encoding }: ModelInspection): string {
+  return `${formatWavelength(encoding.wavelengths[0] ?? 0)} … ${formatWavelength(encoding.wavelengths.at(-1) ?? 0)}`;
+}
+
 /** End tokens with their texts: `151645 <|im_end|>, 151643 <|endoftext|>`. */
-export function formatEndTokens({ endTokens }: ModelInspection): string {
-  return endTokens.map(({ id, text }) => (text === null ? String(id) : `${id} ${safeText(text)}`)).join(", ");
+export function formatEndTokens({ endTokens }: ModelInspection, separator = ", "): string {
+  return endTokens.map(({ id, text }) => (text === null ? String(id) : `${id} ${safeText(text)}`)).join(separator);
 }
 
 /** Text from a file, fit for a terminal: no control characters, and of bounded length. */

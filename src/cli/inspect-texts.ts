@@ -31,15 +31,21 @@ export interface InspectTexts {
   /** A number of parameters, rounded. */
   readonly parameters: (count: number) => string;
   readonly layers: (inspection: ModelInspection) => string;
+  readonly vocabulary: (inspection: ModelInspection) => string;
   readonly weights: (inspection: ModelInspection) => string;
   readonly method: (inspection: ModelInspection) => string;
+  readonly headDimension: (inspection: ModelInspection) => string;
   /** Whether, and by what, the window is extended when nothing is set; short. */
   readonly extendedWindow: (inspection: ModelInspection) => string;
+  /** What the wavelengths of a head run from and to. */
+  readonly wavelengths: (range: string) => string;
   readonly sampling: (inspection: ModelInspection) => string;
   readonly chatTemplate: (inspection: ModelInspection) => string;
   readonly yes: string;
   readonly no: string;
   readonly none: string;
+  /** What has to be enabled where nothing has. */
+  readonly nothing: string;
   /** What a length means for a model, beside its memory. */
   readonly cacheWindow: Readonly<Record<"native" | "extended" | "none", string>>;
 
@@ -59,6 +65,7 @@ export interface InspectTexts {
   readonly weightsNotBuiltIn: string;
 
   readonly noFindings: string;
+  /** Stands before a fix. */
   readonly fix: string;
   readonly finding: (warning: InspectionWarning) => { readonly message: string; readonly fix: string };
 
@@ -86,7 +93,6 @@ export type LabelKey =
   | "schedule"
   | "factor"
   | "window"
-  | "perToken"
   | "tokens"
   | "endTokens"
   | "sampling"

@@ -29,10 +29,11 @@ export function wrapText(text: string, width: number, indent = "", first: string
   return lines.join("\n");
 }
 
-/** Opening marks go with what follows them, closing ones with what stands before. */
-const closing = "[,。;:、!?)」》”%,.;:!?)]*";
-const ideograph = "[\\u2e80-\\u2fff\\u3040-\\u9fff]";
+const ideographs = "\\u2e80-\\u2fff\\u3040-\\u9fff";
+/** Chinese marks: ( 「 《 “ and , 。 ; : 、 ! ? ) 」 》 ”. Opening ones go with what follows them, closing ones with what stands before. */
+const opening = "\\uff08\\u300c\\u300a\\u201c";
+const closing = "\\uff0c\\u3002\\uff1b\\uff1a\\u3001\\uff01\\uff1f\\uff09\\u300d\\u300b\\u201d";
 const pieces = new RegExp(
-  `\\s+|[(「《“(]*(?:\`[^\`]*\`|${ideograph}|[^\\s\`\\u2e80-\\u2fff\\u3040-\\u9fff(「《“,。;:、!?)」》”]+)${closing}|.`,
+  `\\s+|[${opening}(]*(?:\`[^\`]*\`|[${ideographs}]|[^\\s\`${ideographs}${opening}${closing}]+)[${closing},.;:!?)]*|.`,
   "gu",
 );

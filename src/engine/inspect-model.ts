@@ -88,7 +88,16 @@ function inspect(facts: ModelFacts, { factor, nativeWindow }: InspectOptions): M
     tokenizerMaxLength,
     warnings: [
       ...diagnoseContext(config, { nativeWindow }),
-      ...diagnoseCheckpoint({ config, context, yarn, endTokens, notFollowed, tokenizerMaxLength, tokenizerEndToken, tensors }),
+      ...diagnoseCheckpoint({
+        config,
+        context,
+        yarn,
+        endTokens,
+        notFollowed,
+        tokenizerMaxLength,
+        tokenizerEndToken,
+        tensors,
+      }),
     ],
   };
 }

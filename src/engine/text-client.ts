@@ -1,4 +1,4 @@
-import { SkeinError } from "../errors.ts";
+import { InvalidOptionError, SkeinError } from "../errors.ts";
 import type { TokenTable } from "../text/token-table.ts";
 import { type CallOptions, WorkerClient, type WorkerHandle } from "./channel.ts";
 import type { ChatCall, TextMethods } from "./methods.ts";
@@ -31,7 +31,8 @@ export class TextClient {
   }
 
   async encode(text: string, specialTokens: boolean, signal?: AbortSignal): Promise<Uint32Array> {
-    return (await this.#ready()).call("encode", { text, specialTokens }, { signal, abandon: true });
+    const client = await orAborted(this.#ready(), signal);
+    return client.call("encode", { text, specialTokens }, { signal, abandon: true });
   }
 
   async decode(tokens: Uint32Array, skipSpecialTokens: boolean): Promise<string> {
@@ -55,7 +56,7 @@ export class TextClient {
     run: (client: WorkerClient<TextMethods>, options: CallOptions<"rendering" | "rendered">) => Promise<T>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    const client = await this.#ready();
+    const client = await orAborted(this.#ready(), signal);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const onEvent = (event: "rendering" | "rendered"): void => {
       clearTimeout(timer);
@@ -66,6 +67,9 @@ export class TextClient {
     } catch (error) {
       // Abandoned while a template runs: its worker is of no use until that ends, if it ever does.
       if (signal?.aborted && timer !== undefined && !client.closed) client.close(tooLong());
+      if (error instanceof DOMException && error.name === "DataCloneError") {
+        throw new InvalidOptionError("messages", `with tools and templateArguments, must be plain data: ${error.message}`);
+      }
       throw error;
     } finally {
       clearTimeout(timer);
@@ -90,6 +94,22 @@ export class TextClient {
     } finally {
       stop();
     }
+  }
+}
+
+/** Waits for work that goes on when the signal aborts. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  signal.throwIfAborted();
+  let stop: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    if (stop) signal.removeEventListener("abort", stop);
   }
 }
 

@@ -43,6 +43,10 @@ export function readTokenizerFile(value: unknown): TokenizerFile {
       `tokenizer.json: a model of type ${JSON.stringify(type)} is not supported; Skein reads byte-pair encoding ("BPE")`,
     );
   }
+  for (const part of ["continuing_subword_prefix", "end_of_word_suffix"]) {
+    if ((model[part] ?? "") === "") continue;
+    throw new UnsupportedError(`tokenizer.json: a model with ${part} is not supported, because it is not byte-level`);
+  }
   const vocabulary = readVocabulary(requireObject(model.vocab, "tokenizer.json model.vocab"));
   checkMerges(model.merges);
   const addedTokens = readAddedTokens(json.added_tokens, vocabulary);

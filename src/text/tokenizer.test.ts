@@ -246,6 +246,11 @@ describe("files that cannot be followed name the field", () => {
       withAdded({ id: 300, content: "a" }),
       "tokenizer.json added_tokens[0]",
     ],
+    [
+      "a post-processor without its list",
+      { ...good, post_processor: { type: "TemplateProcessing" } },
+      "tokenizer.json",
+    ],
     ["a broken pattern", { ...good, pre_tokenizer: { type: "Split", pattern: { Regex: "(" } } }, "tokenizer.json"],
     ["a normalizer that is no object", { ...good, normalizer: 3 }, "tokenizer.json normalizer"],
   ])("%s", (_name, json, field) => {
@@ -256,6 +261,7 @@ describe("files that cannot be followed name the field", () => {
     ["a model of another kind", withModel({ type: "WordPiece" }), /"WordPiece" is not supported/],
     ["another decoder", { ...good, decoder: { type: "Metaspace" } }, /decoder of type "Metaspace" is not supported/],
     ["no decoder", { ...good, decoder: null }, /decoder of type null is not supported/],
+    ["a mark at the end of words", withModel({ end_of_word_suffix: "</w>" }), /end_of_word_suffix is not supported/],
     ["an unknown normalizer", { ...good, normalizer: { type: "Rot13" } }, /Unknown Normalizer type: Rot13/],
     ["whole words only", withAdded({ id: 300, content: "<x>", single_word: true }), /single_word is not supported/],
   ])("%s is not supported", (_name, json, message) => {

@@ -129,8 +129,8 @@ function createLetterEncoder(
 
 /** The tokens that the post-processor puts before and after every text. */
 function surroundingTokens(library: LibraryTokenizer): { before: number[]; after: number[] } {
-  const text = "text";
-  const tokens: string[] = library.post_processor?.post_process([text], null, true).tokens ?? [text];
+  const text = "\u0000"; // The byte alphabet has no such character, so it is no token.
+  const tokens: string[] = followFile(() => library.post_processor?.post_process([text], null, true).tokens ?? [text]);
   const position = tokens.indexOf(text);
   const ids = (list: string[]): number[] => list.map((token) => library.token_to_id(token) ?? Number.NaN);
   return { before: ids(tokens.slice(0, position)), after: ids(tokens.slice(position + 1)) };
@@ -142,23 +142,22 @@ function buildLibraryTokenizer(
   addedTokens: readonly AddedToken[],
 ): LibraryTokenizer {
   const { normalizer = null, pre_tokenizer = null, post_processor = null, decoder } = file.json;
+  const added_tokens = addedTokens.map(({ json }) => json);
+  // Of the configuration, the library would follow only what the reference's fast tokenizers pass over.
+  return followFile(
+    () => new LibraryTokenizer({ normalizer, pre_tokenizer, post_processor, decoder, model, added_tokens }, {}),
+  );
+}
+
+/** Turns the library's errors about `tokenizer.json` into ours. */
+function followFile<Result>(action: () => Result): Result {
   try {
-    // Of the configuration, the library would follow only what the reference's fast tokenizers pass over.
-    return new LibraryTokenizer(
-      {
-        normalizer,
-        pre_tokenizer,
-        post_processor,
-        decoder,
-        model,
-        added_tokens: addedTokens.map(({ json }) => json),
-      },
-      {},
-    );
+    return action();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    if (message.startsWith("Unknown "))
+    if (message.startsWith("Unknown ")) {
       throw new UnsupportedError(`tokenizer.json: ${message}; Skein does not have it`);
+    }
     throw new InvalidConfigError("tokenizer.json", `cannot be followed: ${message}`);
   }
 }

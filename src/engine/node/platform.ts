@@ -15,12 +15,16 @@ import { createAtomicFile } from "./atomic-file.ts";
 /** Memory that the text worker may take; a template that wants more ends that worker, not the process. Building a tokenizer takes 0.5 GB. */
 const textWorkerMegabytes = 4096;
 
+/** Workers inherit Node's flags, but `node --input-type=module -e ...` speaks of its own text, and ends every worker that is a file. */
+const inheritedFlags = process.execArgv.filter((flag) => !flag.startsWith("--input-type"));
+
 export const platform: Platform = {
-  spawnEngineWorker: () => handleOf(new Worker(new URL("../engine-worker.ts", import.meta.url), { name: "skein-engine" })),
+  spawnEngineWorker: () => handleOf(new Worker(new URL("../engine-worker.ts", import.meta.url), { name: "skein-engine", execArgv: inheritedFlags })),
   spawnTextWorker: () =>
     handleOf(
       new Worker(new URL("../text-worker.ts", import.meta.url), {
         name: "skein-text",
+        execArgv: inheritedFlags,
         resourceLimits: { maxOldGenerationSizeMb: textWorkerMegabytes },
       }),
     ),

@@ -1,0 +1,158 @@
+import type { ModelInspection } from "../engine/inspection.ts";
+import {
+  extensionState,
+  formatBytes,
+  formatFactor,
+  formatScaling,
+  safeText,
+  suggestedWindow,
+} from "./inspect-facts.ts";
+import { indented, reportFindings, section } from "./inspect-report.ts";
+import type { InspectTexts } from "./inspect-texts.ts";
+import { wrapText } from "./inspect-wrap.ts";
+import { style, table } from "./node/terminal.ts";
+
+/** A fact that differs between two models; `field` is its path in the inspection. */
+export interface Difference {
+  readonly field: string;
+  readonly a: unknown;
+  readonly b: unknown;
+}
+
+/** What differs between two models, as data. */
+export function findDifferences(a: ModelInspection, b: ModelInspection): readonly Difference[] {
+  return comparedFields(a, b)
+    .map((field) => ({ field, a: factOf(a, field), b: factOf(b, field) }))
+    .filter((difference) => !isSame(difference));
+}
+
+/** The report on two models: what differs, the facts that matter and are equal, and what it means. */
+export function reportComparison(a: ModelInspection, b: ModelInspection, texts: InspectTexts, width: number): string {
+  const { headings } = texts;
+  const differing = findDifferences(a, b).map(({ field }) => field);
+  const same = equalFacts.filter((field) => !differing.includes(field));
+  const findings = [a, b].filter((inspection) => inspection.warnings.length > 0);
+  return [
+    `${style("bold", a.name)}  ↔  ${style("bold", b.name)}`,
+    section(
+      headings.differences,
+      differing.length === 0 ? indented(texts.noDifferences) : compare(a, b, differing, texts),
+    ),
+    section(
+      headings.same,
+      indented(
+        table(
+          same.map((field) => [style("dim", labelOf(field, texts)), show(a, field, texts)]),
+          "ll",
+        ),
+      ),
+    ),
+    section(
+      headings.meaning,
+      texts
+        .meaning(a, b)
+        .map((text) => wrapText(text, width, "    ", "  • "))
+        .join("\n"),
+    ),
+    ...findings.map((inspection) =>
+      section(`${headings.findings}: ${inspection.name}`, reportFindings(inspection, texts, width)),
+    ),
+  ].join("\n\n");
+}
+
+/** In the order in which they are shown. */
+const fields = [
+  "context.nativeWindow",
+  "context.extendedWindow",
+  "yarn.needed",
+  "encoding.method",
+  "encoding.theta",
+  "encoding.headDim",
+  "encoding.factor",
+  "encoding.attentionScaling",
+  "endTokens",
+  "sampling.temperature",
+  "sampling.topK",
+  "sampling.topP",
+  "sampling.minP",
+  "sampling.repetitionPenalty",
+  "chatTemplate",
+  "tokenizerMaxLength",
+  "cache.bytesPerToken.f16",
+  "parameters",
+  "weights.types",
+  "family",
+];
+
+/** Shown where they are equal, because a reader asks for them. */
+const equalFacts = [
+  "context.nativeWindow",
+  "encoding.method",
+  "encoding.theta",
+  "encoding.headDim",
+  "endTokens",
+  "cache.bytesPerToken.f16",
+  "parameters",
+  "config.num_hidden_layers",
+  "config.hidden_size",
+  "config.vocab_size",
+];
+
+/** Fields of `config.json` that the others above stand for already. */
+const covered = new Set(["model_type", "rope_theta", "head_dim"]);
+
+function comparedFields(a: ModelInspection, b: ModelInspection): readonly string[] {
+  const keys = new Set([...Object.keys(a.config), ...Object.keys(b.config)].filter((key) => !covered.has(key)));
+  return [...fields, ...[...keys].map((key) => `config.${key}`)];
+}
+
+/** A fact by its path; null where there is none. */
+function factOf(inspection: ModelInspection, field: string): unknown {
+  let value: unknown = inspection;
+  for (const key of field.split(".")) {
+    value = typeof value === "object" && value !== null && Object.hasOwn(value, key) ? Reflect.get(value, key) : null;
+  }
+  return value;
+}
+
+function isSame({ a, b }: Difference): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function compare(a: ModelInspection, b: ModelInspection, differing: readonly string[], texts: InspectTexts): string {
+  const rows = differing.map((field) => [
+    style("dim", labelOf(field, texts)),
+    show(a, field, texts),
+    show(b, field, texts),
+  ]);
+  return indented(table([["", style("bold", shorten(a.name)), style("bold", shorten(b.name))], ...rows], "lll"));
+}
+
+function labelOf(field: string, texts: InspectTexts): string {
+  return texts.fields[field] ?? field.replace(/^config\./, "");
+}
+
+/** A cell: short, because three columns have to fit. */
+function show(inspection: ModelInspection, field: string, texts: InspectTexts): string {
+  const value = factOf(inspection, field);
+  if (field === "yarn.needed") return showExtension(inspection, texts);
+  if (field === "endTokens") return inspection.endTokens.map(({ id }) => id).join(", ") || texts.none;
+  if (field === "weights.types") return texts.weights(inspection);
+  if (field === "parameters") return texts.parameters(inspection.parameters);
+  if (field === "chatTemplate") return texts.chatTemplate(inspection);
+  if (field === "cache.bytesPerToken.f16") return formatBytes(inspection.cache.bytesPerToken.f16);
+  if (field === "encoding.attentionScaling") return formatScaling(inspection.encoding.attentionScaling);
+  if (value === null) return texts.none;
+  if (typeof value === "boolean") return value ? texts.yes : texts.no;
+  return safeText(typeof value === "object" ? JSON.stringify(value) : String(value));
+}
+
+function showExtension(inspection: ModelInspection, texts: InspectTexts): string {
+  if (extensionState(inspection) !== "available") return texts.nothing;
+  return `YaRN ×${formatFactor(inspection.yarn?.option.factor ?? 1)}: ${suggestedWindow(inspection)}`;
+}
+
+/** The end of a long path tells more than its beginning. */
+function shorten(name: string): string {
+  return name.length > 28 ? `…${name.slice(-27)}` : name;
+}

@@ -1,0 +1,80 @@
+import { Command, Option } from "commander";
+import { inspectModel } from "../engine/inspect-model.ts";
+import type { ModelInspection } from "../engine/inspection.ts";
+import { SkeinError } from "../errors.ts";
+import { chinese } from "./inspect-chinese.ts";
+import { findDifferences, reportComparison } from "./inspect-comparison.ts";
+import { english } from "./inspect-english.ts";
+import { reportModel } from "./inspect-report.ts";
+import { type InspectTexts, type Language, languages } from "./inspect-texts.ts";
+import { print, printJson } from "./node/terminal.ts";
+import { parseFactor, parseWhole } from "./parse.ts";
+
+interface InspectFlags {
+  readonly lang: Language;
+  readonly factor?: number;
+  readonly nativeWindow?: number;
+  readonly json?: true;
+}
+
+const textsOf: Readonly<Record<Language, InspectTexts>> = { en: english, zh: chinese };
+
+/** `skein inspect`: what a model is and takes, or what differs between two; no weights are read. */
+export function createInspectCommand(): Command {
+  return new Command("inspect")
+    .description(
+      "Explain a model's window and position encoding, or what differs between two models; reads no weights.",
+    )
+    .argument("<model>", "a model's folder or URL (config.json is enough), or a published name: Qwen/Qwen2-7B")
+    .argument("[other]", "another one to compare it with")
+    .addOption(new Option("--lang <language>", "language of the report").choices(languages).default("en"))
+    .option("--factor <n>", "show YaRN at this factor too", parseFactor)
+    .option("--native-window <tokens>", "in place of what the configurations say", parseWhole)
+    .option("--json", "one JSON object")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ skein inspect ./Qwen2-7B-Instruct
+  $ skein inspect Qwen/Qwen2-7B-Instruct --factor 3
+  $ skein inspect Qwen/Qwen2-7B Qwen/Qwen2-7B-Instruct --lang zh
+  $ skein inspect ./my-model --json`,
+    )
+    .action((model: string, other: string | undefined, flags: InspectFlags) => run(model, other, flags));
+}
+
+async function run(model: string, other: string | undefined, flags: InspectFlags): Promise<void> {
+  const texts = textsOf[flags.lang];
+  const a = await inspectNamed(model, flags);
+  if (other === undefined) {
+    if (flags.json) printJson(translate(a, texts));
+    else print(reportModel(a, texts, textWidth()));
+    return;
+  }
+  const b = await inspectNamed(other, flags);
+  if (flags.json) {
+    const differences = findDifferences(a, b);
+    printJson({ a: translate(a, texts), b: translate(b, texts), differences, meaning: texts.meaning(a, b) });
+  } else print(reportComparison(a, b, texts, textWidth()));
+}
+
+/** With two models, an error in a configuration has to say whose it is. */
+async function inspectNamed(model: string, { factor, nativeWindow }: InspectFlags): Promise<ModelInspection> {
+  try {
+    return await inspectModel(model, { factor, nativeWindow });
+  } catch (error) {
+    const isOfModel = error instanceof SkeinError && error.code !== "invalid_option";
+    if (!isOfModel || error.message.includes(model)) throw error;
+    throw new SkeinError(error.code, `${model}: ${error.message}`, { cause: error });
+  }
+}
+
+function translate(inspection: ModelInspection, texts: InspectTexts): ModelInspection {
+  const warnings = inspection.warnings.map((warning) => ({ ...warning, ...texts.finding(warning) }));
+  return { ...inspection, warnings };
+}
+
+/** Running text is read best in lines that are not too long. */
+function textWidth(): number {
+  return Math.min(100, Math.max(40, process.stdout.columns ?? 80));
+}

@@ -1,0 +1,143 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { SnapshotReader } from "../src/cache/snapshot.ts";
+import { type CacheType, loadModel, type Model, type Session } from "../src/index.ts";
+import { someTokens, tiny } from "./tiny.ts";
+
+let folder: string;
+let model: Model;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "skein-test-"));
+  model = await loadModel(tiny, { context: { extend: "yarn", factor: 4 } });
+});
+afterAll(async () => {
+  await model.dispose();
+  await rm(folder, { recursive: true });
+});
+
+const lastOf = async (session: Session, tokens: number[]) => (await session.append(tokens, { logits: "last" })).logits;
+
+test.each([
+  [100, 1],
+  [500, 2],
+])("a session of %i tokens (factor %i) goes on as if it had never been saved", async (length, factor) => {
+  const path = join(folder, `session-${length}`);
+  await using session = await model.createSession();
+  await session.append(someTokens(length));
+  await session.save(path);
+  const steps = (await model.statistics()).rows;
+  await using restored = await model.restoreSession(path);
+  expect((await model.statistics()).rows).toBe(steps); // nothing was computed
+  expect([restored.length, restored.factor]).toEqual([length, factor]);
+  expect(await lastOf(restored, someTokens(20, 1))).toEqual(await lastOf(session, someTokens(20, 1)));
+  await restored.append(someTokens(500, 2)); // and grows by the rules
+  expect(restored.factor).toBe(length === 100 ? 4 : 4);
+});
+
+test("through a stream, and with an answer whose last token is not computed yet", async () => {
+  await using session = await model.createSession();
+  await session.generate({ tokens: someTokens(70), maxTokens: 6, temperature: 0, endTokens: [] }).result();
+  const pieces: Uint8Array[] = [];
+  let isClosed = false;
+  await session.save(new WritableStream({ write: (piece) => void pieces.push(piece.slice()), close: () => void (isClosed = true) }));
+  expect(isClosed).toBe(true);
+  await using restored = await model.restoreSession(new Blob(pieces as Uint8Array<ArrayBuffer>[]));
+  expect(restored.length).toBe(76);
+  const next = (target: Session) => target.generate({ maxTokens: 5, temperature: 0, endTokens: [] }).result();
+  expect((await next(restored)).tokens).toEqual((await next(session)).tokens);
+});
+
+test("a file is written whole or not at all", async () => {
+  const path = join(folder, "whole");
+  await writeFile(path, "before");
+  await using session = await model.createSession();
+  await session.append(someTokens(300));
+  const controller = new AbortController();
+  const saving = session.save(path, { signal: controller.signal });
+  controller.abort(new Error("no more"));
+  await expect(saving).rejects.toThrow("no more");
+  expect(await readFile(path, "utf8")).toBe("before");
+  await expect(session.save(join(folder, "no", "such", "folder"))).rejects.toMatchObject({ code: "write_failed" });
+  const failing = new WritableStream<Uint8Array>({ write: () => Promise.reject(new Error("disk full")) });
+  await expect(session.save(failing)).rejects.toThrow("disk full");
+  expect((await readdir(folder)).filter((name) => name.includes("tmp"))).toEqual([]);
+  await session.save(path); // the session is as good as before
+  expect((await readFile(path)).length).toBeGreaterThan(100_000);
+});
+
+test("another model, cache type or context, or damage, is refused with a clear error", async () => {
+  const path = join(folder, "refused");
+  await using session = await model.createSession();
+  await session.append(someTokens(400));
+  await session.save(path);
+  const { cacheBlocks } = await model.statistics();
+
+  await using native = await loadModel(tiny);
+  await expect(native.restoreSession(path)).rejects.toMatchObject({
+    code: "snapshot_mismatch",
+    message: expect.stringContaining('context: { extend: "yarn", factor: 2 }'),
+  });
+  const f16: CacheType = "f16";
+  await using half = await loadModel(tiny, { cache: f16, context: { extend: "yarn", factor: 4 } });
+  await expect(half.restoreSession(path)).rejects.toThrow(/its cache is f32; load the model with cache: "f32"/);
+
+  const config = JSON.parse(await readFile(join(tiny, "config.json"), "utf8"));
+  const other = {
+    "config.json": new Blob([JSON.stringify({ ...config, rope_theta: 501 })]),
+    "model.safetensors": new Blob([await readFile(join(tiny, "model.safetensors"))]),
+  };
+  await using different = await loadModel(other, { context: { extend: "yarn", factor: 4 } });
+  await expect(different.restoreSession(path)).rejects.toThrow(/saved with another model/);
+
+  const bytes = await readFile(path);
+  for (const index of [0, 20, 300, 2000, bytes.length - 40]) {
+    const damaged = Uint8Array.from(bytes);
+    damaged[index]! ^= 1;
+    await expect(model.restoreSession(new Blob([damaged]))).rejects.toMatchObject({ code: "invalid_snapshot" });
+  }
+  await expect(model.restoreSession(new Blob([Uint8Array.from(bytes.subarray(0, bytes.length - 5))]))).rejects.toThrow(/too early/);
+  await expect(model.restoreSession(join(folder, "missing"))).rejects.toMatchObject({ code: "not_found" });
+  await expect(model.restoreSession(folder)).rejects.toMatchObject({ code: "not_found" });
+  expect((await model.statistics()).cacheBlocks).toBe(cacheBlocks); // what was refused left nothing behind
+});
+
+test("an f16 cache halves the memory, and stays close", async () => {
+  await using half = await loadModel(tiny, { cache: "f16" });
+  await using a = await half.createSession();
+  await using b = await model.createSession();
+  const [x, y] = [await lastOf(a, someTokens(200)), await lastOf(b, someTokens(200))];
+  expect(Math.max(...x!.map((value, i) => Math.abs(value - y![i]!)))).toBeLessThan(0.05);
+  const [first, second] = [await half.statistics(), await model.statistics()];
+  expect(first.cacheBytes / first.cacheBlocks).toBe(second.cacheBytes / second.cacheBlocks / 2);
+});
+
+test("after rerotate, also 1 → 2 → 4, the first layer's keys are those of a fresh session", async () => {
+  // Keys of the first layer depend on nothing but the token and its position: here turning has to be as good as computing anew.
+  const keysOf = async (session: Session): Promise<Float32Array> => {
+    const pieces: Uint8Array[] = [];
+    await session.save(new WritableStream({ write: (piece) => void pieces.push(piece.slice()) }));
+    const { reader } = await SnapshotReader.open(new Blob(pieces as Uint8Array<ArrayBuffer>[]));
+    await reader.next(2 ** 30); // tokens
+    const keys: number[] = [];
+    for (let left = session.length; left > 0; left -= 64) {
+      const block = new Float32Array((await reader.next(2 ** 30)).buffer);
+      keys.push(...block.subarray(0, 2 * Math.min(64, left) * 32)); // two key heads of 32
+    }
+    return Float32Array.from(keys);
+  };
+  await using turned = await model.createSession({ context: { growth: "rerotate" } });
+  for (const [count, factor] of [[200, 1], [200, 2], [400, 4]] as const) {
+    await turned.append(someTokens(count, factor));
+    expect(turned.factor).toBe(factor);
+  }
+  await using fresh = await model.createSession();
+  await fresh.append([...someTokens(200, 1), ...someTokens(200, 2), ...someTokens(400, 4)]);
+  const [a, b] = [await keysOf(turned), await keysOf(fresh)];
+  expect(a.length).toBe(800 * 64);
+  for (let key = 0; key < a.length; key += 32) {
+    const norm = Math.hypot(...b.subarray(key, key + 32));
+    for (let i = key; i < key + 32; i++) expect(Math.abs(a[i]! - b[i]!)).toBeLessThan(1e-5 * norm);
+  }
+});
