@@ -1,3 +1,4 @@
+export type { CacheType, WeightType } from "./backend/backend.ts";
 export type { ModelFiles } from "./checkpoint/blobs.ts";
 export { ContextLengthError } from "./context/context-length-error.ts";
 export type { ContextOptions, Extension, Growth, Schedule } from "./context/options.ts";

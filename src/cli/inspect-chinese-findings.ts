@@ -15,7 +15,7 @@ export const findingsInChinese: Readonly<Record<InspectionWarning["code"], Trans
     }
     return {
       message: `${taken}。${window} 很可能已经乘过缩放因子 ${factor}`,
-      fix: `若已乘过：使用选项 nativeWindow: ${divided}，或在 ${block} 中加入 "original_max_position_embeddings": ${divided}；若没有，则加入 "original_max_position_embeddings": ${window}`,
+      fix: `若已乘过，设置选项 nativeWindow: ${divided}，或在 ${block} 中加入 "original_max_position_embeddings": ${divided}；若没有乘过，则加入 "original_max_position_embeddings": ${window}`,
     };
   },
   yarn_factor_does_not_fit: ({ block, window, factor, originalWindow, product, ratio }) => {
@@ -64,7 +64,7 @@ export const findingsInChinese: Readonly<Record<InspectionWarning["code"], Trans
   }),
   no_end_token: () => ({
     message: "config.json 与 generation_config.json 都没有结束 token：回答只会止于 maxTokens 或停止文本",
-    fix: '在 generation_config.json 中设 eos_token_id，或在请求中使用选项 "endTokens"',
+    fix: "在 generation_config.json 中设 eos_token_id，或在每个请求中给出 endTokens",
   }),
   generation_config_not_followed: ({ fields }) => ({
     message: `generation_config.json 要求了 Skein 不支持的内容：${fields}`,

@@ -21,7 +21,7 @@ export const chinese: InspectTexts = {
     yarn: "YaRN",
     cache: "KV 缓存",
     generation: "生成",
-    findings: "配置中的问题",
+    findings: "问题与提示",
     differences: "不同之处",
     same: "相同之处",
     meaning: "实际含义",
@@ -33,7 +33,7 @@ export const chinese: InspectTexts = {
     vocabulary: "词表",
     weights: "权重",
     nativeWindow: "原生窗口",
-    originalWindow: "基准窗口",
+    originalWindow: "原始窗口",
     extendedWindow: "扩展窗口",
     slidingWindow: "滑动窗口",
     method: "方法",
@@ -85,12 +85,14 @@ export const chinese: InspectTexts = {
   weights: ({ weights, origin }) =>
     weights
       ? `${Object.keys(weights.types).join("、")}，${formatBytes(weights.bytes)}，${weights.files} 个文件`
-      : origin === "published" ? "未内置" : "没有 safetensors 文件",
+      : origin === "published"
+        ? "未内置"
+        : "没有 safetensors 文件",
   method: ({ encoding, context }) => {
     if (encoding.method === "default") return "default：普通旋转，不缩放";
     return `${encoding.method}（配置中声明），缩放因子 ${formatFactor(context.maximumFactor)}`;
   },
-  headDimension: ({ encoding }) => `${encoding.headDim}，即 ${encoding.pairs} 对`，
+  headDimension: ({ encoding }) => `${encoding.headDim}，即 ${encoding.pairs} 对`,
   extendedWindow: (inspection) => {
     const { context } = inspection;
     switch (extensionState(inspection)) {
@@ -110,7 +112,7 @@ export const chinese: InspectTexts = {
   sampling: ({ sampling }) => {
     const { temperature, topK, topP, minP, repetitionPenalty } = sampling;
     const parts = [
-      temperature === 0 ? "贪心解码：取概率最大的 token" : `temperature ${temperature}`,
+      temperature === 0 ? "贪心解码（取概率最大的 token）" : `temperature ${temperature}`,
       ...(temperature > 0 && topK > 0 ? [`top-k ${topK}`] : []),
       ...(temperature > 0 && topP < 1 ? [`top-p ${topP}`] : []),
       ...(temperature > 0 && minP > 0 ? [`min-p ${minP}`] : []),
@@ -169,7 +171,7 @@ export const chinese: InspectTexts = {
   },
   pictureCaption: ({ encoding }, factor) =>
     `缩放因子为 ${factor} 时，每个注意力头的 ${encoding.pairs} 对维度各自放慢的程度`,
-  windowMarker: (window) => `基准窗口，${window} 个 token`,
+  windowMarker: (window) => `原始窗口，${window} 个 token`,
   axisCaption: "波长：一对维度转一圈所经过的 token 数",
   pairEffects: (factor) => ({
     kept: "与训练时相同",

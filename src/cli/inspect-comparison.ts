@@ -31,6 +31,7 @@ export function reportComparison(a: ModelInspection, b: ModelInspection, texts: 
   const { headings } = texts;
   const differing = findDifferences(a, b).map(({ field }) => field);
   const same = equalFacts.filter((field) => !differing.includes(field));
+  const sameRows = same.map((field) => [style("dim", labelOf(field, texts)), show(a, field, texts)]);
   const findings = [a, b].filter((inspection) => inspection.warnings.length > 0);
   return [
     `${style("bold", a.name)}  ↔  ${style("bold", b.name)}`,
@@ -38,20 +39,12 @@ export function reportComparison(a: ModelInspection, b: ModelInspection, texts: 
       headings.differences,
       differing.length === 0 ? indented(texts.noDifferences) : compare(a, b, differing, texts),
     ),
-    section(
-      headings.same,
-      indented(
-        table(
-          same.map((field) => [style("dim", labelOf(field, texts)), show(a, field, texts)]),
-          "ll",
-        ),
-      ),
-    ),
+    ...(same.length === 0 ? [] : [section(headings.same, indented(table(sameRows, "ll")))]),
     section(
       headings.meaning,
       texts
         .meaning(a, b)
-        .map((text) => wrapText(text, width, "    ", "  • "))
+        .map((text) => formatMeaning(text, width))
         .join("\n"),
     ),
     ...findings.map((inspection) =>
@@ -126,6 +119,11 @@ function compare(a: ModelInspection, b: ModelInspection, differing: readonly str
     show(b, field, texts),
   ]);
   return indented(table([["", style("bold", shorten(a.name)), style("bold", shorten(b.name))], ...rows], "lll"));
+}
+
+/** The subject, up to the first full stop, stands out. */
+function formatMeaning(text: string, width: number): string {
+  return wrapText(text, width, "    ", "  • ").replace(/[^ •][^.。]*[.。]/u, (subject) => style("bold", subject));
 }
 
 function labelOf(field: string, texts: InspectTexts): string {

@@ -20,7 +20,7 @@ export const english: InspectTexts = {
     yarn: "YaRN",
     cache: "Cache of keys and values",
     generation: "Generation",
-    findings: "Mistakes in the configuration",
+    findings: "Mistakes and notes",
     differences: "What differs",
     same: "What is the same",
     meaning: "What it means in practice",
@@ -114,7 +114,7 @@ export const english: InspectTexts = {
   sampling: ({ sampling }) => {
     const { temperature, topK, topP, minP, repetitionPenalty } = sampling;
     const parts = [
-      temperature === 0 ? "greedy: the most likely token" : `temperature ${temperature}`,
+      temperature === 0 ? "greedy (the most likely token)" : `temperature ${temperature}`,
       ...(temperature > 0 && topK > 0 ? [`top-k ${topK}`] : []),
       ...(temperature > 0 && topP < 1 ? [`top-p ${topP}`] : []),
       ...(temperature > 0 && minP > 0 ? [`min-p ${minP}`] : []),

@@ -27,10 +27,9 @@ export function enablingOption({ yarn }: ModelInspection): string {
 /** The command that generates with YaRN enabled. */
 export function enablingCommand({ name, yarn }: ModelInspection): string {
   const { factor = 4, nativeWindow } = yarn?.option ?? {};
-  const isDefault = yarn?.declared ? factor === yarn.steps.at(-1) : factor === 4;
   const flags = [
     "--yarn",
-    ...(isDefault ? [] : [`--factor ${factor}`]),
+    ...(factor === 4 ? [] : [`--factor ${factor}`]),
     ...(nativeWindow === undefined ? [] : [`--native-window ${nativeWindow}`]),
   ];
   return `skein generate ${quoteForShell(name)} ${flags.join(" ")}`;

@@ -34,14 +34,11 @@ export function drawPairs(inspection: ModelInspection, texts: InspectTexts, pain
     return pair === -1 ? -1 : Math.floor((pair * columns) / wavelengths.length);
   };
 
-  const bar = Array.from({ length: columns }, (_, column) => {
-    const share = shares[pairAt(column)] ?? 0;
-    return paint(kindOf(share), levelOf(share));
-  }).join("");
+  const drawn = Array.from({ length: columns }, (_, column) => shares[pairAt(column)] ?? 0);
   const marker = columnOf(yarn.originalWindow);
   return [
     ...(marker === -1 ? [] : [drawMarker(marker, texts.windowMarker(yarn.originalWindow))]),
-    bar,
+    drawBar(drawn, paint),
     drawAxis(columns, columnOf),
     texts.axisCaption,
   ];
@@ -78,6 +75,19 @@ function kindOf(share: number): PairKind {
 function levelOf(share: number): string {
   if (share === 0 || share === 1) return levels[share * (levels.length - 1)]!;
   return levels[1 + Math.floor(share * (levels.length - 2))]!;
+}
+
+/** One piece of colour for a run of pairs of one kind. */
+function drawBar(shares: readonly number[], paint: Paint): string {
+  let bar = "";
+  for (let start = 0; start < shares.length; ) {
+    const kind = kindOf(shares[start]!);
+    let end = start + 1;
+    while (end < shares.length && kindOf(shares[end]!) === kind) end++;
+    bar += paint(kind, shares.slice(start, end).map(levelOf).join(""));
+    start = end;
+  }
+  return bar;
 }
 
 function drawMarker(column: number, text: string): string {

@@ -28,7 +28,7 @@ export function createInspectCommand(): Command {
     .argument("<model>", "a model's folder or URL (config.json is enough), or a published name: Qwen/Qwen2-7B")
     .argument("[other]", "another one to compare it with")
     .addOption(new Option("--lang <language>", "language of the report").choices(languages).default("en"))
-    .option("--factor <n>", "show YaRN at this factor too", parseFactor)
+    .option("--factor <n>", "look at YaRN at this factor (default: 4, or the declared one)", parseFactor)
     .option("--native-window <tokens>", "in place of what the configurations say", parseWhole)
     .option("--json", "one JSON object")
     .addHelpText(

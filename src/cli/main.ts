@@ -6,7 +6,7 @@ import { reportError } from "./errors.ts";
 import { createGenerateCommand } from "./generate.ts";
 import { createInspectCommand } from "./inspect.ts";
 import { interruption } from "./node/interruption.ts";
-import { quietOnClosedPipe } from "./node/terminal.ts";
+import { note, quietOnClosedPipe, styleError } from "./node/terminal.ts";
 import { version } from "./version.ts";
 
 const program = new Command("skein")
@@ -26,9 +26,18 @@ Every command has --help with examples of its own.`,
   );
 
 for (const command of [createDemoCommand(), createGenerateCommand(), createChatCommand(), createInspectCommand()]) {
-  program.addCommand(command.exitOverride().showHelpAfterError("(run with --help for the options and examples)"));
+  program.addCommand(inOneLine(command, `skein ${command.name()} --help has the options and examples`));
 }
-program.exitOverride().showHelpAfterError("(run skein --help for the commands)");
+inOneLine(program, "skein --help has the commands");
+
+/** Errors of use are one line, as all others are. */
+function inOneLine(command: Command, hint: string): Command {
+  const outputError = (message: string): void => {
+    const text = message.replace(/^error: /, "").trim().replaceAll(/\s*\n\s*/g, " ");
+    note(`${styleError(["red", "bold"], "skein:")} ${text.replace(/\.$/, "")}; ${hint}`);
+  };
+  return command.exitOverride().configureOutput({ outputError });
+}
 
 quietOnClosedPipe();
 try {

@@ -33,7 +33,7 @@ export interface Diagnosis<Code extends string = string> {
  *
  * @example
  * diagnoseContext({ ...qwen2, max_position_embeddings: 131072, rope_scaling: { type: "yarn", factor: 4 } })[0].fix
- * // 'if it was multiplied already: the option nativeWindow: 32768, or "original_max_position_embeddings": 32768 in rope_scaling; ...'
+ * // 'if it was, set the option nativeWindow: 32768, or add "original_max_position_embeddings": 32768 to rope_scaling; ...'
  */
 export function diagnoseContext(
   config: ContextConfig,
@@ -73,8 +73,8 @@ function diagnoseOriginalWindow(parameters: RotaryParameters, options: ContextOp
     return { code, level: "note", message: taken, fix, values };
   }
   const fix =
-    `if it was multiplied already: the option nativeWindow: ${divided}, or "original_max_position_embeddings": ${divided} in ${block}; ` +
-    `if not, "original_max_position_embeddings": ${window}`;
+    `if it was, set the option nativeWindow: ${divided}, or add "original_max_position_embeddings": ${divided} to ${block}; ` +
+    `if it was not, add "original_max_position_embeddings": ${window}`;
   return {
     code,
     level: "warning",
@@ -90,14 +90,14 @@ function diagnoseFactor(parameters: RotaryParameters): Found {
   const block = blockName(parameters);
   const product = Math.floor(originalWindow * factor);
   const ratio = Number((window / originalWindow).toFixed(4));
-  const fixedWindow = `"max_position_embeddings": ${product} if the factor is right`;
+  const fixedWindow = `set "max_position_embeddings": ${product} if the factor is right`;
   return {
     code: "yarn_factor_does_not_fit",
     level: "warning",
     message:
       `the yarn factor ${factor} stretches original_max_position_embeddings (${originalWindow}) to ${product}, ` +
       `but max_position_embeddings is ${window}; the factor is followed`,
-    fix: ratio > 1 ? `"factor": ${ratio} in ${block} if ${window} is right, or ${fixedWindow}` : fixedWindow,
+    fix: ratio > 1 ? `set "factor": ${ratio} in ${block} if ${window} is right, or ${fixedWindow}` : fixedWindow,
     values: { block, window, factor, originalWindow, product, ratio },
   };
 }

@@ -44,7 +44,7 @@ function diagnoseTokenizerLength({ context, yarn, tokenizerMaxLength: length }: 
       code: "model_max_length_below_window",
       level: "note",
       message: `model_max_length in tokenizer_config.json is ${length}, the native window ${nativeWindow}: tools that cut texts there lose what would fit. Skein does not read it`,
-      fix: `"model_max_length": ${nativeWindow} in tokenizer_config.json`,
+      fix: `set "model_max_length": ${nativeWindow} in tokenizer_config.json`,
       values,
     };
   }
@@ -56,7 +56,7 @@ function diagnoseTokenizerLength({ context, yarn, tokenizerMaxLength: length }: 
     message:
       `model_max_length in tokenizer_config.json is ${length}, more than the native window ${nativeWindow}` +
       `${isReachable ? "; only an extended window reaches it" : " and more than YaRN reaches"}. Skein does not read it, other tools take it for the window`,
-    fix: `"model_max_length": ${nativeWindow} in tokenizer_config.json, unless every tool that reads it extends the window`,
+    fix: `set "model_max_length": ${nativeWindow} in tokenizer_config.json, unless every tool that reads it extends the window`,
     values: { ...values, isReachable },
   };
 }
@@ -68,7 +68,7 @@ function diagnoseEndTokens({ config, endTokens }: CheckpointFacts): Found {
       level: "warning",
       message:
         "neither config.json nor generation_config.json names an end token: an answer ends only at maxTokens or a stop text",
-      fix: 'eos_token_id in generation_config.json, or the option "endTokens" of a request',
+      fix: "set eos_token_id in generation_config.json, or give endTokens with every request",
       values: {},
     };
   }
@@ -80,7 +80,7 @@ function diagnoseEndTokens({ config, endTokens }: CheckpointFacts): Found {
     code: "end_tokens_disagree",
     level: "warning",
     message: `config.json names ${missing.join(", ")} as an end token and generation_config.json does not; its own (${ids.join(", ")}) are followed, so that an answer does not end at ${missing.join(", ")}`,
-    fix: `"eos_token_id": [${all}] in generation_config.json, or the one that is wrong corrected`,
+    fix: `set "eos_token_id": [${all}] in generation_config.json, or correct the one that is wrong`,
     values: { missing: missing.join(", "), ids: ids.join(", "), all },
   };
 }
@@ -92,7 +92,7 @@ function diagnoseTokenizerEndToken({ endTokens, tokenizerEndToken: token }: Chec
     code: "tokenizer_end_token_differs",
     level: "warning",
     message: `the eos_token of tokenizer_config.json is token ${token}, which is none of the end tokens (${ids.join(", ")}): an answer does not end there`,
-    fix: `"eos_token_id": [${[...ids, token].join(", ")}] in generation_config.json if the model ends its answers with it, else the eos_token corrected`,
+    fix: `set "eos_token_id": [${[...ids, token].join(", ")}] in generation_config.json if the model ends its answers with it, else correct eos_token`,
     values: { token, ids: ids.join(", "), all: [...ids, token].join(", ") },
   };
 }
@@ -122,8 +122,8 @@ function diagnoseSlidingWindow({ config, context, yarn }: CheckpointFacts): Foun
     message: `layers see ${sliding} tokens (sliding_window), and sliding-window attention is not supported: a window above ${sliding} is refused`,
     fix:
       factor > 1
-        ? `a factor of at most ${factor}`
-        : `"use_sliding_window": false, if the model was trained without it, or no extension`,
+        ? `extend by a factor of at most ${factor}`
+        : `do not extend the window; or set "use_sliding_window": false, if the model was trained without it`,
     values: { sliding, factor },
   };
 }
@@ -139,7 +139,7 @@ function diagnoseTensors({ config, tensors }: CheckpointFacts): Found {
       code: "weights_do_not_fit",
       level: "warning",
       message: error.message,
-      fix: "the config.json that was published with these weights; as it is, the model cannot be loaded",
+      fix: "use the config.json that was published with these weights; as it is, the model cannot be loaded",
       values: {},
     };
   }

@@ -43,6 +43,7 @@ export function toTokens(tokens: ArrayLike<number>, option = "tokens"): Uint32Ar
   if (typeof tokens !== "object" || tokens === null || !Number.isSafeInteger(tokens.length)) {
     throw new InvalidOptionError(option, "must be a list of token numbers");
   }
+  if (tokens instanceof Uint32Array) return tokens.slice();
   const out = new Uint32Array(tokens.length);
   for (let i = 0; i < out.length; i++) {
     const token = tokens[i];

@@ -25,7 +25,8 @@ export function inspectYarn(
   const declaredFactor = isDeclared ? (ownFactor ?? 1) : undefined;
   const largest = factor ?? declaredFactor ?? defaultFactor;
   const option = { extend: "yarn", factor: largest, ...(nativeWindow === undefined ? {} : { nativeWindow }) } as const;
-  const { originalWindow, schedule, steps } = isDeclared ? context : resolveContext(config, option);
+  const isAsDeclared = isDeclared && factor === undefined;
+  const { originalWindow, schedule, steps } = isAsDeclared ? context : resolveContext(config, option);
   const factors = [...new Set([...shownFactors, ...[declaredFactor, factor].filter((f) => f !== undefined)])];
   return {
     declared: isDeclared,
@@ -34,13 +35,18 @@ export function inspectYarn(
     schedule,
     steps,
     pairs: yarnPairs(config, { factor: largest, originalWindow }),
-    factors: factors.sort((a, b) => a - b).map((step) => inspectFactor(config, step, nativeWindow)),
+    factors: factors
+      .sort((a, b) => a - b)
+      .map((step) => {
+        // The declared factor is taken as it is declared: a file may have a larger one than an option may.
+        const isOwn = step === declaredFactor;
+        return inspectFactor(config, isOwn ? context : resolveContext(config, { ...option, factor: step }), step);
+      }),
     option,
   };
 }
 
-function inspectFactor(config: ModelConfig, factor: number, nativeWindow: number | undefined): YarnFactor {
-  const settings = resolveContext(config, { extend: "yarn", factor, nativeWindow });
+function inspectFactor(config: ModelConfig, settings: ContextSettings, factor: number): YarnFactor {
   const { attentionScaling } = resolveEncoding(config, chooseEncoding(settings, factor));
   return { factor, extendedWindow: settings.extendedWindow, attentionScaling };
 }

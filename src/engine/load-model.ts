@@ -37,7 +37,10 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
       engine.call("load", call, { signal, onEvent: onProgress, abandon: true, transfer: sent.transfer }),
       text.load(signal),
     ]);
-    if (table) await engine.call("setTokenTable", table);
+    if (table) {
+      const transfer = [table.bytes.buffer, table.offsets.buffer, table.control.buffer];
+      await engine.call("setTokenTable", table, { transfer });
+    }
     for (const warning of facts.warnings) onWarning(warning);
     return new Model(engine, text, facts);
   } catch (error) {

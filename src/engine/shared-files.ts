@@ -11,6 +11,9 @@ export interface SharedFiles {
   readonly label: string;
 }
 
+/** A read of more than this would hold the owner's thread up. */
+const pieceBytes = 2 ** 20;
+
 type Request = { readonly id: number } & (
   | { readonly ask: "size"; readonly name: string }
   | { readonly ask: "read"; readonly name: string; readonly start: number; readonly end: number }
@@ -56,7 +59,16 @@ export function openSharedFiles({ port, label }: SharedFiles): CheckpointFiles {
   return {
     label,
     size: (name) => ask({ ask: "size", name }),
-    read: (name, start, end) => ask({ ask: "read", name, start, end }),
+    read: async (name, start, end) => {
+      const first = await ask<Uint8Array<ArrayBuffer>>({ ask: "read", name, start, end: Math.min(end, start + pieceBytes) });
+      if (start + first.length >= end) return first;
+      const bytes = new Uint8Array(end - start);
+      bytes.set(first);
+      for (let at = start + first.length; at < end; at += pieceBytes) {
+        bytes.set(await ask<Uint8Array>({ ask: "read", name, start: at, end: Math.min(end, at + pieceBytes) }), at - start);
+      }
+      return bytes;
+    },
     list: () => ask({ ask: "list" }),
     close: async () => port.close(),
   };

@@ -22,7 +22,7 @@ serve<TextMethods>(platform.ownerPort(), {
   load: async ({ source }, { transfer }) => {
     parts = await loadText(source);
     const table = parts?.tokenizer.tokenTable();
-    if (table) transfer.push(table.bytes.buffer, table.offsets.buffer);
+    if (table) transfer.push(table.bytes.buffer, table.offsets.buffer, table.control.buffer);
     return { table };
   },
   encode: ({ text, specialTokens }, { transfer }) => {

@@ -1,7 +1,7 @@
 import { InvalidOptionError, UnsupportedError } from "../errors.ts";
 
 /** A part of a message's content; text is the only kind there is. */
-export interface TextPart {
+interface TextPart {
   readonly type: "text";
   readonly text: string;
 }

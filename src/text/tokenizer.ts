@@ -9,7 +9,7 @@ import {
   tokenContent,
 } from "./tokenizer-files.ts";
 
-export interface EncodeOptions {
+interface EncodeOptions {
   /**
    * Whether control tokens written out in the text (`<|im_end|>`) become those tokens (default), or are encoded as the
    * letters that they are. Added tokens that are not special (`<tool_call>`) are vocabulary, and parsed in both cases.
@@ -19,7 +19,7 @@ export interface EncodeOptions {
   readonly addSpecialTokens?: boolean | undefined;
 }
 
-export interface DecodeOptions {
+interface DecodeOptions {
   /** Leave control tokens out of the text. Default false. */
   readonly skipSpecialTokens?: boolean | undefined;
 }

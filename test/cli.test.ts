@@ -1,0 +1,212 @@
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createChatModel } from "./chat-model.ts";
+import { tiny } from "./tiny.ts";
+
+const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function start(args: readonly string[]): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, [main, ...args], { env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined } });
+}
+
+async function finish(child: ChildProcessWithoutNullStreams): Promise<Outcome> {
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text) => {
+    stderr += text;
+  });
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  return { code, stdout, stderr };
+}
+
+function skein(args: readonly string[], input = ""): Promise<Outcome> {
+  const child = start(args);
+  child.stdin.on("error", () => {}).end(input);
+  return finish(child);
+}
+
+let folder: string;
+let chatModel: string;
+let haystack: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "skein-cli-"));
+  chatModel = await mkdtemp(join(tmpdir(), "skein-cli-chat-"));
+  for (const [name, file] of Object.entries(await createChatModel())) await writeFile(join(chatModel, name), new Uint8Array(await file.arrayBuffer()));
+  haystack = (await readFile(join(tiny, "haystack.txt"), "utf8")).slice(0, 3000);
+});
+afterAll(() => Promise.all([folder, chatModel].map((path) => rm(path, { recursive: true }))));
+
+const jsonLines = (text: string) => text.trim().split("\n").map((line) => JSON.parse(line));
+
+describe("demo", () => {
+  test("finds the key with YaRN and not without; dynamic costs nothing in the window, static does", async () => {
+    const { code, stdout, stderr } = await skein(["demo", "--json"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    const { nativeWindow, documentTokens, rows } = JSON.parse(stdout);
+    expect([nativeWindow, documentTokens]).toEqual([256, 1024]);
+    const [none, fixed, dynamic] = rows;
+    expect(rows.map(({ method }: { method: string }) => method)).toEqual(["none", "yarn-static", "yarn-dynamic"]);
+    expect([none.correct, fixed.correct, dynamic.correct]).toEqual([false, true, true]);
+    expect([none.factor, fixed.factor, dynamic.factor]).toEqual([1, 4, 4]);
+    expect(dynamic.answer).toBe(dynamic.expected);
+    expect(dynamic.inWindowPerplexity).toBe(none.inWindowPerplexity);
+    expect(fixed.inWindowPerplexity).toBeGreaterThan(none.inWindowPerplexity * 1.02);
+  });
+
+  test("shows it to people, and the error that they meet without opting in", async () => {
+    const { code, stdout } = await skein(["demo", "--seed", "3"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/dynamic YaRN +\d{5} +right +4 +\d+\.\d+/);
+    expect(stdout).toContain("1024 tokens are needed and 256 fit (native window 256). To extend the window: --yarn --factor 4.");
+    expect(stdout).not.toContain("\u001b");
+  });
+
+  test("counts over seeds", async () => {
+    const { code, stdout } = await skein(["demo", "--seeds", "3", "--json"]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ seeds: 3, rows: [{ method: "none" }, { method: "yarn-static" }, { method: "yarn-dynamic", correct: 3, share: 1 }] });
+  });
+});
+
+describe("generate", () => {
+  test("streams the answer to stdout and everything else to stderr", async () => {
+    const args = ["generate", tiny, "--prompt", "In the beginning", "--max-tokens", "8", "--temperature", "0"];
+    const plain = await skein(args);
+    expect(plain.code).toBe(0);
+    expect(plain.stderr).toMatch(/7 tokens read at .* 8 generated at .* factor 1 \(native\), ended by length\n$/);
+    const json = jsonLines((await skein([...args, "--json"])).stdout);
+    expect(json.at(-1)).toMatchObject({ type: "result", factor: 1, finishReason: "length", usage: { promptTokens: 7, completionTokens: 8 } });
+    expect(json.slice(0, -1).every(({ type }) => type === "chunk")).toBe(true);
+    expect(plain.stdout).toBe(`${json.at(-1).text}\n`);
+  });
+
+  test("reads a file or standard input; past the window it says which flag helps, and the flag helps", async () => {
+    await writeFile(join(folder, "text.txt"), haystack);
+    const args = ["generate", tiny, "--max-tokens", "3"];
+    const refused = await skein([...args, "--file", join(folder, "text.txt")]);
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    expect(refused.stderr).toMatch(/^skein: \d+ tokens are needed and 256 fit \(native window 256\)\. To extend the window: --yarn --factor 4\.\n$/);
+    const [fromFile, fromInput] = await Promise.all([
+      skein([...args, "--file", join(folder, "text.txt"), "--yarn", "--factor", "4"]),
+      skein([...args, "--yarn"], haystack),
+    ]);
+    expect(fromFile).toMatchObject({ code: 0, stderr: expect.stringContaining("factor 4") });
+    expect(fromInput.stdout).toBe(fromFile.stdout);
+  });
+
+  test("saves a session and goes on from it", async () => {
+    const path = join(folder, "saved");
+    const read = await skein(["generate", tiny, "--yarn", "--max-tokens", "0", "--save", path], haystack);
+    expect(read).toMatchObject({ code: 0, stdout: "", stderr: expect.stringContaining("saved") });
+    const resumed = await skein(["generate", tiny, "--yarn", "--resume", path, "--prompt", "\nAnd", "--max-tokens", "5", "--temperature", "0"]);
+    expect(resumed.stderr).toMatch(/\d{3} of them cached/);
+    const whole = await skein(["generate", tiny, "--yarn", "--max-tokens", "5", "--temperature", "0"], `${haystack}\nAnd`);
+    expect(resumed.stdout).toBe(whole.stdout);
+    expect(await skein(["generate", tiny, "--resume", path])).toMatchObject({ code: 1, stderr: expect.stringContaining("cannot be continued here") });
+  });
+
+  test("applies the chat template where asked", async () => {
+    const { code, stdout } = await skein(["generate", chatModel, "--chat", "--system", "Be brief.", "--prompt", "Hi", "--max-tokens", "2", "--json"]);
+    expect(code).toBe(0);
+    expect(jsonLines(stdout).at(-1).usage.promptTokens).toBeGreaterThan(12);
+  });
+
+  test("a closed pipe is quiet", async () => {
+    const child = start(["generate", tiny, "--prompt", "In the", "--max-tokens", "200", "--temperature", "1"]);
+    child.stdin.end();
+    child.stdout.once("data", () => child.stdout.destroy());
+    let stderr = "";
+    child.stderr.on("data", (text) => {
+      stderr += text;
+    });
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    expect([code, stderr]).toEqual([0, ""]);
+  });
+
+  test("Ctrl-C exits 130 and leaves no half-written file", async () => {
+    const child = start(["generate", tiny, "--yarn", "--save", join(folder, "interrupted"), "--max-tokens", "900", "--prompt", "In the"]);
+    child.stdout.once("data", () => child.kill("SIGINT"));
+    const { code, stderr } = await finish(child);
+    expect([code, stderr]).toEqual([130, "interrupted\n"]);
+    expect((await readdir(folder)).filter((name) => name.includes("interrupted"))).toEqual([]);
+  });
+});
+
+describe("chat", () => {
+  test("keeps the conversation's cache, and shows growth", async () => {
+    const input = `${"word ".repeat(150)}\n${"more ".repeat(120)}\n`;
+    const { code, stdout, stderr } = await skein(["chat", chatModel, "--yarn", "--max-tokens", "6", "--temperature", "0", "--json"], input);
+    expect(code).toBe(0);
+    const [first, second] = jsonLines(stdout);
+    expect([first.factor, second.factor]).toEqual([1, 2]);
+    expect(first).toMatchObject({ role: "assistant", usage: { completionTokens: 6 } });
+    expect(stderr).toContain("the window grew from factor 1 to 2; the conversation was read again");
+  });
+
+  test("has commands, and a gauge of the window", async () => {
+    const session = join(folder, "chat");
+    const input = `/help\nhello\n/window\n/save ${session}\n/reset\n/window\n/nope\n/exit\nnever read\n`;
+    const { code, stdout, stderr } = await skein(["chat", chatModel, "--yarn", "--max-tokens", "3", "--temperature", "0"], input);
+    expect(code).toBe(0);
+    expect(stdout.trim().split("\n")).toHaveLength(1);
+    expect(stderr).toContain("/save FILE");
+    expect(stderr).toMatch(/\[█+░*\|░+\] \d+ tokens, native window 256, extended 1024, factor now 1/);
+    expect(stderr).toMatch(/ 0 tokens, native window 256/);
+    expect(stderr).toContain("/nope is not known");
+    expect((await stat(session)).size).toBeGreaterThan(1000);
+  });
+});
+
+describe("wrong use is one line that helps", () => {
+  test.each([
+    [["nope"], 2, /unknown command 'nope'/],
+    [["generate"], 2, /missing required argument 'model'/],
+    [["generate", tiny, "--wat"], 2, /unknown option '--wat'/],
+    [["generate", tiny, "--prompt", "x", "--max-tokens", "ten"], 2, /'--max-tokens <n>' argument 'ten' is invalid/],
+    [["generate", tiny, "--prompt", "x", "--max-tokens", "0"], 2, /add --save FILE/],
+    [["generate", tiny, "--prompt", "x", "--file", "y"], 2, /cannot stand together/],
+    [["generate", tiny, "--prompt", ""], 2, /the text is empty/],
+    [["generate", tiny, "--prompt", "x", "--factor", "4"], 2, /add --yarn/],
+    [["generate", tiny, "--prompt", "x", "--yarn", "--factor", "0.5"], 2, /from 1/],
+    [["generate", tiny, "--prompt", "x", "--yarn", "--extend", "linear"], 2, /--yarn contradicts --extend linear/],
+    [["generate", tiny, "--prompt", "x", "--temperature", "-1"], 2, /temperature: must be/],
+    [["generate", tiny, "--prompt", "x", "--schedule", "later"], 2, /Allowed choices are dynamic, static/],
+    [["generate", tiny, "--file", "/no/such/file"], 2, /--file \/no\/such\/file: there is no such file/],
+    [["generate", "/no/such/model", "--prompt", "x"], 1, /\/no\/such\/model: there is no such folder/],
+    [["generate", "Qwen/Qwen2-7B-Instruct", "--prompt", "x"], 1, /only its configuration is built in/],
+    [["generate", tiny, "--resume", "/no/such/session"], 1, /\/no\/such\/session: cannot be read \(ENOENT\)/],
+    [["chat", tiny], 1, /no chat template/],
+    [["inspect", "/no/such/model"], 1, /no\/such\/model/],
+    [["demo", "--seeds", "0"], 2, /--seeds must be from 1/],
+  ])("%j", async (args, expected, message) => {
+    const { code, stdout, stderr } = await skein(args);
+    expect(code).toBe(expected);
+    expect(stdout).toBe("");
+    expect(stderr).toMatch(message);
+    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+    expect(stderr).toMatch(/^skein: /);
+  });
+
+  test("a stack trace only with --debug", async () => {
+    const { stderr } = await skein(["--debug", "generate", "/no/such/model", "--prompt", "x"]);
+    expect(stderr).toMatch(/\n +at /);
+  });
+
+  test.each([["demo"], ["generate"], ["chat"], ["inspect"]])("%s --help has examples", async (command) => {
+    const { code, stdout } = await skein([command, "--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`$ skein ${command}`);
+  });
+});
