@@ -4,6 +4,8 @@ export { ContextLengthError } from "./context/context-length-error.ts";
 export type { ContextOptions, Extension, Growth, Schedule } from "./context/options.ts";
 export type { ContextSettings } from "./context/settings.ts";
 export type { Generation } from "./engine/generation.ts";
+export { inspectModel } from "./engine/inspect-model.ts";
+export type * from "./engine/inspection.ts";
 export { loadModel } from "./engine/load-model.ts";
 export type { EngineStatistics } from "./engine/methods.ts";
 export type { Model } from "./engine/model.ts";

@@ -33,7 +33,9 @@ export async function createChatModel(changes: Readonly<Record<string, object>> 
     "model.safetensors": new Blob([randomCheckpoint(config)]),
     "tokenizer.json": new Blob([await readFile(new URL("tokenizer.json", tokenizerFolder))]),
     "tokenizer_config.json": new Blob([JSON.stringify({ ...tokenizerConfig, ...changes["tokenizer_config.json"] })]),
-    ...(changes["generation_config.json"] && { "generation_config.json": new Blob([JSON.stringify(changes["generation_config.json"])]) }),
+    ...(changes["generation_config.json"] && {
+      "generation_config.json": new Blob([JSON.stringify(changes["generation_config.json"])]),
+    }),
   };
 }
 

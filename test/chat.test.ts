@@ -25,7 +25,8 @@ test("control tokens come from the template only: a user who types one has typed
 test("a raw prompt parses control tokens, unless specialTokens is false", async () => {
   expect([...(await model.tokenize("<|im_start|>"))]).toEqual([start]);
   expect((await model.tokenize("<|im_start|>", { specialTokens: false })).length).toBeGreaterThan(1);
-  const ask = (specialTokens?: boolean) => model.generate({ prompt: "<|im_start|>", specialTokens, maxTokens: 1, ...greedy }).result();
+  const ask = (specialTokens?: boolean) =>
+    model.generate({ prompt: "<|im_start|>", specialTokens, maxTokens: 1, ...greedy }).result();
   expect((await ask()).usage.promptTokens).toBe(1);
   expect((await ask(false)).usage.promptTokens).toBeGreaterThan(1);
 });
@@ -61,32 +62,61 @@ test("a conversation that crosses the window grows between turns, exactly", asyn
   expect(factors).toEqual([1, 2, 4]);
   expect(session.factor).toBe(4);
   messages.push({ role: "user", content: "much ".repeat(800) });
-  await expect(session.generate({ messages, maxTokens: 10 }).result()).rejects.toMatchObject({ code: "context_length_exceeded" });
+  await expect(session.generate({ messages, maxTokens: 10 }).result()).rejects.toMatchObject({
+    code: "context_length_exceeded",
+  });
   expect(session.factor).toBe(4);
 });
 
 test("tools and template arguments reach the template", async () => {
-  const tools = [{ type: "function", function: { name: "get_weather", description: "d", parameters: { type: "object", properties: {} } } }];
+  const tools = [
+    {
+      type: "function",
+      function: { name: "get_weather", description: "d", parameters: { type: "object", properties: {} } },
+    },
+  ];
   const text = await model.applyChatTemplate([{ role: "user", content: "Weather?" }], { tools });
   expect(text).toContain("get_weather");
   expect(text).toContain("<tools>");
 });
 
 test("a template that never ends is stopped, and the model goes on", async () => {
-  const endless = { "tokenizer_config.json": { chat_template: "{% for i in range(1000000000) %}{% for j in range(1000000000) %}{% endfor %}{% endfor %}" } };
+  const endless = {
+    "tokenizer_config.json": {
+      chat_template: "{% for i in range(1000000000) %}{% for j in range(1000000000) %}{% endfor %}{% endfor %}",
+    },
+  };
   await using hostile = await loadModel(await createChatModel(endless));
   const messages = [{ role: "user", content: "hi" }];
-  await expect(hostile.generate({ messages, maxTokens: 1 }).result()).rejects.toMatchObject({ code: "template_timeout" });
+  await expect(hostile.generate({ messages, maxTokens: 1 }).result()).rejects.toMatchObject({
+    code: "template_timeout",
+  });
   const impatient = hostile.generate({ messages, maxTokens: 1, signal: AbortSignal.timeout(500) });
   await expect(impatient.result()).rejects.toMatchObject({ name: "TimeoutError" });
   expect((await hostile.generate({ prompt: "hi", maxTokens: 2, ...greedy }).result()).tokens).toHaveLength(2);
 }, 60_000);
 
 test("end tokens and sampling defaults come from generation_config.json; explicit options win", async () => {
-  const generation = { "generation_config.json": { do_sample: true, temperature: 0.7, top_p: 0.8, top_k: 20, repetition_penalty: 1.05, eos_token_id: [151645, 151643] } };
+  const generation = {
+    "generation_config.json": {
+      do_sample: true,
+      temperature: 0.7,
+      top_p: 0.8,
+      top_k: 20,
+      repetition_penalty: 1.05,
+      eos_token_id: [151645, 151643],
+    },
+  };
   await using published = await loadModel(await createChatModel(generation));
-  expect(published.generationDefaults).toMatchObject({ endTokens: [151645, 151643], temperature: 0.7, topP: 0.8, topK: 20, repetitionPenalty: 1.05 });
-  const ask = (options: object) => published.generate({ prompt: "Hello", maxTokens: 12, endTokens: [], ...options }).result();
+  expect(published.generationDefaults).toMatchObject({
+    endTokens: [151645, 151643],
+    temperature: 0.7,
+    topP: 0.8,
+    topK: 20,
+    repetitionPenalty: 1.05,
+  });
+  const ask = (options: object) =>
+    published.generate({ prompt: "Hello", maxTokens: 12, endTokens: [], ...options }).result();
   const [a, b] = await Promise.all([ask({ seed: 1 }), ask({ seed: 2 })]);
   expect(a.tokens).not.toEqual(b.tokens);
   const [c, d] = await Promise.all([ask({ seed: 1, temperature: 0 }), ask({ seed: 2, temperature: 0 })]);

@@ -43,12 +43,17 @@ let haystack: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "skein-cli-"));
   chatModel = await mkdtemp(join(tmpdir(), "skein-cli-chat-"));
-  for (const [name, file] of Object.entries(await createChatModel())) await writeFile(join(chatModel, name), new Uint8Array(await file.arrayBuffer()));
+  for (const [name, file] of Object.entries(await createChatModel()))
+    await writeFile(join(chatModel, name), new Uint8Array(await file.arrayBuffer()));
   haystack = (await readFile(join(tiny, "haystack.txt"), "utf8")).slice(0, 3000);
 });
 afterAll(() => Promise.all([folder, chatModel].map((path) => rm(path, { recursive: true }))));
 
-const jsonLines = (text: string) => text.trim().split("\n").map((line) => JSON.parse(line));
+const jsonLines = (text: string) =>
+  text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
 
 describe("demo", () => {
   test("finds the key with YaRN and not without; dynamic costs nothing in the window, static does", async () => {
@@ -69,14 +74,19 @@ describe("demo", () => {
     const { code, stdout } = await skein(["demo", "--seed", "3"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/dynamic YaRN +\d{5} +right +4 +\d+\.\d+/);
-    expect(stdout).toContain("1024 tokens are needed and 256 fit (native window 256). To extend the window: --yarn --factor 4.");
+    expect(stdout).toContain(
+      "1024 tokens are needed and 256 fit (native window 256). To extend the window: --yarn --factor 4.",
+    );
     expect(stdout).not.toContain("\u001b");
   });
 
   test("counts over seeds", async () => {
     const { code, stdout } = await skein(["demo", "--seeds", "3", "--json"]);
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ seeds: 3, rows: [{ method: "none" }, { method: "yarn-static" }, { method: "yarn-dynamic", correct: 3, share: 1 }] });
+    expect(JSON.parse(stdout)).toMatchObject({
+      seeds: 3,
+      rows: [{ method: "none" }, { method: "yarn-static" }, { method: "yarn-dynamic", correct: 3, share: 1 }],
+    });
   });
 });
 
@@ -87,7 +97,12 @@ describe("generate", () => {
     expect(plain.code).toBe(0);
     expect(plain.stderr).toMatch(/7 tokens read at .* 8 generated at .* factor 1 \(native\), ended by length\n$/);
     const json = jsonLines((await skein([...args, "--json"])).stdout);
-    expect(json.at(-1)).toMatchObject({ type: "result", factor: 1, finishReason: "length", usage: { promptTokens: 7, completionTokens: 8 } });
+    expect(json.at(-1)).toMatchObject({
+      type: "result",
+      factor: 1,
+      finishReason: "length",
+      usage: { promptTokens: 7, completionTokens: 8 },
+    });
     expect(json.slice(0, -1).every(({ type }) => type === "chunk")).toBe(true);
     expect(plain.stdout).toBe(`${json.at(-1).text}\n`);
   });
@@ -97,7 +112,9 @@ describe("generate", () => {
     const args = ["generate", tiny, "--max-tokens", "3"];
     const refused = await skein([...args, "--file", join(folder, "text.txt")]);
     expect(refused).toMatchObject({ code: 1, stdout: "" });
-    expect(refused.stderr).toMatch(/^skein: \d+ tokens are needed and 256 fit \(native window 256\)\. To extend the window: --yarn --factor 4\.\n$/);
+    expect(refused.stderr).toMatch(
+      /^skein: \d+ tokens are needed and 256 fit \(native window 256\)\. To extend the window: --yarn --factor 4\.\n$/,
+    );
     const [fromFile, fromInput] = await Promise.all([
       skein([...args, "--file", join(folder, "text.txt"), "--yarn", "--factor", "4"]),
       skein([...args, "--yarn"], haystack),
@@ -110,15 +127,44 @@ describe("generate", () => {
     const path = join(folder, "saved");
     const read = await skein(["generate", tiny, "--yarn", "--max-tokens", "0", "--save", path], haystack);
     expect(read).toMatchObject({ code: 0, stdout: "", stderr: expect.stringContaining("saved") });
-    const resumed = await skein(["generate", tiny, "--yarn", "--resume", path, "--prompt", "\nAnd", "--max-tokens", "5", "--temperature", "0"]);
+    const resumed = await skein([
+      "generate",
+      tiny,
+      "--yarn",
+      "--resume",
+      path,
+      "--prompt",
+      "\nAnd",
+      "--max-tokens",
+      "5",
+      "--temperature",
+      "0",
+    ]);
     expect(resumed.stderr).toMatch(/\d{3} of them cached/);
-    const whole = await skein(["generate", tiny, "--yarn", "--max-tokens", "5", "--temperature", "0"], `${haystack}\nAnd`);
+    const whole = await skein(
+      ["generate", tiny, "--yarn", "--max-tokens", "5", "--temperature", "0"],
+      `${haystack}\nAnd`,
+    );
     expect(resumed.stdout).toBe(whole.stdout);
-    expect(await skein(["generate", tiny, "--resume", path])).toMatchObject({ code: 1, stderr: expect.stringContaining("cannot be continued here") });
+    expect(await skein(["generate", tiny, "--resume", path])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("cannot be continued here"),
+    });
   });
 
   test("applies the chat template where asked", async () => {
-    const { code, stdout } = await skein(["generate", chatModel, "--chat", "--system", "Be brief.", "--prompt", "Hi", "--max-tokens", "2", "--json"]);
+    const { code, stdout } = await skein([
+      "generate",
+      chatModel,
+      "--chat",
+      "--system",
+      "Be brief.",
+      "--prompt",
+      "Hi",
+      "--max-tokens",
+      "2",
+      "--json",
+    ]);
     expect(code).toBe(0);
     expect(jsonLines(stdout).at(-1).usage.promptTokens).toBeGreaterThan(12);
   });
@@ -136,7 +182,17 @@ describe("generate", () => {
   });
 
   test("Ctrl-C exits 130 and leaves no half-written file", async () => {
-    const child = start(["generate", tiny, "--yarn", "--save", join(folder, "interrupted"), "--max-tokens", "900", "--prompt", "In the"]);
+    const child = start([
+      "generate",
+      tiny,
+      "--yarn",
+      "--save",
+      join(folder, "interrupted"),
+      "--max-tokens",
+      "900",
+      "--prompt",
+      "In the",
+    ]);
     child.stdout.once("data", () => child.kill("SIGINT"));
     const { code, stderr } = await finish(child);
     expect([code, stderr]).toEqual([130, "interrupted\n"]);
@@ -147,7 +203,10 @@ describe("generate", () => {
 describe("chat", () => {
   test("keeps the conversation's cache, and shows growth", async () => {
     const input = `${"word ".repeat(150)}\n${"more ".repeat(120)}\n`;
-    const { code, stdout, stderr } = await skein(["chat", chatModel, "--yarn", "--max-tokens", "6", "--temperature", "0", "--json"], input);
+    const { code, stdout, stderr } = await skein(
+      ["chat", chatModel, "--yarn", "--max-tokens", "6", "--temperature", "0", "--json"],
+      input,
+    );
     expect(code).toBe(0);
     const [first, second] = jsonLines(stdout);
     expect([first.factor, second.factor]).toEqual([1, 2]);
@@ -158,7 +217,10 @@ describe("chat", () => {
   test("has commands, and a gauge of the window", async () => {
     const session = join(folder, "chat");
     const input = `/help\nhello\n/window\n/save ${session}\n/reset\n/window\n/nope\n/exit\nnever read\n`;
-    const { code, stdout, stderr } = await skein(["chat", chatModel, "--yarn", "--max-tokens", "3", "--temperature", "0"], input);
+    const { code, stdout, stderr } = await skein(
+      ["chat", chatModel, "--yarn", "--max-tokens", "3", "--temperature", "0"],
+      input,
+    );
     expect(code).toBe(0);
     expect(stdout.trim().split("\n")).toHaveLength(1);
     expect(stderr).toContain("/save FILE");

@@ -22,13 +22,19 @@ describe("an answer", () => {
     expect(chunks.slice(0, -1).every(({ finishReason }) => finishReason === undefined)).toBe(true);
     expect(chunks.at(-1)!.finishReason).toBe(result.finishReason);
     const promptTokens = (await model.tokenize(prompt)).length;
-    expect(result.usage).toEqual({ promptTokens, cachedTokens: 0, completionTokens: 30, totalTokens: promptTokens + 30 });
+    expect(result.usage).toEqual({
+      promptTokens,
+      cachedTokens: 0,
+      completionTokens: 30,
+      totalTokens: promptTokens + 30,
+    });
     expect(result).toMatchObject({ factor: 1, finishReason: "length" });
     expect(result.timings.prefillSeconds).toBeGreaterThan(0);
   });
 
   test("is the same for the same seed, and differs between seeds", async () => {
-    const ask = async (seed?: number) => (await model.generate({ prompt, maxTokens: 20, temperature: 1.2, seed }).result());
+    const ask = async (seed?: number) =>
+      await model.generate({ prompt, maxTokens: 20, temperature: 1.2, seed }).result();
     const [a, b, c, free] = await Promise.all([ask(7), ask(7), ask(8), ask()]);
     expect(a.tokens).toEqual(b.tokens);
     expect(a.tokens).not.toEqual(c.tokens);
@@ -69,7 +75,8 @@ describe("an answer", () => {
   });
 
   test("does not depend on what else the model is doing, and shares its steps", async () => {
-    const ask = (salt: number) => model.generate({ tokens: someTokens(30 + 40 * salt, salt), maxTokens: 20, temperature: 0, endTokens: [] });
+    const ask = (salt: number) =>
+      model.generate({ tokens: someTokens(30 + 40 * salt, salt), maxTokens: 20, temperature: 0, endTokens: [] });
     const alone: (readonly number[])[] = [];
     for (const salt of [1, 2, 3, 4]) alone.push((await ask(salt).result()).tokens);
     const before = await model.statistics();
@@ -103,7 +110,13 @@ describe("stopping", () => {
     let after = 0;
     const run = async (): Promise<void> => {
       let count = 0;
-      const generation = model.generate({ tokens: someTokens(20), maxTokens: 400, endTokens: [], temperature: 0, signal: controller.signal });
+      const generation = model.generate({
+        tokens: someTokens(20),
+        maxTokens: 400,
+        endTokens: [],
+        temperature: 0,
+        signal: controller.signal,
+      });
       for await (const _ of generation) {
         if (controller.signal.aborted) after++;
         if (++count === 3) controller.abort(reason);
@@ -190,7 +203,9 @@ describe("wrong options are named", () => {
   });
 
   test("a model without a chat template says what to do", async () => {
-    await expect(model.generate({ messages: [{ role: "user", content: "hi" }] }).result()).rejects.toMatchObject({ code: "no_chat_template" });
+    await expect(model.generate({ messages: [{ role: "user", content: "hi" }] }).result()).rejects.toMatchObject({
+      code: "no_chat_template",
+    });
   });
 
   test("logits of all tokens above 1 GiB name what to ask for instead", async () => {

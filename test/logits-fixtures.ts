@@ -29,7 +29,12 @@ export interface LogitsFixture {
 interface Expected {
   readonly weights: string;
   readonly rope_type: string;
-  readonly runs: readonly { readonly length: number; readonly prefill: number; readonly rows: number; readonly greedy: number[] }[];
+  readonly runs: readonly {
+    readonly length: number;
+    readonly prefill: number;
+    readonly rows: number;
+    readonly greedy: number[];
+  }[];
 }
 
 export async function readLogitsFixtures(): Promise<LogitsFixture[]> {
@@ -37,8 +42,16 @@ export async function readLogitsFixtures(): Promise<LogitsFixture[]> {
   return Promise.all(names.map(readFixture));
 }
 
-export function loadFixture(fixture: LogitsFixture, context: ContextOptions = {}, options: LoadOptions = {}): Promise<Model> {
-  return loadModel(fixture.files, { onWarning: () => {}, ...options, context: { allowBeyondWindow: true, schedule: "static", ...context } });
+export function loadFixture(
+  fixture: LogitsFixture,
+  context: ContextOptions = {},
+  options: LoadOptions = {},
+): Promise<Model> {
+  return loadModel(fixture.files, {
+    onWarning: () => {},
+    ...options,
+    context: { allowBeyondWindow: true, schedule: "static", ...context },
+  });
 }
 
 async function readFixture(name: string): Promise<LogitsFixture> {

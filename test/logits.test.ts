@@ -20,7 +20,12 @@ describe.each(fixtures)("$name", (fixture) => {
   const planned = ({ length }: FixtureRun): { plannedTokens: number } => ({ plannedTokens: length });
 
   /** The last `rows` rows of a sequence that was appended in pieces. */
-  async function lastRows(session: Session, tokens: readonly number[], pieces: readonly number[], rows: number): Promise<Float32Array> {
+  async function lastRows(
+    session: Session,
+    tokens: readonly number[],
+    pieces: readonly number[],
+    rows: number,
+  ): Promise<Float32Array> {
     const all: number[] = [];
     let start = 0;
     for (const size of pieces) {
@@ -41,7 +46,9 @@ describe.each(fixtures)("$name", (fixture) => {
     test.each([1, 7, 64])("in chunks of %i, bit for bit as at once", async (size) => {
       await using session = await model.createSession(planned(run));
       await using whole = await model.createSession(planned(run));
-      const pieces = Array.from({ length: Math.ceil(run.length / size) }, (_, i) => Math.min(size, run.length - i * size));
+      const pieces = Array.from({ length: Math.ceil(run.length / size) }, (_, i) =>
+        Math.min(size, run.length - i * size),
+      );
       const rows = await lastRows(session, run.tokens, pieces, run.rows);
       expect(largestDifference(rows, run.logits)).toBeLessThan(tolerance);
       expect(rows).toEqual(await lastRows(whole, run.tokens, [run.length], run.rows));
@@ -58,7 +65,9 @@ describe.each(fixtures)("$name", (fixture) => {
     });
 
     test("greedy decoding", async () => {
-      const { tokens, finishReason } = await model.generate({ tokens: run.tokens, maxTokens: 8, temperature: 0 }).result();
+      const { tokens, finishReason } = await model
+        .generate({ tokens: run.tokens, maxTokens: 8, temperature: 0 })
+        .result();
       expect(finishReason).toBe("length");
       expect(tokens).toHaveLength(8);
       const isStale = fixture.ropeType === "dynamic" && run.length + 8 > model.context.nativeWindow;

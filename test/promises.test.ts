@@ -1,6 +1,13 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ContextLengthError, loadModel, type Model, type ModelFiles, type Progress, type Session } from "../src/index.ts";
+import {
+  ContextLengthError,
+  loadModel,
+  type Model,
+  type ModelFiles,
+  type Progress,
+  type Session,
+} from "../src/index.ts";
 import { readLogitsFixtures } from "./logits-fixtures.ts";
 
 /* What users are promised (design.md, section 1), on a random model with a native window of 64. */
@@ -11,7 +18,8 @@ const yarnFiles = filesOf("qwen2_yarn4_tied");
 const tiny = fileURLToPath(new URL("../models/tiny-qwen2", import.meta.url));
 
 /** Tokens that are the same in every run. */
-const tokens = (count: number, salt = 0): number[] => Array.from({ length: count }, (_, i) => (i * 7919 + salt * 104729 + (i % 13) * 31) % 256);
+const tokens = (count: number, salt = 0): number[] =>
+  Array.from({ length: count }, (_, i) => (i * 7919 + salt * 104729 + (i % 13) * 31) % 256);
 
 async function allLogits(session: Session, ids: readonly number[], piece = ids.length): Promise<Float32Array> {
   const rows: Float32Array[] = [];
@@ -33,7 +41,9 @@ let fixed: Model;
 beforeAll(async () => {
   plain = await loadModel(plainFiles);
   yarn = await loadModel(plainFiles, { context: { extend: "yarn", factor: 4 } });
-  fixed = await loadModel(plainFiles, { context: { extend: "yarn", factor: 4, schedule: "static", allowBeyondWindow: true } });
+  fixed = await loadModel(plainFiles, {
+    context: { extend: "yarn", factor: 4, schedule: "static", allowBeyondWindow: true },
+  });
 });
 afterAll(() => Promise.all([plain, yarn, fixed].map((model) => model.dispose())));
 
@@ -50,7 +60,9 @@ describe("native is native, extension is explicit", () => {
     });
     expect(session.length).toBe(0);
     const before = (await plain.statistics()).steps;
-    await expect(plain.generate({ tokens: tokens(60), maxTokens: 5 }).result()).rejects.toBeInstanceOf(ContextLengthError);
+    await expect(plain.generate({ tokens: tokens(60), maxTokens: 5 }).result()).rejects.toBeInstanceOf(
+      ContextLengthError,
+    );
     expect((await plain.statistics()).steps).toBe(before);
     await session.append(tokens(64));
     await expect(session.append([1])).rejects.toMatchObject({ tokensNeeded: 65 });
@@ -60,14 +72,17 @@ describe("native is native, extension is explicit", () => {
   test("an open-ended answer ends at the window's end with the error, after all tokens that fit", async () => {
     const seen: number[] = [];
     const run = async (): Promise<void> => {
-      for await (const chunk of plain.generate({ tokens: tokens(50), temperature: 0, endTokens: [] })) seen.push(...chunk.tokens);
+      for await (const chunk of plain.generate({ tokens: tokens(50), temperature: 0, endTokens: [] }))
+        seen.push(...chunk.tokens);
     };
     await expect(run()).rejects.toMatchObject({ code: "context_length_exceeded", tokensNeeded: 65 });
     expect(seen).toHaveLength(14);
   });
 
   test("where maxTokens set the limit, the reason is length", async () => {
-    const { finishReason, tokens: made } = await plain.generate({ tokens: tokens(50), maxTokens: 14, endTokens: [] }).result();
+    const { finishReason, tokens: made } = await plain
+      .generate({ tokens: tokens(50), maxTokens: 14, endTokens: [] })
+      .result();
     expect([finishReason, made.length]).toEqual(["length", 14]);
   });
 
@@ -79,9 +94,15 @@ describe("native is native, extension is explicit", () => {
 
   test("a request may narrow what the model was loaded with, and never widen it", async () => {
     const narrow = { tokens: tokens(65), maxTokens: 1 };
-    await expect(yarn.generate({ ...narrow, context: { extend: "none" } }).result()).rejects.toBeInstanceOf(ContextLengthError);
-    await expect(plain.generate({ ...narrow, context: { extend: "yarn" } }).result()).rejects.toMatchObject({ option: "context.extend" });
-    await expect(plain.createSession({ context: { allowBeyondWindow: true } })).rejects.toMatchObject({ code: "invalid_option" });
+    await expect(yarn.generate({ ...narrow, context: { extend: "none" } }).result()).rejects.toBeInstanceOf(
+      ContextLengthError,
+    );
+    await expect(plain.generate({ ...narrow, context: { extend: "yarn" } }).result()).rejects.toMatchObject({
+      option: "context.extend",
+    });
+    await expect(plain.createSession({ context: { allowBeyondWindow: true } })).rejects.toMatchObject({
+      code: "invalid_option",
+    });
     expect((await yarn.generate(narrow).result()).factor).toBe(2);
   });
 });
@@ -160,7 +181,9 @@ describe("a row's bits", () => {
     );
     const { steps, rows } = await yarn.statistics();
     const sessions = await Promise.all([1, 2, 3].map(() => yarn.createSession()));
-    const together = await Promise.all([40, 90, 200].map((length, salt) => allLogits(sessions[salt]!, tokens(length, salt))));
+    const together = await Promise.all(
+      [40, 90, 200].map((length, salt) => allLogits(sessions[salt]!, tokens(length, salt))),
+    );
     expect(together).toEqual(alone);
     expect(sessions.map(({ factor }) => factor)).toEqual([1, 2, 4]);
     const after = await yarn.statistics();

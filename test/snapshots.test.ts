@@ -41,7 +41,14 @@ test("through a stream, and with an answer whose last token is not computed yet"
   await session.generate({ tokens: someTokens(70), maxTokens: 6, temperature: 0, endTokens: [] }).result();
   const pieces: Uint8Array[] = [];
   let isClosed = false;
-  await session.save(new WritableStream({ write: (piece) => void pieces.push(piece.slice()), close: () => void (isClosed = true) }));
+  await session.save(
+    new WritableStream({
+      write: (piece) => void pieces.push(piece.slice()),
+      close: () => {
+        isClosed = true;
+      },
+    }),
+  );
   expect(isClosed).toBe(true);
   await using restored = await model.restoreSession(new Blob(pieces as Uint8Array<ArrayBuffer>[]));
   expect(restored.length).toBe(76);
@@ -97,7 +104,9 @@ test("another model, cache type or context, or damage, is refused with a clear e
     damaged[index]! ^= 1;
     await expect(model.restoreSession(new Blob([damaged]))).rejects.toMatchObject({ code: "invalid_snapshot" });
   }
-  await expect(model.restoreSession(new Blob([Uint8Array.from(bytes.subarray(0, bytes.length - 5))]))).rejects.toThrow(/too early/);
+  await expect(model.restoreSession(new Blob([Uint8Array.from(bytes.subarray(0, bytes.length - 5))]))).rejects.toThrow(
+    /too early/,
+  );
   await expect(model.restoreSession(join(folder, "missing"))).rejects.toMatchObject({ code: "not_found" });
   await expect(model.restoreSession(folder)).rejects.toMatchObject({ code: "not_found" });
   expect((await model.statistics()).cacheBlocks).toBe(cacheBlocks); // what was refused left nothing behind
@@ -128,7 +137,11 @@ test("after rerotate, also 1 → 2 → 4, the first layer's keys are those of a 
     return Float32Array.from(keys);
   };
   await using turned = await model.createSession({ context: { growth: "rerotate" } });
-  for (const [count, factor] of [[200, 1], [200, 2], [400, 4]] as const) {
+  for (const [count, factor] of [
+    [200, 1],
+    [200, 2],
+    [400, 4],
+  ] as const) {
     await turned.append(someTokens(count, factor));
     expect(turned.factor).toBe(factor);
   }

@@ -11,7 +11,11 @@ import { someTokens, tiny } from "./tiny.ts";
 
 const run = promisify(execFile);
 const library = JSON.stringify(fileURLToPath(new URL("../src/index.ts", import.meta.url)));
-const script = (body: string): string[] => ["--input-type=module", "-e", `import { loadModel } from ${library};\n${body}`];
+const script = (body: string): string[] => [
+  "--input-type=module",
+  "-e",
+  `import { loadModel } from ${library};\n${body}`,
+];
 const load = `const model = await loadModel(${JSON.stringify(tiny)});`;
 
 test("an idle model that nobody disposed does not keep the process alive", async () => {
@@ -31,7 +35,9 @@ test("an idle model that nobody disposed does not keep the process alive", async
 test("a model that works keeps the process alive until it is done", async () => {
   const { stdout } = await run(
     process.execPath,
-    script(`${load}\nmodel.generate({ prompt: "In the beginning", maxTokens: 30 }).result().then(({ tokens }) => console.log(tokens.length));`),
+    script(
+      `${load}\nmodel.generate({ prompt: "In the beginning", maxTokens: 30 }).result().then(({ tokens }) => console.log(tokens.length));`,
+    ),
     { timeout: 30_000 },
   );
   expect(stdout).toBe("30\n");

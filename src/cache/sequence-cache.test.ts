@@ -1,13 +1,17 @@
 import { expect, test } from "vitest";
 import type { CacheLayout } from "../backend/backend.ts";
-import { createMatrix } from "../backend/reference/matrix.ts";
 import { ReferenceBlockStore } from "../backend/reference/block-store.ts";
+import { createMatrix } from "../backend/reference/matrix.ts";
 import { BlockPool } from "./block-pool.ts";
 import { SequenceCache } from "./sequence-cache.ts";
 
 const layout: CacheLayout = { layers: 2, keyValueHeads: 2, headDim: 4, blockTokens: 8, type: "f32" };
 
-function create(type: CacheLayout["type"] = "f32"): { store: ReferenceBlockStore; pool: BlockPool; cache: SequenceCache } {
+function create(type: CacheLayout["type"] = "f32"): {
+  store: ReferenceBlockStore;
+  pool: BlockPool;
+  cache: SequenceCache;
+} {
   const store = new ReferenceBlockStore({ ...layout, type });
   const pool = new BlockPool(store);
   return { store, pool, cache: new SequenceCache(pool) };
@@ -30,7 +34,8 @@ function write(store: ReferenceBlockStore, cache: SequenceCache, count: number, 
 
 async function read(cache: SequenceCache): Promise<number[]> {
   const out: number[] = [];
-  for (let block = 0; block < cache.exportedBlocks; block++) out.push(...new Float32Array((await cache.exportBlock(block)).buffer));
+  for (let block = 0; block < cache.exportedBlocks; block++)
+    out.push(...new Float32Array((await cache.exportBlock(block)).buffer));
   return out;
 }
 
@@ -75,7 +80,11 @@ test("turning keys copies shared blocks, and leaves values alone", async () => {
   write(store, cache, 10);
   const fork = cache.fork();
   const before = await read(cache);
-  const quarter = (count: number) => ({ cos: new Float32Array(count * 2), sin: new Float32Array(count * 2).fill(1), pairs: 2 });
+  const quarter = (count: number) => ({
+    cos: new Float32Array(count * 2),
+    sin: new Float32Array(count * 2).fill(1),
+    pairs: 2,
+  });
   fork.rerotate((_, count) => quarter(count));
   expect(await read(cache)).toEqual(before);
   const after = await read(fork);
@@ -88,9 +97,11 @@ test.each(["f32", "f16"] as const)("an exported %s cache imports into another st
   const { store, cache } = create(type);
   write(store, cache, 21);
   const target = create(type).cache;
-  for (let block = 0; block < cache.exportedBlocks; block++) target.importBlock(block, 21, await cache.exportBlock(block));
+  for (let block = 0; block < cache.exportedBlocks; block++)
+    target.importBlock(block, 21, await cache.exportBlock(block));
   expect(target.length).toBe(21);
-  for (let block = 0; block < cache.exportedBlocks; block++) expect(await target.exportBlock(block)).toEqual(await cache.exportBlock(block));
+  for (let block = 0; block < cache.exportedBlocks; block++)
+    expect(await target.exportBlock(block)).toEqual(await cache.exportBlock(block));
 });
 
 test("a freed block is not read again by mistake", () => {

@@ -27,7 +27,10 @@ export async function* encodeSnapshot(
   }
 }
 
-async function* framed(header: object, payloads: AsyncIterable<Uint8Array<ArrayBuffer>>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+async function* framed(
+  header: object,
+  payloads: AsyncIterable<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   yield new TextEncoder().encode(JSON.stringify(header));
   for await (const payload of payloads) if (payload.length > 0) yield payload;
   yield new Uint8Array(0);
@@ -91,7 +94,10 @@ export class SnapshotReader {
 }
 
 function damaged(what: string): SkeinError {
-  return new SkeinError("invalid_snapshot", `this saved session is damaged (${what}); read the document again and save it anew`);
+  return new SkeinError(
+    "invalid_snapshot",
+    `this saved session is damaged (${what}); read the document again and save it anew`,
+  );
 }
 
 async function chain(before: Uint8Array, payload: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {

@@ -76,7 +76,8 @@ class Conversation {
 
   async hold(): Promise<void> {
     const isPerson = isInteractive() && !this.#flags.json;
-    if (isPerson) note(styleError("dim", `${describeWindow(this.#model.context, this.#session)}\n/help for what you can do here`));
+    if (isPerson)
+      note(styleError("dim", `${describeWindow(this.#model.context, this.#session)}\n/help for what you can do here`));
     const lines = createLineReader(isPerson ? style("cyan", "> ") : "");
     for (;;) {
       const line = await lines.next();
@@ -134,7 +135,12 @@ class Conversation {
         messages,
         signal: AbortSignal.any([stop.signal, interruption.signal]),
         onProgress: ({ phase, completed, total }) =>
-          this.#progress.update(phase === "growth" ? "The window grows: reading again" : "Reading", completed, total, "tokens"),
+          this.#progress.update(
+            phase === "growth" ? "The window grows: reading again" : "Reading",
+            completed,
+            total,
+            "tokens",
+          ),
       });
       for await (const chunk of generation) {
         this.#progress.clear();
@@ -152,7 +158,11 @@ class Conversation {
       this.#progress.clear();
       if (!this.#flags.json && text !== "") print();
       if (!stop.signal.aborted && !(isInteractive() && !interruption.signal.aborted)) throw error;
-      note(stop.signal.aborted ? styleError("dim", "stopped; the conversation is as it was before this message") : describeError(error));
+      note(
+        stop.signal.aborted
+          ? styleError("dim", "stopped; the conversation is as it was before this message")
+          : describeError(error),
+      );
     } finally {
       interruption.handle(undefined);
     }

@@ -4,7 +4,11 @@ import { createPassKeyTask, type PassKeyTask } from "./demo-task.ts";
 export type DemoMethod = "none" | "yarn-static" | "yarn-dynamic";
 
 /** What each method is, on a model that was loaded with YaRN of factor 4 and `allowBeyondWindow`. */
-export const demoMethods: readonly { readonly method: DemoMethod; readonly label: string; readonly context: ContextOptions }[] = [
+export const demoMethods: readonly {
+  readonly method: DemoMethod;
+  readonly label: string;
+  readonly context: ContextOptions;
+}[] = [
   { method: "none", label: "no scaling", context: { extend: "none" } },
   { method: "yarn-static", label: "static YaRN ×4", context: { schedule: "static" } },
   { method: "yarn-dynamic", label: "dynamic YaRN", context: { schedule: "dynamic" } },
@@ -24,9 +28,16 @@ export function loadDemoModel(folder: string, signal: AbortSignal): Promise<Mode
 }
 
 /** Asks for the pass key. */
-export async function askPassKey(model: Model, task: PassKeyTask, context: ContextOptions, signal: AbortSignal): Promise<DemoAnswer> {
+export async function askPassKey(
+  model: Model,
+  task: PassKeyTask,
+  context: ContextOptions,
+  signal: AbortSignal,
+): Promise<DemoAnswer> {
   const { prompt, expected } = task;
-  const { text, factor } = await model.generate({ tokens: prompt, maxTokens: expected.length, temperature: 0, context, signal }).result();
+  const { text, factor } = await model
+    .generate({ tokens: prompt, maxTokens: expected.length, temperature: 0, context, signal })
+    .result();
   return { answer: text, correct: text === expected, factor };
 }
 

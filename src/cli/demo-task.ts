@@ -17,7 +17,12 @@ const question = "\nWhat is the pass key? The pass key is ";
  * @param totalTokens - of document, question and answer together
  * @param seed - chooses the text, the key, and its place
  */
-export async function createPassKeyTask(model: Model, lines: readonly string[], totalTokens: number, seed: number): Promise<PassKeyTask> {
+export async function createPassKeyTask(
+  model: Model,
+  lines: readonly string[],
+  totalTokens: number,
+  seed: number,
+): Promise<PassKeyTask> {
   const random = createRandom(seed);
   const expected = String(10_000 + Math.floor(random() * 90_000));
   const wanted = totalTokens - expected.length; // a digit is a token
@@ -30,7 +35,8 @@ export async function createPassKeyTask(model: Model, lines: readonly string[], 
     const before = chosen.slice(0, key).join("\n");
     const tokens = await model.tokenize(before + sentence + chosen.slice(key).join("\n") + question);
     const excess = tokens.length - wanted;
-    if (excess >= 0 && excess < (await model.tokenize(before)).length) return { expected, prompt: tokens.subarray(excess) };
+    if (excess >= 0 && excess < (await model.tokenize(before)).length)
+      return { expected, prompt: tokens.subarray(excess) };
   }
   throw new Error(`the text has too few lines for ${totalTokens} tokens`);
 }

@@ -1,6 +1,14 @@
 import { Command } from "commander";
 import type { Model } from "../index.ts";
-import { askPassKey, askWithoutOptingIn, createPassKeyTask, type DemoAnswer, demoMethods, inWindowPerplexity, loadDemoModel } from "./demo-run.ts";
+import {
+  askPassKey,
+  askWithoutOptingIn,
+  createPassKeyTask,
+  type DemoAnswer,
+  demoMethods,
+  inWindowPerplexity,
+  loadDemoModel,
+} from "./demo-run.ts";
 import { describeError, UsageError } from "./errors.ts";
 import { embeddedModel, readEmbeddedText } from "./node/embedded.ts";
 import { interruption } from "./node/interruption.ts";
@@ -22,11 +30,16 @@ const totalTokens = 1024;
 /** `skein demo`: the embedded model reads a document four times its window. Fails unless dynamic YaRN finds the key. */
 export function createDemoCommand(): Command {
   return new Command("demo")
-    .description("A small real Qwen2 model reads a document four times its native window: without scaling, with static and with dynamic YaRN.")
+    .description(
+      "A small real Qwen2 model reads a document four times its native window: without scaling, with static and with dynamic YaRN.",
+    )
     .option("--seed <n>", "chooses the text, the pass key and its place", parseWhole, defaultSeed)
     .option("--seeds <n>", "ask for n seeds, from 0, and print the share of right answers", parseWhole)
     .option("--json", "one JSON object")
-    .addHelpText("after", "\nExamples:\n  $ skein demo\n  $ skein demo --seed 7\n  $ skein demo --seeds 100      takes some minutes\n  $ skein demo --json")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ skein demo\n  $ skein demo --seed 7\n  $ skein demo --seeds 100      takes some minutes\n  $ skein demo --json",
+    )
     .action((flags: DemoFlags) => (flags.seeds === undefined ? demonstrate(flags) : countShares(flags.seeds, flags)));
 }
 
@@ -40,8 +53,18 @@ async function demonstrate({ seed, json }: DemoFlags): Promise<void> {
   const text = await model.tokenize(lines.slice(0, 200).join("\n"));
 
   if (!json) {
-    print(style("bold", `The pass key in a document of ${totalTokens} tokens, for a model with a native window of ${nativeWindow}`));
-    print(style("dim", `models/tiny-qwen2, ${model.config.num_hidden_layers} layers; document, question and answer are ${totalTokens} tokens; seed ${seed}\n`));
+    print(
+      style(
+        "bold",
+        `The pass key in a document of ${totalTokens} tokens, for a model with a native window of ${nativeWindow}`,
+      ),
+    );
+    print(
+      style(
+        "dim",
+        `models/tiny-qwen2, ${model.config.num_hidden_layers} layers; document, question and answer are ${totalTokens} tokens; seed ${seed}\n`,
+      ),
+    );
   }
   const rows = [];
   for (const [index, { method, label, context }] of demoMethods.entries()) {
@@ -64,7 +87,9 @@ async function demonstrate({ seed, json }: DemoFlags): Promise<void> {
         "lllrr",
       ),
     );
-    print(`\nThe key is ${style("bold", task.expected)}. Scaled dynamically, the window is native (factor 1) for what fits it, and its perplexity`);
+    print(
+      `\nThe key is ${style("bold", task.expected)}. Scaled dynamically, the window is native (factor 1) for what fits it, and its perplexity`,
+    );
     print("there is exactly that of no scaling; static scaling pays for the long document in the short one too.\n");
     print(style("bold", "And without opting in:"));
     print(`${style("red", "skein:")} ${describeError(refusal)}`);
@@ -100,11 +125,27 @@ async function countShares(seeds: number, { json }: DemoFlags): Promise<void> {
     await Promise.all(models.map((model) => model.dispose()));
   }
   const nativeWindow = models[0]!.context.nativeWindow;
-  const rows = demoMethods.map(({ method, label }) => ({ method, label, correct: counts.get(method) ?? 0, share: (counts.get(method) ?? 0) / seeds }));
-  if (json) printJson({ nativeWindow, documentTokens: totalTokens, seeds, rows: rows.map(({ label: _, ...row }) => row) });
+  const rows = demoMethods.map(({ method, label }) => ({
+    method,
+    label,
+    correct: counts.get(method) ?? 0,
+    share: (counts.get(method) ?? 0) / seeds,
+  }));
+  if (json)
+    printJson({ nativeWindow, documentTokens: totalTokens, seeds, rows: rows.map(({ label: _, ...row }) => row) });
   else {
-    print(style("bold", `Pass keys found in documents of ${totalTokens} tokens, native window ${nativeWindow}, seeds 0 to ${seeds - 1}`));
-    print(table(rows.map(({ label, correct, share }) => [label, `${correct} of ${seeds}`, `${(100 * share).toFixed(0)} %`]), "lrr"));
+    print(
+      style(
+        "bold",
+        `Pass keys found in documents of ${totalTokens} tokens, native window ${nativeWindow}, seeds 0 to ${seeds - 1}`,
+      ),
+    );
+    print(
+      table(
+        rows.map(({ label, correct, share }) => [label, `${correct} of ${seeds}`, `${(100 * share).toFixed(0)} %`]),
+        "lrr",
+      ),
+    );
   }
 }
 

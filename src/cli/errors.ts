@@ -10,7 +10,10 @@ export class UsageError extends Error {
  * Says in one line what went wrong.
  * @returns the exit code: 2 wrong use, 1 failure, 130 interrupted
  */
-export function reportError(error: unknown, { debug, interrupted }: { readonly debug: boolean; readonly interrupted: boolean }): number {
+export function reportError(
+  error: unknown,
+  { debug, interrupted }: { readonly debug: boolean; readonly interrupted: boolean },
+): number {
   if (interrupted) {
     note(styleError("dim", "interrupted"));
     return 130;
@@ -28,5 +31,8 @@ export function describeError(error: unknown): string {
   if (error.option === "maxTokens") return line.replace("Give maxTokens", "Give --max-tokens N");
   if (!error.option || !error.suggestion) return line;
   const { extend, factor } = error.suggestion;
-  return line.replace(error.option, extend === "yarn" ? `--yarn --factor ${factor}` : `--extend ${extend} --factor ${factor}`);
+  return line.replace(
+    error.option,
+    extend === "yarn" ? `--yarn --factor ${factor}` : `--extend ${extend} --factor ${factor}`,
+  );
 }

@@ -47,7 +47,8 @@ Examples:
 
 async function run(source: string, flags: GenerateFlags): Promise<void> {
   const input = await readInput(flags);
-  if (flags.maxTokens === 0 && !flags.save) throw new UsageError("--max-tokens 0 reads and answers nothing: add --save FILE to keep what was read");
+  if (flags.maxTokens === 0 && !flags.save)
+    throw new UsageError("--max-tokens 0 reads and answers nothing: add --save FILE to keep what was read");
   const progress = createProgressLine();
   const model = await loadFromFlags(source, flags, progress);
   try {
@@ -66,13 +67,16 @@ async function run(source: string, flags: GenerateFlags): Promise<void> {
 }
 
 async function readInput(flags: GenerateFlags): Promise<GenerateOptions> {
-  if (flags.prompt !== undefined && flags.file !== undefined) throw new UsageError("--prompt and --file cannot stand together");
+  if (flags.prompt !== undefined && flags.file !== undefined)
+    throw new UsageError("--prompt and --file cannot stand together");
   if (flags.system !== undefined && !flags.chat) throw new UsageError("--system goes with --chat");
-  if (flags.chat && flags.resume) throw new UsageError("--chat cannot be added to a saved session: give the text as it shall stand there");
+  if (flags.chat && flags.resume)
+    throw new UsageError("--chat cannot be added to a saved session: give the text as it shall stand there");
   const text = flags.prompt ?? (flags.file === undefined ? undefined : await readTextFile(flags.file));
   if (text === undefined && flags.resume) return {};
   const found = text ?? (await readPipedText());
-  if (found === undefined) throw new UsageError("there is nothing to continue: give --prompt TEXT, --file PATH, or text on standard input");
+  if (found === undefined)
+    throw new UsageError("there is nothing to continue: give --prompt TEXT, --file PATH, or text on standard input");
   if (found === "") throw new UsageError("the text is empty; there is nothing to continue");
   if (!flags.chat) return { prompt: found };
   const system = flags.system === undefined ? [] : [{ role: "system", content: flags.system }];
@@ -84,15 +88,29 @@ async function openSession(model: Model, flags: GenerateFlags): Promise<Session 
   return flags.save ? model.createSession() : undefined;
 }
 
-async function readOnly(model: Model, session: Session | undefined, input: GenerateOptions, progress: ProgressLine): Promise<void> {
+async function readOnly(
+  model: Model,
+  session: Session | undefined,
+  input: GenerateOptions,
+  progress: ProgressLine,
+): Promise<void> {
   const tokens = input.messages
     ? await model.applyChatTemplate(input.messages, { addGenerationPrompt: false, tokenize: true })
     : await model.tokenize(input.prompt ?? "");
   await session?.append(tokens, { signal: interruption.signal, onProgress: showReading(progress) });
 }
 
-async function answer(target: Model | Session, options: GenerateOptions, flags: GenerateFlags, progress: ProgressLine): Promise<void> {
-  const generation: Generation = target.generate({ ...options, signal: interruption.signal, onProgress: showReading(progress) });
+async function answer(
+  target: Model | Session,
+  options: GenerateOptions,
+  flags: GenerateFlags,
+  progress: ProgressLine,
+): Promise<void> {
+  const generation: Generation = target.generate({
+    ...options,
+    signal: interruption.signal,
+    onProgress: showReading(progress),
+  });
   let isFirst = true;
   for await (const chunk of generation) {
     if (isFirst) progress.clear();
@@ -107,12 +125,14 @@ async function answer(target: Model | Session, options: GenerateOptions, flags: 
 }
 
 function showReading(progress: ProgressLine): NonNullable<GenerateOptions["onProgress"]> {
-  return ({ phase, completed, total }) => progress.update(phase === "growth" ? "Reading again at a larger factor" : "Reading", completed, total, "tokens");
+  return ({ phase, completed, total }) =>
+    progress.update(phase === "growth" ? "Reading again at a larger factor" : "Reading", completed, total, "tokens");
 }
 
 function summarise({ usage, timings, factor, finishReason }: GenerationResult): string {
   const cached = usage.cachedTokens > 0 ? ` (${usage.cachedTokens} of them cached)` : "";
-  const rate = (tokens: number, seconds: number): string => (seconds > 0 ? `${(tokens / seconds).toFixed(1)} tokens/s` : "");
+  const rate = (tokens: number, seconds: number): string =>
+    seconds > 0 ? `${(tokens / seconds).toFixed(1)} tokens/s` : "";
   const read = `${usage.promptTokens} tokens read${cached} at ${rate(usage.promptTokens - usage.cachedTokens, timings.prefillSeconds)}`;
   const made = `${usage.completionTokens} generated at ${rate(usage.completionTokens, timings.decodeSeconds)}`;
   return `${read}, ${made}, factor ${Number(factor.toFixed(3))}${factor === 1 ? " (native)" : ""}, ended by ${finishReason}`;

@@ -4,7 +4,7 @@ import { formatFactor, formatWavelength } from "./inspect-facts.ts";
 import type { InspectTexts } from "./inspect-texts.ts";
 
 /** What YaRN does to a pair. */
-export type PairKind = "kept" | "blended" | "interpolated";
+type PairKind = "kept" | "blended" | "interpolated";
 
 /** Puts a colour on a piece of the picture. */
 export type Paint = (kind: PairKind, text: string) => string;

@@ -75,7 +75,7 @@ export interface InspectTexts {
 }
 
 /** Labels of a report's rows. */
-export type LabelKey =
+type LabelKey =
   | "family"
   | "parameters"
   | "layers"

@@ -10,7 +10,9 @@ import { note, quietOnClosedPipe, styleError } from "./node/terminal.ts";
 import { version } from "./version.ts";
 
 const program = new Command("skein")
-  .description("Run Qwen-family models with the context window they really have: native while the input fits, YaRN only when it does not.")
+  .description(
+    "Run Qwen-family models with the context window they really have: native while the input fits, YaRN only when it does not.",
+  )
   .version(version)
   .option("--debug", "show stack traces of errors")
   .addHelpText(
@@ -33,7 +35,10 @@ inOneLine(program, "skein --help has the commands");
 /** Errors of use are one line, as all others are. */
 function inOneLine(command: Command, hint: string): Command {
   const outputError = (message: string): void => {
-    const text = message.replace(/^error: /, "").trim().replaceAll(/\s*\n\s*/g, " ");
+    const text = message
+      .replace(/^error: /, "")
+      .trim()
+      .replaceAll(/\s*\n\s*/g, " ");
     note(`${styleError(["red", "bold"], "skein:")} ${text.replace(/\.$/, "")}; ${hint}`);
   };
   return command.exitOverride().configureOutput({ outputError });
@@ -44,5 +49,9 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else process.exitCode = reportError(error, { debug: process.argv.includes("--debug"), interrupted: interruption.signal.aborted });
+  else
+    process.exitCode = reportError(error, {
+      debug: process.argv.includes("--debug"),
+      interrupted: interruption.signal.aborted,
+    });
 }

@@ -25,17 +25,28 @@ export interface ModelFlags {
 export function addModelFlags(command: Command): Command {
   return command
     .option("--yarn", "let the window be extended by YaRN, only as far as an input needs")
-    .addOption(new Option("--extend <how>", "how the window may be extended").choices(["declared", "none", "yarn", "linear", "ntk"]))
+    .addOption(
+      new Option("--extend <how>", "how the window may be extended").choices([
+        "declared",
+        "none",
+        "yarn",
+        "linear",
+        "ntk",
+      ]),
+    )
     .option("--factor <n>", "the largest factor of the window (default: 4, or the declared one)", parseFactor)
     .addOption(
-      new Option("--schedule <how>", "dynamic: the factor that the input needs; static: always the largest").choices(["dynamic", "static"]),
+      new Option("--schedule <how>", "dynamic: the factor that the input needs; static: always the largest").choices([
+        "dynamic",
+        "static",
+      ]),
     )
     .option("--steps <list>", "factors to choose from, as 1,2,4, or continuous", parseSteps)
     .addOption(
-      new Option("--growth <how>", "when a conversation outgrows its factor: recompute is exact, rerotate cheap").choices([
-        "recompute",
-        "rerotate",
-      ]),
+      new Option(
+        "--growth <how>",
+        "when a conversation outgrows its factor: recompute is exact, rerotate cheap",
+      ).choices(["recompute", "rerotate"]),
     )
     .option("--native-window <tokens>", "in place of what the configuration says", parseWhole)
     .option("--allow-beyond-window", "accept tokens past the extended window, to see what goes wrong")
@@ -62,7 +73,8 @@ export function loadFromFlags(source: string, flags: ModelFlags, progress: Progr
 
 function contextOf(flags: ModelFlags): ContextOptions {
   const { yarn, factor, schedule, steps, growth, nativeWindow, allowBeyondWindow } = flags;
-  if (yarn && flags.extend !== undefined && flags.extend !== "yarn") throw new UsageError(`--yarn contradicts --extend ${flags.extend}`);
+  if (yarn && flags.extend !== undefined && flags.extend !== "yarn")
+    throw new UsageError(`--yarn contradicts --extend ${flags.extend}`);
   if (factor !== undefined && !yarn && flags.extend === undefined) {
     throw new UsageError("--factor needs to know what it is a factor of: add --yarn (or --extend)");
   }

@@ -31,6 +31,7 @@ export function addSamplingFlags(command: Command): Command {
 }
 
 export function samplingOf(flags: SamplingFlags): GenerateOptions {
-  const { maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty, seed, stop } = flags;
+  const { maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty, seed, stop } =
+    flags;
   return { maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty, seed, stop };
 }

@@ -86,7 +86,8 @@ function describe(fields: ContextLengthFields): string {
   const { tokensNeeded, tokensAvailable, nativeWindow, extendedWindow, option } = fields;
   const extended = extendedWindow > nativeWindow ? `, extended ${extendedWindow}` : "";
   const facts = `${tokensNeeded} tokens are needed and ${tokensAvailable} fit (native window ${nativeWindow}${extended})`;
-  if (option === "maxTokens") return `${facts}. Give maxTokens, so that the answer is planned for and the window extended as far as it needs.`;
+  if (option === "maxTokens")
+    return `${facts}. Give maxTokens, so that the answer is planned for and the window extended as far as it needs.`;
   if (option) return `${facts}. To extend the window: ${option}.`;
   return `${facts}. No option makes this many fit: shorten the input or maxTokens.`;
 }

@@ -7,7 +7,8 @@ const config = { head_dim: 64, rope_theta: 1e6, max_position_embeddings: 32768 }
 const at = (factor: number): RotaryEncoding =>
   factor === 1 ? resolveRotaryEncoding(config) : resolveRotaryEncoding(config, { method: "yarn", factor });
 
-const keyOf = (seed: number): Float32Array => Float32Array.from({ length: 64 }, (_, i) => Math.sin(seed * 31 + i * i) * 5);
+const keyOf = (seed: number): Float32Array =>
+  Float32Array.from({ length: 64 }, (_, i) => Math.sin(seed * 31 + i * i) * 5);
 const norm = (vector: Float32Array): number => Math.hypot(...vector);
 
 /** A key cached under one encoding, turned to others in turn. */
@@ -21,19 +22,22 @@ function turned(key: Float32Array, position: number, factors: readonly number[])
   return cached;
 }
 
-test.each([[[1, 2]], [[1, 4]], [[1, 2, 4]], [[2, 4]]])("keys turned %j equal keys rotated at the last factor", (factors) => {
-  fc.assert(
-    fc.property(fc.nat({ max: 131071 }), fc.nat({ max: 1000 }), (position, seed) => {
-      const key = keyOf(seed);
-      const { cos, sin } = rotaryRows(at(factors.at(-1)!), [position]);
-      const fresh = applyRotary(key, cos, sin);
-      const cached = turned(key, position, factors);
-      // The angles are the same float32 numbers on both ways, so that only the rounding of the keys is left.
-      const bound = 1e-5 * norm(fresh);
-      expect(Math.max(...fresh.map((value, i) => Math.abs(value - cached[i]!)))).toBeLessThan(bound);
-    }),
-  );
-});
+test.each([[[1, 2]], [[1, 4]], [[1, 2, 4]], [[2, 4]]])(
+  "keys turned %j equal keys rotated at the last factor",
+  (factors) => {
+    fc.assert(
+      fc.property(fc.nat({ max: 131071 }), fc.nat({ max: 1000 }), (position, seed) => {
+        const key = keyOf(seed);
+        const { cos, sin } = rotaryRows(at(factors.at(-1)!), [position]);
+        const fresh = applyRotary(key, cos, sin);
+        const cached = turned(key, position, factors);
+        // The angles are the same float32 numbers on both ways, so that only the rounding of the keys is left.
+        const bound = 1e-5 * norm(fresh);
+        expect(Math.max(...fresh.map((value, i) => Math.abs(value - cached[i]!)))).toBeLessThan(bound);
+      }),
+    );
+  },
+);
 
 test("the attention scaling stays in a key once, however often it is turned", () => {
   const key = keyOf(1);

@@ -10,9 +10,17 @@ const narrow = (outer: ContextOptions, inner: ContextOptions | undefined) =>
 test("a request may narrow what the model was loaded with", () => {
   const loaded: ContextOptions = { extend: "yarn", factor: 4, allowBeyondWindow: true };
   expect(narrow(loaded, undefined)).toMatchObject({ maximumFactor: 4, method: "yarn" });
-  expect(narrow(loaded, { extend: "none" })).toMatchObject({ extendedWindow: 256, method: "none", allowBeyondWindow: true });
+  expect(narrow(loaded, { extend: "none" })).toMatchObject({
+    extendedWindow: 256,
+    method: "none",
+    allowBeyondWindow: true,
+  });
   expect(narrow(loaded, { factor: 2 })).toMatchObject({ extendedWindow: 512 });
-  expect(narrow(loaded, { schedule: "static", growth: "rerotate" })).toMatchObject({ schedule: "static", growth: "rerotate", maximumFactor: 4 });
+  expect(narrow(loaded, { schedule: "static", growth: "rerotate" })).toMatchObject({
+    schedule: "static",
+    growth: "rerotate",
+    maximumFactor: 4,
+  });
   expect(narrow(loaded, { nativeWindow: 128 })).toMatchObject({ nativeWindow: 128, extendedWindow: 512 });
   expect(narrow(loaded, { allowBeyondWindow: false }).allowBeyondWindow).toBe(false);
 });

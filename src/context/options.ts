@@ -42,7 +42,8 @@ export function validateContextOptions(options: ContextOptions): void {
   if (typeof options !== "object" || options === null) throw new InvalidOptionError("context", "must be an object");
   const known = ["extend", "factor", "schedule", "steps", "growth", "nativeWindow", "allowBeyondWindow"];
   for (const key of Object.keys(options)) {
-    if (!known.includes(key)) throw new InvalidOptionError(`context.${key}`, `is not an option; known are ${known.join(", ")}`);
+    if (!known.includes(key))
+      throw new InvalidOptionError(`context.${key}`, `is not an option; known are ${known.join(", ")}`);
   }
   checkOneOf("extend", options.extend, extensions);
   checkOneOf("schedule", options.schedule, schedules);
@@ -50,8 +51,14 @@ export function validateContextOptions(options: ContextOptions): void {
   if (options.factor !== undefined) checkFactor("context.factor", options.factor);
   if (options.steps !== undefined && options.steps !== "continuous") checkSteps(options.steps);
   const { nativeWindow, allowBeyondWindow } = options;
-  if (nativeWindow !== undefined && !(Number.isInteger(nativeWindow) && nativeWindow >= 1 && nativeWindow <= largestWindow)) {
-    throw new InvalidOptionError("context.nativeWindow", `must be an integer from 1 to ${largestWindow}, not ${nativeWindow}`);
+  if (
+    nativeWindow !== undefined &&
+    !(Number.isInteger(nativeWindow) && nativeWindow >= 1 && nativeWindow <= largestWindow)
+  ) {
+    throw new InvalidOptionError(
+      "context.nativeWindow",
+      `must be an integer from 1 to ${largestWindow}, not ${nativeWindow}`,
+    );
   }
   if (allowBeyondWindow !== undefined && typeof allowBeyondWindow !== "boolean") {
     throw new InvalidOptionError("context.allowBeyondWindow", "must be true or false");
@@ -73,6 +80,9 @@ function checkFactor(option: string, factor: unknown): void {
 
 function checkOneOf(option: string, value: unknown, known: readonly string[]): void {
   if (value !== undefined && !(typeof value === "string" && known.includes(value))) {
-    throw new InvalidOptionError(`context.${option}`, `must be one of ${known.join(", ")}, not ${JSON.stringify(value)}`);
+    throw new InvalidOptionError(
+      `context.${option}`,
+      `must be one of ${known.join(", ")}, not ${JSON.stringify(value)}`,
+    );
   }
 }

@@ -27,7 +27,10 @@ test("the factor is the least step that the length needs", () => {
 });
 
 test("Qwen3: 40960 tokens are native, and beyond them the factor refers to 32768", () => {
-  const qwen3 = resolveContext({ model_type: "qwen3", head_dim: 128, max_position_embeddings: 40960 }, { extend: "yarn", factor: 4 });
+  const qwen3 = resolveContext(
+    { model_type: "qwen3", head_dim: 128, max_position_embeddings: 40960 },
+    { extend: "yarn", factor: 4 },
+  );
   expect([40960, 40961, 65536, 65537, 131072].map((tokens) => factorFor(qwen3, tokens))).toEqual([1, 2, 2, 4, 4]);
 });
 
@@ -78,7 +81,10 @@ test("a factor does not shrink while tokens stay, except where a request may not
 test("whatever is planned fits the window of its factor, and no smaller step would do", () => {
   const options = fc.record({
     factor: fc.double({ min: 1, max: 8, noNaN: true }),
-    steps: fc.oneof(fc.constant("continuous" as const), fc.array(fc.double({ min: 1, max: 8, noNaN: true }), { minLength: 1, maxLength: 4 })),
+    steps: fc.oneof(
+      fc.constant("continuous" as const),
+      fc.array(fc.double({ min: 1, max: 8, noNaN: true }), { minLength: 1, maxLength: 4 }),
+    ),
   });
   fc.assert(
     fc.property(options, fc.integer({ min: 1, max: 2048 }), ({ factor, steps }, tokens) => {

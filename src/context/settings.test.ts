@@ -12,16 +12,30 @@ const llama: ContextConfig = {
   head_dim: 128,
   rope_theta: 5e5,
   max_position_embeddings: 131072,
-  rope_scaling: { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 },
+  rope_scaling: {
+    rope_type: "llama3",
+    factor: 8,
+    low_freq_factor: 1,
+    high_freq_factor: 4,
+    original_max_position_embeddings: 8192,
+  },
 };
 
 const windows = (config: ContextConfig, options = {}): unknown => {
-  const { nativeWindow, originalWindow, extendedWindow, maximumFactor, schedule, method } = resolveContext(config, options);
+  const { nativeWindow, originalWindow, extendedWindow, maximumFactor, schedule, method } = resolveContext(
+    config,
+    options,
+  );
   return { nativeWindow, originalWindow, extendedWindow, maximumFactor, schedule, method };
 };
 
 test("the base model takes 131072 tokens with no setting at all", () => {
-  expect(windows(base)).toMatchObject({ nativeWindow: 131072, extendedWindow: 131072, maximumFactor: 1, method: "none" });
+  expect(windows(base)).toMatchObject({
+    nativeWindow: 131072,
+    extendedWindow: 131072,
+    maximumFactor: 1,
+    method: "none",
+  });
 });
 
 test("the instruct model ends at 32768, unless YaRN is enabled", () => {
@@ -39,7 +53,13 @@ test("the instruct model ends at 32768, unless YaRN is enabled", () => {
 
 test("a declared yarn block is dynamic for Qwen, and its original window the native one", () => {
   const declared = { ...instruct, max_position_embeddings: 131072, rope_scaling: yarn };
-  const expected = { nativeWindow: 32768, extendedWindow: 131072, maximumFactor: 4, schedule: "dynamic", method: "yarn" };
+  const expected = {
+    nativeWindow: 32768,
+    extendedWindow: 131072,
+    maximumFactor: 4,
+    schedule: "dynamic",
+    method: "yarn",
+  };
   expect(windows(declared)).toMatchObject(expected);
   expect(windows({ ...declared, max_position_embeddings: 32768 })).toMatchObject(expected);
   expect(windows(declared, { extend: "none" })).toMatchObject({ extendedWindow: 32768, method: "none" });
@@ -50,19 +70,33 @@ test("a declared yarn block is dynamic for Qwen, and its original window the nat
 test("a yarn block with an attention factor of its own was trained with: static", () => {
   for (const own of [{ attention_factor: 1.1 }, { attn_factor: 1.1 }]) {
     const declared = { ...instruct, rope_scaling: { ...yarn, ...own } };
-    expect(windows(declared)).toMatchObject({ schedule: "static", method: "trained", maximumFactor: 4, extendedWindow: 131072 });
+    expect(windows(declared)).toMatchObject({
+      schedule: "static",
+      method: "trained",
+      maximumFactor: 4,
+      extendedWindow: 131072,
+    });
     expect(windows(declared, { schedule: "dynamic" })).toMatchObject({ schedule: "dynamic", method: "yarn" });
   }
 });
 
 test("Qwen3 is native to 40960 and its YaRN refers to 32768", () => {
   expect(windows(qwen3)).toMatchObject({ nativeWindow: 40960, extendedWindow: 40960 });
-  expect(windows(qwen3, { extend: "yarn", factor: 4 })).toMatchObject({ nativeWindow: 40960, originalWindow: 32768, extendedWindow: 131072 });
+  expect(windows(qwen3, { extend: "yarn", factor: 4 })).toMatchObject({
+    nativeWindow: 40960,
+    originalWindow: 32768,
+    extendedWindow: 131072,
+  });
   expect(windows({ ...qwen3, rope_scaling: yarn })).toMatchObject({ nativeWindow: 32768, extendedWindow: 131072 });
 });
 
 test("Llama 3.1 is native to 131072, and its scaling is its own", () => {
-  expect(windows(llama)).toMatchObject({ nativeWindow: 131072, extendedWindow: 131072, method: "trained", schedule: "static" });
+  expect(windows(llama)).toMatchObject({
+    nativeWindow: 131072,
+    extendedWindow: 131072,
+    method: "trained",
+    schedule: "static",
+  });
   expect(windows(llama, { extend: "none" })).toMatchObject({ nativeWindow: 131072, method: "trained" });
   expect(() => resolveContext(llama, { extend: "yarn" })).toThrow(/llama3 scaling, which this model was trained with/);
   expect(() => resolveContext(llama, { schedule: "dynamic" })).toThrow(InvalidOptionError);
@@ -72,11 +106,19 @@ test("Llama 3.1 is native to 131072, and its scaling is its own", () => {
 test("a yarn block without its original window is followed; nativeWindow mends it", () => {
   const declared = { ...instruct, max_position_embeddings: 131072, rope_scaling: { type: "yarn", factor: 4 } };
   expect(windows(declared)).toMatchObject({ nativeWindow: 131072, originalWindow: 131072, extendedWindow: 524288 });
-  expect(windows(declared, { nativeWindow: 32768 })).toMatchObject({ nativeWindow: 32768, originalWindow: 32768, extendedWindow: 131072 });
+  expect(windows(declared, { nativeWindow: 32768 })).toMatchObject({
+    nativeWindow: 32768,
+    originalWindow: 32768,
+    extendedWindow: 131072,
+  });
 });
 
 test("linear and ntk can be asked for; dynamic NTK that is declared reaches its factor", () => {
-  expect(windows(instruct, { extend: "linear", factor: 2 })).toMatchObject({ extendedWindow: 65536, method: "linear", schedule: "dynamic" });
+  expect(windows(instruct, { extend: "linear", factor: 2 })).toMatchObject({
+    extendedWindow: 65536,
+    method: "linear",
+    schedule: "dynamic",
+  });
   expect(windows(instruct, { extend: "ntk" })).toMatchObject({ extendedWindow: 131072, method: "ntk" });
   const ntk = { ...instruct, rope_scaling: { type: "dynamic", factor: 2 } };
   expect(windows(ntk)).toMatchObject({ nativeWindow: 32768, extendedWindow: 65536, method: "trained" });
@@ -106,5 +148,7 @@ test.each([
   [{ allowBeyondWindow: 1 }, "context.allowBeyondWindow"],
   [{ yarn: true }, "context.yarn"],
 ])("options that cannot be followed are named: %j", (options, option) => {
-  expect(() => resolveContext(instruct, options as never)).toThrow(expect.objectContaining({ code: "invalid_option", option }));
+  expect(() => resolveContext(instruct, options as never)).toThrow(
+    expect.objectContaining({ code: "invalid_option", option }),
+  );
 });

@@ -1,5 +1,10 @@
 import { InvalidOptionError } from "../errors.ts";
-import { type RotaryConfig, type RotaryMethod, type RotaryParameters, readRotaryParameters } from "../position/index.ts";
+import {
+  type RotaryConfig,
+  type RotaryMethod,
+  type RotaryParameters,
+  readRotaryParameters,
+} from "../position/index.ts";
 import { type ContextOptions, type Growth, type Schedule, validateContextOptions } from "./options.ts";
 
 /**
@@ -88,10 +93,7 @@ export function isTrained(config: ContextConfig, parameters: RotaryParameters): 
   return !(isQwen(config) && parameters.method === "yarn" && !ownAttention);
 }
 
-type Facts = Pick<
-  ContextSettings,
-  "nativeWindow" | "originalWindow" | "growth" | "allowBeyondWindow" | "declared"
->;
+type Facts = Pick<ContextSettings, "nativeWindow" | "originalWindow" | "growth" | "allowBeyondWindow" | "declared">;
 
 function followTrained(options: ContextOptions, parameters: RotaryParameters, facts: Facts): ContextSettings {
   const maximumFactor = declaredFactor(parameters);
@@ -152,7 +154,10 @@ function isQwen(config: ContextConfig): boolean {
   return /^qwen[23]/.test(config.model_type);
 }
 
-function stretchedWindow(factor: number, { originalWindow, nativeWindow }: Pick<Facts, "originalWindow" | "nativeWindow">): number {
+function stretchedWindow(
+  factor: number,
+  { originalWindow, nativeWindow }: Pick<Facts, "originalWindow" | "nativeWindow">,
+): number {
   // A continuous factor is tokens / window: their product may fall short of the tokens by a rounding.
   return Math.max(nativeWindow, Math.floor(originalWindow * factor + 1e-6));
 }

@@ -39,7 +39,9 @@ export interface CallOptions<Event> {
   readonly abandon?: boolean;
 }
 
-type ToWorker = { readonly id: number; readonly method: string; readonly params: unknown } | { readonly id: number; readonly abort: true };
+type ToWorker =
+  | { readonly id: number; readonly method: string; readonly params: unknown }
+  | { readonly id: number; readonly abort: true };
 type FromWorker =
   | { readonly id: number; readonly event: unknown }
   | { readonly id: number; readonly result: unknown }
@@ -64,7 +66,9 @@ export class WorkerClient<M extends Methods<M>> {
     worker.keepAlive(false);
     worker.onMessage((message) => this.#receive(message as FromWorker));
     worker.onFailure((error) => {
-      this.#end(new SkeinError("worker_failed", `the worker of this model stopped: ${error.message}`, { cause: error }));
+      this.#end(
+        new SkeinError("worker_failed", `the worker of this model stopped: ${error.message}`, { cause: error }),
+      );
     });
   }
 
@@ -137,7 +141,10 @@ export interface CallContext<Event> {
 
 /** The worker's side: one function a method. */
 export type Handlers<M extends Methods<M>> = {
-  readonly [K in keyof M]: (params: M[K]["params"], context: CallContext<M[K]["event"]>) => Promise<M[K]["result"]> | M[K]["result"];
+  readonly [K in keyof M]: (
+    params: M[K]["params"],
+    context: CallContext<M[K]["event"]>,
+  ) => Promise<M[K]["result"]> | M[K]["result"];
 };
 
 /** Answers the owner's calls. */

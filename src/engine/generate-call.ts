@@ -16,14 +16,21 @@ const mostTokens = 2 ** 31;
  */
 export async function prepareGenerateCall(
   options: GenerateOptions,
-  { session, text, defaults }: { readonly session: SessionId | undefined; readonly text: TextClient; readonly defaults: GenerationDefaults },
+  {
+    session,
+    text,
+    defaults,
+  }: { readonly session: SessionId | undefined; readonly text: TextClient; readonly defaults: GenerationDefaults },
   signal: AbortSignal,
 ): Promise<GenerateCall> {
   const sampling = mergeSampling(options, defaults);
   validateSamplingOptions(sampling);
   const { maxTokens } = options;
   if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens >= 1 && maxTokens <= mostTokens)) {
-    throw new InvalidOptionError("maxTokens", `must be a whole number from 1, not ${String(maxTokens)}; to read tokens only, append them to a session`);
+    throw new InvalidOptionError(
+      "maxTokens",
+      `must be a whole number from 1, not ${String(maxTokens)}; to read tokens only, append them to a session`,
+    );
   }
   return {
     session,
@@ -55,12 +62,22 @@ export function toTokens(tokens: ArrayLike<number>, option = "tokens"): Uint32Ar
   return out;
 }
 
-async function readInput(options: GenerateOptions, text: TextClient, hasSession: boolean, signal: AbortSignal): Promise<Uint32Array> {
+async function readInput(
+  options: GenerateOptions,
+  text: TextClient,
+  hasSession: boolean,
+  signal: AbortSignal,
+): Promise<Uint32Array> {
   const { prompt, messages, tokens, specialTokens = true, tools, templateArguments } = options;
   const given = Object.entries({ prompt, messages, tokens }).filter(([, value]) => value !== undefined);
-  if (given.length > 1) throw new InvalidOptionError(given[1]![0], `cannot stand beside ${given[0]![0]}; give one of prompt, messages and tokens`);
+  if (given.length > 1)
+    throw new InvalidOptionError(
+      given[1]![0],
+      `cannot stand beside ${given[0]![0]}; give one of prompt, messages and tokens`,
+    );
   if (tokens !== undefined) return toTokens(tokens);
-  if (messages !== undefined) return text.encodeChat({ messages, tools, templateArguments, addGenerationPrompt: true }, signal);
+  if (messages !== undefined)
+    return text.encodeChat({ messages, tools, templateArguments, addGenerationPrompt: true }, signal);
   if (tools !== undefined || templateArguments !== undefined) {
     throw new InvalidOptionError(tools ? "tools" : "templateArguments", "are for the chat template: give messages");
   }
@@ -89,7 +106,11 @@ function mergeSampling(options: GenerateOptions, defaults: GenerationDefaults): 
 
 function checkStop(stop: GenerateOptions["stop"]): readonly string[] {
   const list = stop === undefined ? [] : typeof stop === "string" ? [stop] : stop;
-  if (!Array.isArray(list) || list.length > mostStops || !list.every((text) => typeof text === "string" && text !== "" && text.length <= 1000)) {
+  if (
+    !Array.isArray(list) ||
+    list.length > mostStops ||
+    !list.every((text) => typeof text === "string" && text !== "" && text.length <= 1000)
+  ) {
     throw new InvalidOptionError("stop", `must be a text, or up to ${mostStops} of them, each of 1 to 1000 characters`);
   }
   return list;

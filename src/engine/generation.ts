@@ -1,8 +1,11 @@
-import type { FinishReason, GenerationChunk, GenerationResult, TokenLogprob } from "./options.ts";
 import type { GenerateEvent, GenerateSummary } from "./methods.ts";
+import type { FinishReason, GenerationChunk, GenerationResult, TokenLogprob } from "./options.ts";
 
 /** Starts the work behind a generation. */
-export type StartGeneration = (signal: AbortSignal, onEvent: (event: GenerateEvent) => void) => Promise<GenerateSummary>;
+export type StartGeneration = (
+  signal: AbortSignal,
+  onEvent: (event: GenerateEvent) => void,
+) => Promise<GenerateSummary>;
 
 /**
  * An answer that is being made: loop over it for the pieces, or await {@link Generation.result} for the whole. Nothing happens before one of
@@ -74,7 +77,13 @@ export class Generation implements AsyncIterable<GenerationChunk> {
   #receive(event: GenerateEvent): void {
     if (event.type !== "chunk") return;
     const { text, token, factor, logprobs, finishReason } = event;
-    this.#chunks.push({ text, tokens: [token], factor, ...(logprobs && { logprobs }), ...(finishReason && { finishReason }) });
+    this.#chunks.push({
+      text,
+      tokens: [token],
+      factor,
+      ...(logprobs && { logprobs }),
+      ...(finishReason && { finishReason }),
+    });
     this.#wake?.();
   }
 }

@@ -106,7 +106,11 @@ export interface EngineMethods {
   state: { params: { readonly session: SessionId }; event: never; result: SessionState };
   append: { params: AppendCall; event: Progress; result: AppendAnswer };
   generate: { params: GenerateCall; event: GenerateEvent; result: GenerateSummary };
-  fork: { params: { readonly session: SessionId }; event: never; result: { readonly session: SessionId } & SessionState };
+  fork: {
+    params: { readonly session: SessionId };
+    event: never;
+    result: { readonly session: SessionId } & SessionState;
+  };
   truncate: { params: { readonly session: SessionId; readonly length: number }; event: never; result: SessionState };
   release: { params: { readonly session: SessionId }; event: never; result: undefined };
   exportSession: {
@@ -150,9 +154,21 @@ export interface ChatCall {
 
 /** The calls that the text worker answers. */
 export interface TextMethods {
-  load: { params: { readonly source: SourceDescription }; event: never; result: { readonly table: TokenTable | undefined } };
-  encode: { params: { readonly text: string; readonly specialTokens: boolean }; event: never; result: Uint32Array<ArrayBuffer> };
-  decode: { params: { readonly tokens: Uint32Array; readonly skipSpecialTokens: boolean }; event: never; result: string };
+  load: {
+    params: { readonly source: SourceDescription };
+    event: never;
+    result: { readonly table: TokenTable | undefined };
+  };
+  encode: {
+    params: { readonly text: string; readonly specialTokens: boolean };
+    event: never;
+    result: Uint32Array<ArrayBuffer>;
+  };
+  decode: {
+    params: { readonly tokens: Uint32Array; readonly skipSpecialTokens: boolean };
+    event: never;
+    result: string;
+  };
   /** Tells `rendering` and `rendered`: between the two a template runs, which may never end. */
   encodeChat: { params: ChatCall; event: "rendering" | "rendered"; result: Uint32Array<ArrayBuffer> };
   renderChat: { params: ChatCall; event: "rendering" | "rendered"; result: string };

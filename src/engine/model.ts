@@ -51,12 +51,18 @@ export class Model implements AsyncDisposable {
   }
 
   /** @param specialTokens - whether control tokens in the text are parsed (default), or taken as the letters they are written with */
-  async tokenize(text: string, { specialTokens = true }: { readonly specialTokens?: boolean } = {}): Promise<Uint32Array> {
+  async tokenize(
+    text: string,
+    { specialTokens = true }: { readonly specialTokens?: boolean } = {},
+  ): Promise<Uint32Array> {
     if (typeof text !== "string") throw new InvalidOptionError("text", "must be a text");
     return this.#text.encode(text, specialTokens);
   }
 
-  async detokenize(tokens: ArrayLike<number>, { skipSpecialTokens = false }: { readonly skipSpecialTokens?: boolean } = {}): Promise<string> {
+  async detokenize(
+    tokens: ArrayLike<number>,
+    { skipSpecialTokens = false }: { readonly skipSpecialTokens?: boolean } = {},
+  ): Promise<string> {
     return this.#text.decode(toTokens(tokens), skipSpecialTokens);
   }
 
@@ -66,7 +72,10 @@ export class Model implements AsyncDisposable {
    *
    * @throws SkeinError (codes `no_chat_template`, `template_error`, `template_timeout`)
    */
-  async applyChatTemplate(messages: readonly ChatMessage[], options: ChatTemplateOptions & { readonly tokenize: true }): Promise<Uint32Array>;
+  async applyChatTemplate(
+    messages: readonly ChatMessage[],
+    options: ChatTemplateOptions & { readonly tokenize: true },
+  ): Promise<Uint32Array>;
   async applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): Promise<string>;
   async applyChatTemplate(
     messages: readonly ChatMessage[],
@@ -118,8 +127,12 @@ export class Model implements AsyncDisposable {
     const { reader, header: json } = await SnapshotReader.open(blob);
     const header = parseSnapshotHeader(json);
     const tokens = await reader.next(header.length * 4);
-    if (tokens.length !== header.length * 4) throw new SkeinError("invalid_snapshot", "this saved session is damaged: tokens are missing");
-    const { session, ...state } = await this.#engine.call("restoreSession", { header, tokens: new Uint32Array(tokens.buffer) });
+    if (tokens.length !== header.length * 4)
+      throw new SkeinError("invalid_snapshot", "this saved session is damaged: tokens are missing");
+    const { session, ...state } = await this.#engine.call("restoreSession", {
+      header,
+      tokens: new Uint32Array(tokens.buffer),
+    });
     try {
       const { layers, keyValueHeads, headDim, blockTokens, type } = header.layout;
       for (let block = 0; block * blockTokens < header.cached; block++) {
@@ -127,8 +140,13 @@ export class Model implements AsyncDisposable {
         const count = Math.min(blockTokens, header.cached - block * blockTokens);
         const size = layers * 2 * keyValueHeads * count * headDim * elementBytes[type];
         const bytes = await reader.next(size);
-        if (bytes.length !== size) throw new SkeinError("invalid_snapshot", `this saved session is damaged: block ${block} is short`);
-        await this.#engine.call("importBlock", { session, block, total: header.cached, bytes }, { transfer: [bytes.buffer] });
+        if (bytes.length !== size)
+          throw new SkeinError("invalid_snapshot", `this saved session is damaged: block ${block} is short`);
+        await this.#engine.call(
+          "importBlock",
+          { session, block, total: header.cached, bytes },
+          { transfer: [bytes.buffer] },
+        );
       }
       await reader.end();
     } catch (error) {
@@ -157,7 +175,11 @@ export class Model implements AsyncDisposable {
   }
 
   /** @internal */
-  textParts(session: SessionId | undefined): { session: SessionId | undefined; text: TextClient; defaults: GenerationDefaults } {
+  textParts(session: SessionId | undefined): {
+    session: SessionId | undefined;
+    text: TextClient;
+    defaults: GenerationDefaults;
+  } {
     return { session, text: this.#text, defaults: this.#facts.defaults };
   }
 }

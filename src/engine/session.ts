@@ -1,6 +1,6 @@
-import { InvalidOptionError, SkeinError } from "../errors.ts";
 import { platform } from "#platform";
 import { encodeSnapshot } from "../cache/snapshot.ts";
+import { InvalidOptionError, SkeinError } from "../errors.ts";
 import type { WorkerClient } from "./channel.ts";
 import { prepareGenerateCall, toTokens } from "./generate-call.ts";
 import { Generation } from "./generation.ts";
@@ -75,7 +75,11 @@ export class Session implements AsyncDisposable {
             signal,
             onEvent: (event) => {
               if (event.type === "progress") options.onProgress?.(event.progress);
-              else this.#state = { length: (call.replace ? 0 : before) + call.tokens.length + ++made, factor: event.factor };
+              else
+                this.#state = {
+                  length: (call.replace ? 0 : before) + call.tokens.length + ++made,
+                  factor: event.factor,
+                };
               onEvent(event);
             },
           });
@@ -96,7 +100,10 @@ export class Session implements AsyncDisposable {
   truncate(length: number): Promise<void> {
     return this.#inTurn(async () => {
       if (!Number.isSafeInteger(length) || length < 0 || length > this.length) {
-        throw new InvalidOptionError("length", `must be a whole number from 0 to ${this.length}, not ${String(length)}`);
+        throw new InvalidOptionError(
+          "length",
+          `must be a whole number from 0 to ${this.length}, not ${String(length)}`,
+        );
       }
       this.#state = await this.#engine.call("truncate", { session: this.#id, length });
     });
@@ -130,7 +137,8 @@ export class Session implements AsyncDisposable {
 
   async *#payloads(tokens: Uint32Array<ArrayBuffer>, blocks: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     yield new Uint8Array(tokens.buffer);
-    for (let block = 0; block < blocks; block++) yield await this.#engine.call("exportBlock", { session: this.#id, block });
+    for (let block = 0; block < blocks; block++)
+      yield await this.#engine.call("exportBlock", { session: this.#id, block });
   }
 
   /** One call after the other; after one that failed, asks what the session is now. */

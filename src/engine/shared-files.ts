@@ -42,7 +42,10 @@ export function shareFiles(files: ModelFiles): { readonly shared: SharedFiles; r
 
 /** The worker's side. */
 export function openSharedFiles({ port, label }: SharedFiles): CheckpointFiles {
-  const waiting = new Map<number, { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }>();
+  const waiting = new Map<
+    number,
+    { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
+  >();
   let nextId = 0;
   port.onmessage = ({ data }: MessageEvent<Reply>) => {
     const call = waiting.get(data.id);
@@ -60,12 +63,20 @@ export function openSharedFiles({ port, label }: SharedFiles): CheckpointFiles {
     label,
     size: (name) => ask({ ask: "size", name }),
     read: async (name, start, end) => {
-      const first = await ask<Uint8Array<ArrayBuffer>>({ ask: "read", name, start, end: Math.min(end, start + pieceBytes) });
+      const first = await ask<Uint8Array<ArrayBuffer>>({
+        ask: "read",
+        name,
+        start,
+        end: Math.min(end, start + pieceBytes),
+      });
       if (start + first.length >= end) return first;
       const bytes = new Uint8Array(end - start);
       bytes.set(first);
       for (let at = start + first.length; at < end; at += pieceBytes) {
-        bytes.set(await ask<Uint8Array>({ ask: "read", name, start: at, end: Math.min(end, at + pieceBytes) }), at - start);
+        bytes.set(
+          await ask<Uint8Array>({ ask: "read", name, start: at, end: Math.min(end, at + pieceBytes) }),
+          at - start,
+        );
       }
       return bytes;
     },

@@ -24,10 +24,16 @@ export function parseSnapshotHeader(json: unknown): SnapshotHeader {
     encoding: {
       factor: positive(encoding.factor, "encoding.factor"),
       options: {
-        method: text(options.method, "encoding.options.method") as NonNullable<SnapshotHeader["encoding"]["options"]["method"]>,
+        method: text(options.method, "encoding.options.method") as NonNullable<
+          SnapshotHeader["encoding"]["options"]["method"]
+        >,
         ...(options.factor !== undefined && { factor: positive(options.factor, "encoding.options.factor") }),
-        ...(options.originalWindow !== undefined && { originalWindow: positive(options.originalWindow, "encoding.options.originalWindow") }),
-        ...(options.sequenceLength !== undefined && { sequenceLength: positive(options.sequenceLength, "encoding.options.sequenceLength") }),
+        ...(options.originalWindow !== undefined && {
+          originalWindow: positive(options.originalWindow, "encoding.options.originalWindow"),
+        }),
+        ...(options.sequenceLength !== undefined && {
+          sequenceLength: positive(options.sequenceLength, "encoding.options.sequenceLength"),
+        }),
       },
     },
     length: count(header.length, "length"),
@@ -48,12 +54,14 @@ function text(value: unknown, field: string): string {
 }
 
 function positive(value: unknown, field: string): number {
-  if (typeof value !== "number" || !(value > 0 && Number.isFinite(value))) throw invalid(field, "must be a positive number");
+  if (typeof value !== "number" || !(value > 0 && Number.isFinite(value)))
+    throw invalid(field, "must be a positive number");
   return value;
 }
 
 function count(value: unknown, field: string): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw invalid(field, "must be a whole number");
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0)
+    throw invalid(field, "must be a whole number");
   return value;
 }
 

@@ -40,7 +40,9 @@ export function checkSource(source: ModelSource): CheckedSource {
   return { kind: "files", files: source };
 }
 
-type CheckedSource = Exclude<SourceDescription, { readonly kind: "files" }> | { readonly kind: "files"; readonly files: ModelFiles };
+type CheckedSource =
+  | Exclude<SourceDescription, { readonly kind: "files" }>
+  | { readonly kind: "files"; readonly files: ModelFiles };
 
 function describeUrl(url: URL): Exclude<SourceDescription, { readonly kind: "files" }> {
   if (!["http:", "https:", "file:"].includes(url.protocol)) {

@@ -68,7 +68,10 @@ export class TextClient {
       // Abandoned while a template runs: its worker is of no use until that ends, if it ever does.
       if (signal?.aborted && timer !== undefined && !client.closed) client.close(tooLong());
       if (error instanceof DOMException && error.name === "DataCloneError") {
-        throw new InvalidOptionError("messages", `with tools and templateArguments, must be plain data: ${error.message}`);
+        throw new InvalidOptionError(
+          "messages",
+          `with tools and templateArguments, must be plain data: ${error.message}`,
+        );
       }
       throw error;
     } finally {
@@ -114,5 +117,8 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): 
 }
 
 function tooLong(): SkeinError {
-  return new SkeinError("template_timeout", `the chat template ran for more than ${templateMilliseconds / 1000} seconds and was stopped`);
+  return new SkeinError(
+    "template_timeout",
+    `the chat template ran for more than ${templateMilliseconds / 1000} seconds and was stopped`,
+  );
 }

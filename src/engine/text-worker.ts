@@ -66,5 +66,12 @@ function loaded(): TextParts {
 function chatOptions({ messages, tools, templateArguments, addGenerationPrompt }: ChatCall): ChatOptions {
   const { tokenizer, tokenizerConfig, chatTemplate } = loaded();
   const template = selectChatTemplate(tokenizer, tokenizerConfig, chatTemplate, { tools: tools !== undefined });
-  return { template, messages, tools, templateArguments, addGenerationPrompt, specialTokenStrings: specialTokenStrings(tokenizerConfig) };
+  return {
+    template,
+    messages,
+    tools,
+    templateArguments,
+    addGenerationPrompt,
+    specialTokenStrings: specialTokenStrings(tokenizerConfig),
+  };
 }

@@ -30,7 +30,15 @@ export function attention(
         const keyHead = Math.floor((head * keyValueHeads) / heads);
         scores(query, store, layer, keyHead, segment.blocks, positions, scale, weights);
         softmax(weights, positions);
-        weightedValues(weights, store, layer, keyHead, segment.blocks, positions, out.data.subarray(start, start + headDim));
+        weightedValues(
+          weights,
+          store,
+          layer,
+          keyHead,
+          segment.blocks,
+          positions,
+          out.data.subarray(start, start + headDim),
+        );
       }
     }
   }

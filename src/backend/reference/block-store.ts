@@ -115,7 +115,9 @@ export class ReferenceBlockStore implements BlockStore {
     try {
       return this.layout.type === "f16" ? new Float16Array(elements) : new Float32Array(elements);
     } catch (error) {
-      throw new SkeinError("out_of_memory", `no memory for a cache block of ${this.bytesPerBlock} bytes`, { cause: error });
+      throw new SkeinError("out_of_memory", `no memory for a cache block of ${this.bytesPerBlock} bytes`, {
+        cause: error,
+      });
     }
   }
 }

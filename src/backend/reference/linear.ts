@@ -23,7 +23,14 @@ export function linear(x: Matrix, weight: Parameter, bias?: Parameter): Matrix {
   return out;
 }
 
-function oneRow(x: Float32Array, row: number, w: Float32Array, inputs: number, outputs: number, out: Float32Array): void {
+function oneRow(
+  x: Float32Array,
+  row: number,
+  w: Float32Array,
+  inputs: number,
+  outputs: number,
+  out: Float32Array,
+): void {
   const start = row * inputs;
   for (let o = 0; o < outputs; o++) {
     const base = o * inputs;
@@ -33,7 +40,14 @@ function oneRow(x: Float32Array, row: number, w: Float32Array, inputs: number, o
   }
 }
 
-function fourRows(x: Float32Array, row: number, w: Float32Array, inputs: number, outputs: number, out: Float32Array): void {
+function fourRows(
+  x: Float32Array,
+  row: number,
+  w: Float32Array,
+  inputs: number,
+  outputs: number,
+  out: Float32Array,
+): void {
   const a = row * inputs;
   const b = a + inputs;
   const c = b + inputs;

@@ -1,32 +1,44 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Segment } from "../backend.ts";
-import { createReferenceBackend } from "./reference.ts";
 import type { Matrix } from "./matrix.ts";
+import { createReferenceBackend } from "./reference.ts";
 
 const backend = createReferenceBackend();
-const matrix = (rows: number, columns: number, data: ArrayLike<number>): Matrix => ({ rows, columns, data: Float32Array.from(data) });
-const random = (count: number, seed: number): number[] => Array.from({ length: count }, (_, i) => Math.sin(seed + 12.9898 * i * i) * 3);
+const matrix = (rows: number, columns: number, data: ArrayLike<number>): Matrix => ({
+  rows,
+  columns,
+  data: Float32Array.from(data),
+});
+const random = (count: number, seed: number): number[] =>
+  Array.from({ length: count }, (_, i) => Math.sin(seed + 12.9898 * i * i) * 3);
 const data = (tensor: unknown): Float32Array => (tensor as Matrix).data;
 
 test("linear is x · weightᵀ + bias for any shape, and a row does not see its neighbours", () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 11 }), fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }), (rows, inputs, outputs) => {
-      const x = matrix(rows, inputs, random(rows * inputs, 1));
-      const weight = backend.upload([outputs, inputs], Float32Array.from(random(outputs * inputs, 2)));
-      const bias = backend.upload([outputs], Float32Array.from(random(outputs, 3)));
-      const out = data(backend.linear(x, weight, bias));
-      const w = (weight as unknown as Matrix).data;
-      for (let row = 0; row < rows; row++) {
-        for (let o = 0; o < outputs; o++) {
-          let sum = 0;
-          for (let i = 0; i < inputs; i++) sum += x.data[row * inputs + i]! * w[o * inputs + i]!;
-          expect(out[row * outputs + o]).toBeCloseTo(sum + (bias as unknown as Matrix).data[o]!, 4);
+    fc.property(
+      fc.integer({ min: 1, max: 11 }),
+      fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: 1, max: 9 }),
+      (rows, inputs, outputs) => {
+        const x = matrix(rows, inputs, random(rows * inputs, 1));
+        const weight = backend.upload([outputs, inputs], Float32Array.from(random(outputs * inputs, 2)));
+        const bias = backend.upload([outputs], Float32Array.from(random(outputs, 3)));
+        const out = data(backend.linear(x, weight, bias));
+        const w = (weight as unknown as Matrix).data;
+        for (let row = 0; row < rows; row++) {
+          for (let o = 0; o < outputs; o++) {
+            let sum = 0;
+            for (let i = 0; i < inputs; i++) sum += x.data[row * inputs + i]! * w[o * inputs + i]!;
+            expect(out[row * outputs + o]).toBeCloseTo(sum + (bias as unknown as Matrix).data[o]!, 4);
+          }
+          const alone = data(
+            backend.linear(matrix(1, inputs, x.data.slice(row * inputs, (row + 1) * inputs)), weight, bias),
+          );
+          expect(out.slice(row * outputs, (row + 1) * outputs)).toEqual(alone);
         }
-        const alone = data(backend.linear(matrix(1, inputs, x.data.slice(row * inputs, (row + 1) * inputs)), weight, bias));
-        expect(out.slice(row * outputs, (row + 1) * outputs)).toEqual(alone);
-      }
-    }),
+      },
+    ),
   );
 });
 
@@ -39,7 +51,11 @@ test("rmsNorm norms rows, or each head of a row where the weight is a head wide"
 
 test("gated SiLU is finite at the ends", () => {
   const out = data(backend.gatedSilu(matrix(1, 4, [-1e4, 1e4, 0, -0.5]), matrix(1, 4, [2, 2, 2, 2])));
-  expect([...out]).toEqual([0, 2e4, 0, expect.closeTo(-1 / (1 + Math.exp(0.5)), 6)].map((value) => (value === 0 ? expect.closeTo(0, 9) : value)));
+  expect([...out]).toEqual(
+    [0, 2e4, 0, expect.closeTo(-1 / (1 + Math.exp(0.5)), 6)].map((value) =>
+      value === 0 ? expect.closeTo(0, 9) : value,
+    ),
+  );
 });
 
 test("rotate leaves channels past the rotated pairs alone", () => {
@@ -65,10 +81,14 @@ test("attention is causal, groups its heads, and sees only its own sequence's bl
     for (let head = 0; head < 2; head++) {
       const q = queries.data.slice(row * 4 + head * 2, row * 4 + head * 2 + 2);
       const weights: number[] = [];
-      for (let t = first; t <= last; t++) weights.push(Math.exp(0.5 * (q[0]! * keys.data[t * 2]! + q[1]! * keys.data[t * 2 + 1]!)));
+      for (let t = first; t <= last; t++)
+        weights.push(Math.exp(0.5 * (q[0]! * keys.data[t * 2]! + q[1]! * keys.data[t * 2 + 1]!)));
       const sum = weights.reduce((total, weight) => total + weight, 0);
       for (let c = 0; c < 2; c++) {
-        const expected = weights.reduce((total, weight, i) => total + (weight / sum) * values.data[(first + i) * 2 + c]!, 0);
+        const expected = weights.reduce(
+          (total, weight, i) => total + (weight / sum) * values.data[(first + i) * 2 + c]!,
+          0,
+        );
         expect(out[row * 4 + head * 2 + c]).toBeCloseTo(expected, 5);
       }
     }

@@ -74,11 +74,24 @@ function rotate(x: Tensor, headDim: number, rotary: RotaryRows): Matrix {
   return out;
 }
 
-function writeCache(store: BlockStore, layer: number, keys: Tensor, values: Tensor, segments: readonly Segment[]): void {
+function writeCache(
+  store: BlockStore,
+  layer: number,
+  keys: Tensor,
+  values: Tensor,
+  segments: readonly Segment[],
+): void {
   for (const segment of segments) {
     for (let i = 0; i < segment.rows; i++) {
       const row = segment.firstRow + i;
-      (store as ReferenceBlockStore).write(layer, segment.blocks, segment.firstPosition + i, keys as Matrix, values as Matrix, row);
+      (store as ReferenceBlockStore).write(
+        layer,
+        segment.blocks,
+        segment.firstPosition + i,
+        keys as Matrix,
+        values as Matrix,
+        row,
+      );
     }
   }
 }

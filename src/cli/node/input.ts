@@ -8,10 +8,16 @@ const mostBytes = 64 * 2 ** 20;
 /** @throws UsageError when the file cannot be read as text */
 export async function readTextFile(path: string): Promise<string> {
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    const reason = error.code === "ENOENT" ? "there is no such file" : error.code === "EISDIR" ? "is a folder" : (error.code ?? error.message);
+    const reason =
+      error.code === "ENOENT"
+        ? "there is no such file"
+        : error.code === "EISDIR"
+          ? "is a folder"
+          : (error.code ?? error.message);
     throw new UsageError(`--file ${path}: ${reason}`);
   });
-  if (bytes.length > mostBytes) throw new UsageError(`--file ${path}: ${bytes.length} bytes are more than any window takes`);
+  if (bytes.length > mostBytes)
+    throw new UsageError(`--file ${path}: ${bytes.length} bytes are more than any window takes`);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {

@@ -40,7 +40,10 @@ export function createProgressLine(): ProgressLine {
 function describe(label: string, completed: number, total: number, unit: string, rate: number): string {
   const percent = Math.floor((100 * completed) / Math.max(1, total));
   const left = rate > 0 ? `, ${formatDuration((total - completed) / rate)} left` : "";
-  const [done, all, speed] = unit === "bytes" ? [completed, total, rate].map((n) => `${(n / 1e6).toFixed(0)} MB`) : [completed, total, Math.round(rate)];
+  const [done, all, speed] =
+    unit === "bytes"
+      ? [completed, total, rate].map((n) => `${(n / 1e6).toFixed(0)} MB`)
+      : [completed, total, Math.round(rate)];
   const counted = unit === "bytes" ? `${done} of ${all}` : `${done} of ${all} ${unit}`;
   return `${label} ${bar(percent)} ${percent} %  ${counted}, ${speed}${unit === "bytes" ? "" : ` ${unit}`}/s${left}`;
 }

@@ -28,7 +28,9 @@ function handleOf(worker: Worker): WorkerHandle {
     post: (message, transfer = []) => worker.postMessage(message, [...transfer]),
     onMessage: (listener) => worker.addEventListener("message", (event) => listener(event.data)),
     onFailure: (listener) => {
-      worker.addEventListener("error", (event) => listener(new Error(event.message ?? "its script could not be loaded")));
+      worker.addEventListener("error", (event) =>
+        listener(new Error(event.message ?? "its script could not be loaded")),
+      );
     },
     keepAlive: () => {}, // a page lives as long as it is open
     terminate: () => worker.terminate(),

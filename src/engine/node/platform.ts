@@ -19,7 +19,10 @@ const textWorkerMegabytes = 4096;
 const inheritedFlags = process.execArgv.filter((flag) => !flag.startsWith("--input-type"));
 
 export const platform: Platform = {
-  spawnEngineWorker: () => handleOf(new Worker(new URL("../engine-worker.ts", import.meta.url), { name: "skein-engine", execArgv: inheritedFlags })),
+  spawnEngineWorker: () =>
+    handleOf(
+      new Worker(new URL("../engine-worker.ts", import.meta.url), { name: "skein-engine", execArgv: inheritedFlags }),
+    ),
   spawnTextWorker: () =>
     handleOf(
       new Worker(new URL("../text-worker.ts", import.meta.url), {

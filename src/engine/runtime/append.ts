@@ -26,7 +26,8 @@ export async function append(
   const count = call.tokens.length;
   const vocabulary = model.config.vocab_size;
   checkLogitsSize(call, vocabulary);
-  if (count === 0 && (before === 0 || call.logits !== "last")) return { rows: 0, length: before, factor: sequence.encoding.factor };
+  if (count === 0 && (before === 0 || call.logits !== "last"))
+    return { rows: 0, length: before, factor: sequence.encoding.factor };
   const { settings } = sequence.context;
   const planned = plan(settings, { tokens: before + count, maxTokens: 0, currentFactor: sequence.currentFactor });
   const { encoding } = sequence;
@@ -61,7 +62,13 @@ export async function append(
     if (grew) sequence.adopt(encoding, settings.growth);
     throw error;
   }
-  return { rows, length: after, factor: sequence.encoding.factor, ...(logits && { logits }), ...(logprobs && { logprobs }) };
+  return {
+    rows,
+    length: after,
+    factor: sequence.encoding.factor,
+    ...(logits && { logits }),
+    ...(logprobs && { logprobs }),
+  };
 }
 
 function checkLogitsSize(call: AppendCall, vocabulary: number): void {

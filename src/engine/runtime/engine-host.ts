@@ -28,7 +28,12 @@ export class EngineHost {
       try {
         const model = await loadCheckpoint(files, call, { signal, onProgress: emit });
         this.#model = model;
-        return { config: model.config, context: model.context.settings, defaults: model.defaults, warnings: model.warnings };
+        return {
+          config: model.config,
+          context: model.context.settings,
+          defaults: model.defaults,
+          warnings: model.warnings,
+        };
       } finally {
         await files.close();
       }

@@ -41,9 +41,16 @@ export async function generate(
   { signal, emit }: { readonly signal: AbortSignal; readonly emit: (event: GenerateEvent) => void },
 ): Promise<GenerateSummary> {
   const before = sequence.length;
-  const request = { tokens: call.replace ? call.tokens.length : before + call.tokens.length, maxTokens: call.maxTokens };
-  if (request.tokens === 0) throw new InvalidOptionError("prompt", "is empty; give at least one token to continue from");
-  const planned = plan(context.settings, { ...request, currentFactor: commonLength(sequence, call) > 0 ? sequence.currentFactor : 1 });
+  const request = {
+    tokens: call.replace ? call.tokens.length : before + call.tokens.length,
+    maxTokens: call.maxTokens,
+  };
+  if (request.tokens === 0)
+    throw new InvalidOptionError("prompt", "is empty; give at least one token to continue from");
+  const planned = plan(context.settings, {
+    ...request,
+    currentFactor: commonLength(sequence, call) > 0 ? sequence.currentFactor : 1,
+  });
   const sampler = createSampler(call.sampling);
   const text = createTextStream(model, call.stop);
   const endTokens = new Set(call.endTokens);
@@ -89,9 +96,17 @@ async function decode(answer: Answer, first: Float32Array, settings: ContextSett
     const isEnd = endTokens.has(token);
     const isLast = count >= planned.maxTokens;
     const piece = (isEnd ? "" : text.push(token)) + (isEnd || isLast ? text.end() : "");
-    const finishReason = isEnd || text.stopped ? "stop" : isLast && planned.limit === "maxTokens" ? "length" : undefined;
+    const finishReason =
+      isEnd || text.stopped ? "stop" : isLast && planned.limit === "maxTokens" ? "length" : undefined;
     const logprobs = call.logprobs === undefined ? undefined : [describeToken(logits, token, call.logprobs)];
-    emit({ type: "chunk", text: piece, token, factor, ...(logprobs && { logprobs }), ...(finishReason && { finishReason }) });
+    emit({
+      type: "chunk",
+      text: piece,
+      token,
+      factor,
+      ...(logprobs && { logprobs }),
+      ...(finishReason && { finishReason }),
+    });
     if (finishReason) return finishReason;
     if (isLast) throw openEndError(settings, sequence.length + 1, factor);
     logits = await lastLogits(model, sequence, signal, undefined);

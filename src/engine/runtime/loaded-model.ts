@@ -5,8 +5,8 @@ import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { readJson } from "../../checkpoint/files.ts";
 import { fingerprintCheckpoint } from "../../checkpoint/fingerprint.ts";
 import { checkTensors, openTensors } from "../../checkpoint/tensors.ts";
-import { contextWarnings } from "../../context/warnings.ts";
 import { type ContextSettings, resolveContext } from "../../context/settings.ts";
+import { contextWarnings } from "../../context/warnings.ts";
 import { SkeinError, UnsupportedError } from "../../errors.ts";
 import { expectedTensors, type ModelConfig, optionalTensors, parseModelConfig } from "../../model/config.ts";
 import { createDecoder } from "../../model/decoder.ts";
@@ -87,7 +87,10 @@ export async function readConfiguration(
 ): Promise<{ readonly config: ModelConfig; readonly defaults: GenerationDefaults }> {
   const json = await readJson(files, "config.json");
   if (json === undefined) {
-    throw new SkeinError("not_found", `${files.label}: there is no config.json; a model is a folder with config.json and model.safetensors`);
+    throw new SkeinError(
+      "not_found",
+      `${files.label}: there is no config.json; a model is a folder with config.json and model.safetensors`,
+    );
   }
   const config = parseModelConfig(json);
   return { config, defaults: parseGenerationConfig(await readJson(files, "generation_config.json"), config) };
@@ -97,7 +100,8 @@ function createBackend({ backend = "auto", weights = "f32" }: LoadCall): Backend
   if (backend !== "auto" && backend !== "reference") {
     throw new UnsupportedError(`backend: ${String(backend)} is not built in; there is reference`);
   }
-  if (weights !== "f32") throw new UnsupportedError(`weights: ${String(weights)} is not known to the reference backend; it has f32`);
+  if (weights !== "f32")
+    throw new UnsupportedError(`weights: ${String(weights)} is not known to the reference backend; it has f32`);
   return createReferenceBackend();
 }
 
@@ -116,7 +120,12 @@ function threadWarnings({ threads = 1 }: LoadCall): Warning[] {
 
 function generationWarnings({ notFollowed }: GenerationDefaults): Warning[] {
   if (notFollowed.length === 0) return [];
-  return [{ code: "generation_config_not_followed", message: `generation_config.json asks for what is not followed: ${notFollowed.join(", ")}` }];
+  return [
+    {
+      code: "generation_config_not_followed",
+      message: `generation_config.json asks for what is not followed: ${notFollowed.join(", ")}`,
+    },
+  ];
 }
 
 /** A sliding window that the declared context never reaches changes nothing; beyond it, full attention would be another model. */

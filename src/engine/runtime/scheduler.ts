@@ -180,7 +180,10 @@ function wantedIn({ wanted }: Entry, start: number, count: number): number {
 /** The rows of cosine and sine of a step: each part under its own sequence's encoding. */
 function rotaryOf(parts: readonly Part[]): { cos: Float32Array; sin: Float32Array; pairs: number } {
   const pieces = parts.map(({ entry, start, count }) =>
-    rotaryRows(entry.sequence.rotary, Array.from({ length: count }, (_, i) => start + i)),
+    rotaryRows(
+      entry.sequence.rotary,
+      Array.from({ length: count }, (_, i) => start + i),
+    ),
   );
   const size = pieces.reduce((sum, { cos }) => sum + cos.length, 0);
   const all = { cos: new Float32Array(size), sin: new Float32Array(size), pairs: pieces[0]!.pairs };

@@ -31,7 +31,13 @@ export class Sequence {
    * @param plannedTokens - the length that the sequence is planned for from the start
    * @throws ContextLengthError when that is more than the window has
    */
-  constructor(config: ContextConfig, pool: BlockPool, context: Context, plannedTokens = 0, cache: SequenceCache = new SequenceCache(pool)) {
+  constructor(
+    config: ContextConfig,
+    pool: BlockPool,
+    context: Context,
+    plannedTokens = 0,
+    cache: SequenceCache = new SequenceCache(pool),
+  ) {
     this.context = context;
     this.#config = config;
     this.#pool = pool;

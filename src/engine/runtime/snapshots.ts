@@ -30,14 +30,16 @@ export function restoreSnapshot(model: LoadedModel, header: SnapshotHeader, toke
   checkLayout(header.layout, model.pool.store.layout);
   const { settings } = model.context;
   const encoding = checkEncoding(model, header.encoding);
-  if (header.length > settings.extendedWindow && !settings.allowBeyondWindow) throw contextLengthError(settings, header.length);
+  if (header.length > settings.extendedWindow && !settings.allowBeyondWindow)
+    throw contextLengthError(settings, header.length);
   const sequence = new Sequence(model.config, model.pool, model.context);
   sequence.restore([...tokens], encoding);
   return sequence;
 }
 
 function checkLayout(saved: CacheLayout, here: CacheLayout): void {
-  if (saved.type !== here.type) throw mismatch(`its cache is ${saved.type}; load the model with cache: "${saved.type}"`);
+  if (saved.type !== here.type)
+    throw mismatch(`its cache is ${saved.type}; load the model with cache: "${saved.type}"`);
   for (const key of ["layers", "keyValueHeads", "headDim", "blockTokens"] as const) {
     if (saved[key] !== here[key]) throw mismatch(`its cache has ${key} ${saved[key]}, this model's has ${here[key]}`);
   }
@@ -50,8 +52,13 @@ function checkEncoding(model: LoadedModel, saved: EncodingChoice): EncodingChoic
   const isAllowed = settings.method === "trained" || saved.factor <= settings.maximumFactor;
   if (isAllowed && sameEncoding(encoding, saved)) return encoding;
   const { method = "default", factor = 1 } = saved.options;
-  const hint = method === "yarn" || method === "linear" ? `context: { extend: "${method}", factor: ${factor} } or more` : "the same context options";
-  throw mismatch(`its keys have the encoding ${encodingKey(saved)}, which this model was not loaded for; load it with ${hint}`);
+  const hint =
+    method === "yarn" || method === "linear"
+      ? `context: { extend: "${method}", factor: ${factor} } or more`
+      : "the same context options";
+  throw mismatch(
+    `its keys have the encoding ${encodingKey(saved)}, which this model was not loaded for; load it with ${hint}`,
+  );
 }
 
 function mismatch(why: string): SkeinError {

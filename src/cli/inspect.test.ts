@@ -1,0 +1,216 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command } from "commander";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { inspectModel } from "../engine/inspect-model.ts";
+import type { InspectionWarning } from "../engine/inspection.ts";
+import { createInspectCommand } from "./inspect.ts";
+import { findingsInChinese } from "./inspect-chinese-findings.ts";
+
+const tiny = fileURLToPath(new URL("../../models/tiny-qwen2", import.meta.url));
+const pair = ["Qwen/Qwen2-7B", "Qwen/Qwen2-7B-Instruct"];
+const yarn = { rope_type: "yarn", factor: 4, original_max_position_embeddings: 32768 };
+const config = {
+  model_type: "qwen2",
+  hidden_size: 64,
+  intermediate_size: 64,
+  num_hidden_layers: 1,
+  num_attention_heads: 1,
+  num_key_value_heads: 1,
+  vocab_size: 100,
+  rope_theta: 1e6,
+  max_position_embeddings: 131072,
+  eos_token_id: 3,
+};
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "skein-inspect-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Runs the command and returns what it writes, which is plain because stdout is no terminal here. */
+async function inspect(...args: readonly string[]): Promise<string> {
+  const written: string[] = [];
+  const spy = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    written.push(String(text));
+    return true;
+  });
+  vi.stubEnv("NO_COLOR", "1");
+  vi.stubEnv("FORCE_COLOR", undefined);
+  try {
+    const command = createInspectCommand()
+      .exitOverride()
+      .configureOutput({ writeErr: () => {} });
+    await new Command("skein").addCommand(command).parseAsync(["inspect", ...args], { from: "user" });
+  } finally {
+    spy.mockRestore();
+    vi.unstubAllEnvs();
+  }
+  return written.join("");
+}
+
+/** Without the breaks between lines, which depend on the width only. */
+const unwrapped = (text: string) => text.replaceAll(/\s+/g, " ");
+const withoutSpaces = (text: string) => text.replaceAll(/\s+/g, "");
+
+test("the published pair in English: window, scaling, end token, what works, what must be enabled and how", async () => {
+  const text = unwrapped(await inspect(...pair));
+  expect(text).toContain("native window 131072 32768");
+  expect(text).toContain("must be enabled for more nothing YaRN ×4: 131072");
+  expect(text).toContain("end tokens 151643 151645, 151643");
+  expect(text).toContain("Qwen/Qwen2-7B: 131072 tokens with no setting, all of them native.");
+  expect(text).toContain("Qwen/Qwen2-7B-Instruct: 32768 tokens with no setting; the 32769th is refused");
+  expect(text).toContain("no extension is needed");
+  expect(text).toContain("factor 4 reaches 131072 tokens (attention scaling 1.1386)");
+  expect(text).toContain('`context: { extend: "yarn", factor: 4 }`');
+  expect(text).toContain("`skein generate Qwen/Qwen2-7B-Instruct --yarn`");
+  expect(text).toContain("an answer ends at 151645 <|im_end|> or 151643 <|endoftext|>.");
+  expect(text).toContain("151645 closes a turn of a chat");
+});
+
+test("the published pair in Chinese says the same", async () => {
+  const text = withoutSpaces(await inspect(...pair, "--lang", "zh"));
+  expect(text).toContain("原生窗口13107232768");
+  expect(text).toContain("更长则须启用无需启用YaRN×4:131072");
+  expect(text).toContain("结束token151643151645,151643");
+  expect(text).toContain("Qwen/Qwen2-7B：无需任何设置可用131072个token");
+  expect(text).toContain(
+    "Qwen/Qwen2-7B-Instruct：无需任何设置可用32768个token；第32769个token会以ContextLengthError拒绝",
+  );
+  expect(text).toContain("缩放因子4可达131072个token（注意力缩放1.1386）");
+  expect(text).toContain("旋转位置编码（RoPE）");
+  expect(text).toContain('`context:{extend:"yarn",factor:4}`');
+  expect(text).toContain("`skeingenerateQwen/Qwen2-7B-Instruct--yarn`");
+  expect(text).toContain("回答止于151645<|im_end|>或151643<|endoftext|>。");
+});
+
+test.each(["en", "zh"])("the order of the two does not matter for what is said: %s", async (language) => {
+  const [base, instruct] = [pair[0]!, pair[1]!];
+  const there = JSON.parse(await inspect(base, instruct, "--json", "--lang", language));
+  const back = JSON.parse(await inspect(instruct, base, "--json", "--lang", language));
+  const sentences = ({ meaning }: { meaning: string[] }) =>
+    meaning.flatMap((text) => text.split(/(?<=。)|(?<=\.) /)).sort();
+  expect(sentences(there)).toEqual(sentences(back));
+});
+
+test("options and commands are never broken over lines", async () => {
+  for (const language of ["en", "zh"]) {
+    const lines = (await inspect(...pair, "--lang", language)).split("\n");
+    expect(lines.some((line) => line.includes('`context: { extend: "yarn", factor: 4 }`'))).toBe(true);
+    expect(lines.some((line) => line.includes("`skein generate Qwen/Qwen2-7B-Instruct --yarn`"))).toBe(true);
+  }
+});
+
+test("JSON of one model is its inspection; of two, also differences and meaning", async () => {
+  const one = JSON.parse(await inspect(pair[1]!, "--json"));
+  expect(one).toEqual(await inspectModel(pair[1]!));
+
+  const written = await inspect(...pair, "--json", "--lang", "zh");
+  expect(written.trimEnd()).not.toContain("\n");
+  const two = JSON.parse(written);
+  expect(Object.keys(two)).toEqual(["a", "b", "differences", "meaning"]);
+  expect(two.a.name).toBe(pair[0]);
+  expect(two.b).toEqual(one);
+  expect(two.differences).toContainEqual({ field: "context.nativeWindow", a: 131072, b: 32768 });
+  expect(two.differences).toContainEqual({ field: "yarn.needed", a: false, b: true });
+  expect(two.differences).toContainEqual({ field: "config.eos_token_id", a: 151643, b: 151645 });
+  for (const { a, b } of two.differences) expect(a).not.toEqual(b);
+  expect(two.meaning.join("")).toContain("第 32769 至 131072 个 token 须启用 YaRN");
+});
+
+test("a report on one model: windows, picture, how to enable, cache", async () => {
+  const text = await inspect(pair[1]!);
+  expect(text).toContain("32768 tokens");
+  expect(text).toMatch(/▼ original window, 32768 tokens\n {2}▁{24}[▂-▇]{16}█{24}\n/);
+  expect(text).toMatch(/kept +24 {2}6\.28 … 900/);
+  expect(text).toContain('loadModel(…, { context: { extend: "yarn", factor: 4 } })');
+  expect(text).toContain("skein generate Qwen/Qwen2-7B-Instruct --yarn");
+  expect(text).toMatch(/131072 +7 GiB +14 GiB/);
+  expect(text).toContain("none found");
+  for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  expect(text).not.toContain("\u001b");
+});
+
+test("a model with a window that is long already: no extension is needed, and no command to enable one", async () => {
+  const text = unwrapped(await inspect(pair[0]!));
+  expect(text).toContain("No extension is needed");
+  expect(text).not.toContain("--yarn");
+});
+
+test("a folder, with the factor and the native window asked for in the command that is suggested", async () => {
+  expect(await inspect(tiny)).toContain("256 tokens work with no setting. The 257th is refused");
+  expect(await inspect(tiny, "--lang", "zh")).toContain("启用 YaRN 后可达 1024 个 token");
+  const text = await inspect(tiny, "--factor", "2", "--native-window", "128");
+  expect(text).toContain('context: { extend: "yarn", factor: 2, nativeWindow: 128 }');
+  expect(text).toContain("--yarn --factor 2 --native-window 128");
+});
+
+const planted: readonly [InspectionWarning["code"], Record<string, unknown>, string][] = [
+  ["yarn_without_original_window", { rope_scaling: { type: "yarn", factor: 4 } }, "nativeWindow: 32768"],
+  ["yarn_factor_does_not_fit", { max_position_embeddings: 65536, rope_scaling: yarn }, '"factor": 2'],
+  ["attn_factor_is_not_read", { rope_scaling: { ...yarn, attn_factor: 1.1 } }, "attention_factor"],
+  ["type_and_rope_type_disagree", { rope_scaling: { ...yarn, type: "linear" } }, "rope_type"],
+  ["rope_blocks_disagree", { rope_scaling: yarn, rope_parameters: { rope_type: "default" } }, "rope_parameters"],
+  ["no_end_token", { eos_token_id: null }, "eos_token_id"],
+];
+test.each(planted)("a planted mistake is told with its fix, in both languages: %s", async (code, fields, fix) => {
+  await writeFile(join(folder, "config.json"), JSON.stringify({ ...config, ...fields }));
+  const { warnings } = JSON.parse(await inspect(folder, "--json"));
+  expect(warnings).toMatchObject([{ code, fix: expect.stringContaining(fix), message: expect.any(String) }]);
+  for (const language of ["en", "zh"]) {
+    const text = await inspect(folder, "--lang", language);
+    expect(text).toContain(fix);
+    expect(text).toContain(language === "en" ? "fix: " : "修正：");
+    expect(text).not.toMatch(/undefined|NaN|\[object/);
+  }
+});
+
+test("every finding has a Chinese text that uses the numbers of the English one", async () => {
+  await writeFile(
+    join(folder, "config.json"),
+    JSON.stringify({
+      ...config,
+      max_position_embeddings: 65536,
+      rope_scaling: yarn,
+      original_max_position_embeddings: 16384,
+    }),
+  );
+  await writeFile(join(folder, "generation_config.json"), JSON.stringify({ eos_token_id: 5, num_beams: 2 }));
+  await writeFile(
+    join(folder, "tokenizer_config.json"),
+    JSON.stringify({ model_max_length: 77, eos_token: "<e>", added_tokens_decoder: { 9: { content: "<e>" } } }),
+  );
+  const { warnings } = await inspectModel(folder);
+  expect(warnings.length).toBeGreaterThanOrEqual(5);
+  for (const warning of warnings) {
+    const { message, fix } = findingsInChinese[warning.code](warning.values, warning);
+    for (const number of `${warning.message} ${warning.fix}`.match(/\d+/g) ?? [])
+      expect(message + fix).toContain(number);
+    expect(message + fix).toMatch(/[\u4e00-\u9fff]/);
+  }
+});
+
+test("text from a file cannot steer the terminal", async () => {
+  await writeFile(join(folder, "config.json"), JSON.stringify(config));
+  await writeFile(join(folder, "generation_config.json"), "{}");
+  await writeFile(
+    join(folder, "tokenizer_config.json"),
+    JSON.stringify({ added_tokens_decoder: { 3: { content: "\u001b[2J\nx" } } }),
+  );
+  expect(await inspect(folder)).toContain("3 \ufffd[2J\ufffdx");
+});
+
+test("errors say whose configuration it is; wrong use is refused by the command", async () => {
+  await writeFile(join(folder, "config.json"), JSON.stringify({ ...config, hidden_size: -1 }));
+  await expect(inspect(tiny, folder)).rejects.toMatchObject({
+    code: "invalid_config",
+    message: expect.stringContaining(`${folder}: hidden_size`),
+  });
+  await expect(inspect("no/such")).rejects.toThrow(/no\/such.*Qwen\/Qwen2-7B-Instruct/);
+  await expect(inspect(tiny, "--factor", "0.5")).rejects.toMatchObject({ code: "commander.invalidArgument" });
+  await expect(inspect(tiny, "--lang", "fr")).rejects.toMatchObject({ code: "commander.invalidArgument" });
+  await expect(inspect()).rejects.toMatchObject({ code: "commander.missingArgument" });
+});

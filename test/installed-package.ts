@@ -1,0 +1,102 @@
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readdir, realpath, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const execute = promisify(execFile);
+
+/** The oldest line of Node that the package supports, as a plain binary; the newest is the pinned one. */
+const oldestNode = "24.21.0";
+const repository = fileURLToPath(new URL("..", import.meta.url));
+const platform = process.platform === "win32" ? "win" : process.platform;
+const binary = process.platform === "win32" ? "node.exe" : "node";
+
+/** The package as somebody has it who installed it. */
+export interface InstalledPackage {
+  readonly tarball: string;
+  /** A project that has it as its only dependency. */
+  readonly project: string;
+  /** Paths of the binaries. */
+  readonly node24: string;
+  readonly node26: string;
+  readonly remove: () => Promise<void>;
+}
+
+/** Builds, packs and installs the package outside the repository. */
+export async function installPackage(): Promise<InstalledPackage> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), "skein-package-")));
+  const project = join(folder, "project");
+  const old = join(folder, "node24");
+  for (const path of [project, old]) {
+    await mkdir(path);
+    await writeFile(join(path, "package.json"), '{ "private": true, "type": "module" }\n');
+  }
+  await Promise.all([
+    npm(["install", "--no-save", `node-${platform}-${process.arch}@${oldestNode}`], old),
+    npm(["pack", "--pack-destination", folder], repository),
+  ]);
+  const tarball = join(folder, (await readdir(folder)).find((name) => name.endsWith(".tgz"))!);
+  await npm(["install", tarball], project);
+  return {
+    tarball,
+    project,
+    node24: join(old, "node_modules", `node-${platform}-${process.arch}`, "bin", binary),
+    node26: join(repository, "node_modules", "node", "bin", binary),
+    remove: () => rm(folder, { recursive: true, maxRetries: 3 }),
+  };
+}
+
+/**
+ * Runs a command in the project, with nothing of this process around it: no flags, no pinned Node on the path but the given one.
+ *
+ * @throws Error with what it wrote, when it fails or does not end by itself
+ */
+export async function runAlone(node: string, args: readonly string[], project: string): Promise<string> {
+  const { HOME, TMPDIR, SystemRoot } = process.env;
+  const PATH = [dirname(node), ...(process.platform === "win32" ? [] : ["/usr/bin", "/bin"])].join(delimiter);
+  const [command, ...rest] = args[0]!.startsWith(project) ? args : [node, ...args];
+  const { stdout } = await execute(command!, rest, {
+    cwd: project,
+    env: { PATH, HOME, TMPDIR, SystemRoot },
+    timeout: 60_000,
+  });
+  return stdout;
+}
+
+/** Runs a tool of the repository's own. @throws Error with what it wrote, when it fails */
+export async function runTool(name: string, args: readonly string[], cwd: string): Promise<string> {
+  const { stdout } = await execute(join(repository, "node_modules", ".bin", name), args, {
+    cwd,
+    env: plainEnvironment(),
+    timeout: 60_000,
+  });
+  return stdout;
+}
+
+/** The bytes of the files in a folder and below. */
+export async function folderBytes(folder: string): Promise<number> {
+  const files = await readdir(folder, { recursive: true, withFileTypes: true });
+  const sizes = files
+    .filter((file) => file.isFile())
+    .map(async (file) => (await stat(join(file.parentPath, file.name))).size);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+async function npm(args: readonly string[], cwd: string): Promise<void> {
+  await execute("npm", [...args, "--no-audit", "--no-fund"], {
+    cwd,
+    env: plainEnvironment(),
+    shell: process.platform === "win32",
+  });
+}
+
+/** The environment as it was before npm and Vitest added to it. */
+function plainEnvironment(): NodeJS.ProcessEnv {
+  const added = /^(npm_(?!config_)|npm_config_(local_|global_)?prefix$|NODE_(ENV|OPTIONS|PATH)$|VITEST|TEST$)/;
+  return {
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !added.test(name))),
+    PATH: [join(repository, "node_modules", ".bin"), process.env["PATH"] ?? ""].join(delimiter),
+  };
+}

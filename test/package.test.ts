@@ -1,0 +1,225 @@
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { build } from "vite";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loadModel } from "../src/index.ts";
+import { chromium, openPage } from "./browser-page.ts";
+import { folderBytes, type InstalledPackage, installPackage, runAlone, runTool } from "./installed-package.ts";
+import { budgets } from "./package-budgets.ts";
+import { tiny } from "./tiny.ts";
+
+const request = { prompt: "In the beginning", maxTokens: 16, temperature: 0 };
+
+let installed: InstalledPackage;
+let root: string;
+let expected: { readonly tokens: readonly number[]; readonly text: string };
+
+beforeAll(async () => {
+  await using model = await loadModel(tiny);
+  const { tokens, text } = await model.generate(request).result();
+  expected = { tokens, text };
+  installed = await installPackage();
+  root = join(installed.project, "node_modules", "skein");
+  await writeScripts(installed.project);
+});
+afterAll(() => installed?.remove());
+
+describe("what is published", () => {
+  test("publint and attw find nothing", async () => {
+    await runTool("publint", [installed.tarball, "--strict"], installed.project);
+    await runTool("attw", [installed.tarball, "--profile", "esm-only"], installed.project);
+  });
+
+  test("the build, the embedded model and the licences, and nothing else", async () => {
+    const known = ["LICENSE", "NOTICE", "README.md", "README.zh-CN.md", "dist", "models", "package.json"];
+    expect((await readdir(root)).filter((name) => !known.includes(name))).toEqual([]);
+    expect(await readdir(join(root, "models"))).toEqual(["tiny-qwen2"]);
+    expect(await readdir(root)).toEqual(expect.arrayContaining(["LICENSE", "NOTICE"]));
+  });
+
+  test("a TypeScript project without Node's types compiles against it", async () => {
+    for (const [module, moduleResolution] of [
+      ["nodenext", "nodenext"],
+      ["esnext", "bundler"],
+    ] as const) {
+      const compilerOptions = {
+        ...{ module, moduleResolution, strict: true, noEmit: true, target: "es2024", types: [] },
+        lib: ["es2024", "esnext.disposable", "dom", "dom.asynciterable"],
+      };
+      await writeFile(
+        join(installed.project, "tsconfig.json"),
+        JSON.stringify({ compilerOptions, files: ["consumer.ts"] }),
+      );
+      await runTool("tsc", ["-p", "."], installed.project);
+    }
+  });
+});
+
+describe.each(["node24", "node26"] as const)("under plain %s", (name) => {
+  const run = (...args: string[]): Promise<string> => runAlone(installed[name], args, installed.project);
+
+  test("is that Node", async () => {
+    expect(await run("--version")).toMatch(`v${name.slice(4)}.`);
+  });
+
+  test("generates from the embedded model, as the sources do, and the process ends by itself", async () => {
+    expect(JSON.parse(await run("generate.js", "dispose"))).toEqual(expected);
+  });
+
+  test("ends by itself though nobody disposed the model", async () => {
+    expect(JSON.parse(await run("generate.js", "leave"))).toEqual(expected);
+  });
+
+  test("skein/position loads nothing but its own code", async () => {
+    const { loaded, names } = JSON.parse(await run("import.js", "skein/position")) as Imported;
+    expect(names).toEqual(expect.arrayContaining(["resolveRotaryEncoding", "rotaryRows"]));
+    expect(loaded.map(({ file }) => file)).toEqual(["position.js", "chunks/position.js"]);
+    expect(totalBytes(loaded)).toBeLessThan(budgets.positionBytes);
+  });
+
+  test("the errors of skein and of skein/position are the same classes", async () => {
+    expect(JSON.parse(await run("errors.js"))).toBe(true);
+  });
+
+  test("skein runs", async () => {
+    const bin = join(installed.project, "node_modules", ".bin", "skein");
+    expect((await run(bin, "--version")).trim()).toBe(
+      JSON.parse(await readFile(join(root, "package.json"), "utf8")).version,
+    );
+    if (name === "node26") return;
+    const { rows } = JSON.parse(await run(bin, "demo", "--json")) as { rows: { method: string; correct: boolean }[] };
+    expect(rows.find(({ method }) => method === "yarn-dynamic")).toMatchObject({ correct: true, factor: 4 });
+  });
+});
+
+describe("in a browser", () => {
+  const inBrowser = test.runIf(chromium !== undefined);
+
+  test("a bundler makes a page and its workers of it", async () => {
+    const scripts = await bundlePage();
+    expect(scripts.map(({ name }) => name.replace(/-[^-]*$/, "")).sort()).toEqual([
+      "engine-worker",
+      "index",
+      "text-worker",
+    ]);
+    const sizes = {
+      bytes: sum(scripts.map(({ bytes }) => bytes.length)),
+      gzip: sum(scripts.map(({ bytes }) => gzipSync(bytes).length)),
+    };
+    console.info(`a page that loads a model: ${sizes.bytes} bytes of scripts, ${sizes.gzip} compressed`);
+    expect(sizes.bytes).toBeLessThan(budgets.browserBytes);
+    expect(sizes.gzip).toBeLessThan(budgets.browserGzipBytes);
+  });
+
+  inBrowser("the bundled page generates what Node does (needs a Chromium on the PATH)", async () => {
+    await bundlePage();
+    expect(await openPage({ "/": join(installed.project, "bundled"), "/model/": tiny })).toEqual(expected);
+  });
+
+  inBrowser("the files themselves do, without a bundler (needs a Chromium on the PATH)", async () => {
+    expect(
+      await openPage({
+        "/": join(installed.project, "plain"),
+        "/skein/": join(root, "dist", "browser"),
+        "/model/": tiny,
+      }),
+    ).toEqual(expected);
+  });
+});
+
+describe("what it costs", () => {
+  test("on the disk", async () => {
+    const modules = join(installed.project, "node_modules");
+    const all = await folderBytes(modules);
+    const model = await folderBytes(join(root, "models"));
+    const packages = Object.keys(JSON.parse(await readFile(join(modules, ".package-lock.json"), "utf8")).packages);
+    console.info(`installed: ${all} bytes, ${model} of them the embedded model; ${packages.join(", ")}`);
+    expect(all).toBeLessThan(budgets.installedBytes);
+    expect(all - model).toBeLessThan(budgets.installedBytesWithoutModel);
+    expect(packages.length - 1).toBeLessThanOrEqual(budgets.installedPackages);
+  });
+
+  test("to import", async () => {
+    const runs: Imported[] = [];
+    for (let i = 0; i < 5; i++)
+      runs.push(JSON.parse(await runAlone(installed.node26, ["import.js", "skein"], installed.project)));
+    const { loaded } = runs[0]!;
+    const milliseconds = Math.min(...runs.map((run) => run.milliseconds));
+    console.info(`import "skein": ${loaded.length} files, ${totalBytes(loaded)} bytes, ${milliseconds.toFixed(1)} ms`);
+    expect(loaded.length).toBeLessThanOrEqual(budgets.importedFiles);
+    expect(totalBytes(loaded)).toBeLessThan(budgets.importedBytes);
+    expect(milliseconds).toBeLessThan(budgets.importMilliseconds);
+  });
+});
+
+/** What import.js tells. */
+interface Imported {
+  readonly names: readonly string[];
+  /** Files below the package's `dist`, in the order in which they were loaded; others by their URL. */
+  readonly loaded: readonly { readonly file: string; readonly bytes: number }[];
+  readonly milliseconds: number;
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+const totalBytes = (loaded: Imported["loaded"]): number => sum(loaded.map(({ bytes }) => bytes));
+
+async function writeScripts(project: string): Promise<void> {
+  const page = (script: string): string =>
+    `<!doctype html><title>Skein</title><script type="module" src="${script}"></script>`;
+  const generate = (source: string): string => `
+    const model = await loadModel(${source});
+    const { tokens, text } = await model.generate(${JSON.stringify(request)}).result();`;
+  const inPage = (from: string): string => `import { loadModel } from "${from}";
+    const tell = (result) => fetch("/result", { method: "POST", body: JSON.stringify(result) });
+    try {
+      ${generate('new URL("/model/", location.href)')}
+      await model.dispose();
+      await tell({ tokens, text });
+    } catch (error) {
+      await tell({ error: String(error) });
+    }`;
+  const files: Readonly<Record<string, string>> = {
+    "generate.js": `import { loadModel } from "skein";
+      ${generate('new URL("models/tiny-qwen2/", import.meta.resolve("skein/package.json"))')}
+      if (process.argv[2] === "dispose") await model.dispose();
+      console.log(JSON.stringify({ tokens, text }));`,
+    "import.js": `import { registerHooks } from "node:module";
+      const loaded = [];
+      registerHooks({
+        load(url, context, next) {
+          const result = next(url, context);
+          loaded.push({ file: url.replace(/^.*\\/skein\\/dist\\//, ""), bytes: result.source?.length ?? 0 });
+          return result;
+        },
+      });
+      const begin = performance.now();
+      const names = Object.keys(await import(process.argv[2]));
+      console.log(JSON.stringify({ names, loaded, milliseconds: performance.now() - begin }));`,
+    "errors.js": `import { InvalidConfigError } from "skein";
+      import * as position from "skein/position";
+      console.log(position.InvalidConfigError === InvalidConfigError);`,
+    "consumer.ts": `import { type GenerationResult, loadModel, SkeinError } from "skein";
+      import { resolveRotaryEncoding, type RotaryEncoding } from "skein/position";
+      export async function ask(prompt: string): Promise<GenerationResult> {
+        await using model = await loadModel("folder", { context: { extend: "yarn", factor: 4 } });
+        return await model.generate({ prompt }).result();
+      }
+      export const encoding: RotaryEncoding = resolveRotaryEncoding({ head_dim: 64, rope_theta: 1e6 });
+      export const isOurs = (error: unknown): error is SkeinError => error instanceof SkeinError;`,
+    "index.html": page("./page.js"),
+    "page.js": inPage("skein"),
+    "plain/index.html": page("./page.js"),
+    "plain/page.js": inPage("/skein/index.js"),
+  };
+  await mkdir(join(project, "plain"));
+  for (const [name, content] of Object.entries(files)) await writeFile(join(project, name), content);
+}
+
+/** @returns the scripts */
+async function bundlePage(): Promise<{ readonly name: string; readonly bytes: Uint8Array }[]> {
+  const outDir = join(installed.project, "bundled");
+  await build({ root: installed.project, configFile: false, logLevel: "error", build: { outDir, emptyOutDir: true } });
+  const names = (await readdir(join(outDir, "assets"))).filter((name) => name.endsWith(".js"));
+  return Promise.all(names.map(async (name) => ({ name, bytes: await readFile(join(outDir, "assets", name)) })));
+}
