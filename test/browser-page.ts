@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, extname, join, sep } from "node:path";
+import { json } from "node:stream/consumers";
 
 const types: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
 
@@ -27,8 +28,7 @@ export async function openPage(folders: Readonly<Record<string, string>>): Promi
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
     if (pathname === "/result") {
-      const parts = await Array.fromAsync(request as AsyncIterable<Uint8Array>);
-      result.resolve(JSON.parse(Buffer.concat(parts).toString()));
+      result.resolve(await json(request));
       response.end();
       return;
     }
@@ -67,7 +67,7 @@ export async function openPage(folders: Readonly<Record<string, string>>): Promi
 }
 
 function findOnPath(names: readonly string[]): string | undefined {
-  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  const folders = (process.env.PATH ?? "").split(delimiter);
   return names.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable);
 }
 

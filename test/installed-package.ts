@@ -10,8 +10,9 @@ const execute = promisify(execFile);
 /** The oldest line of Node that the package supports, as a plain binary; the newest is the pinned one. */
 const oldestNode = "24.21.0";
 const repository = fileURLToPath(new URL("..", import.meta.url));
-const platform = process.platform === "win32" ? "win" : process.platform;
-const binary = process.platform === "win32" ? "node.exe" : "node";
+const isWindows = process.platform === "win32";
+const nodePackage = `node-${isWindows ? "win" : process.platform}-${process.arch}`;
+const binary = isWindows ? "node.exe" : "node";
 
 /** The package as somebody has it who installed it. */
 export interface InstalledPackage {
@@ -34,7 +35,7 @@ export async function installPackage(): Promise<InstalledPackage> {
     await writeFile(join(path, "package.json"), '{ "private": true, "type": "module" }\n');
   }
   await Promise.all([
-    npm(["install", "--no-save", `node-${platform}-${process.arch}@${oldestNode}`], old),
+    npm(["install", "--no-save", `${nodePackage}@${oldestNode}`], old),
     npm(["pack", "--pack-destination", folder], repository),
   ]);
   const tarball = join(folder, (await readdir(folder)).find((name) => name.endsWith(".tgz"))!);
@@ -42,37 +43,28 @@ export async function installPackage(): Promise<InstalledPackage> {
   return {
     tarball,
     project,
-    node24: join(old, "node_modules", `node-${platform}-${process.arch}`, "bin", binary),
+    node24: join(old, "node_modules", nodePackage, "bin", binary),
     node26: join(repository, "node_modules", "node", "bin", binary),
     remove: () => rm(folder, { recursive: true, maxRetries: 3 }),
   };
 }
 
 /**
- * Runs a command in the project, with nothing of this process around it: no flags, no pinned Node on the path but the given one.
+ * Runs a command in the project, with nothing of this process around it: no flags, no Node on the path but the given one.
  *
+ * @param args - Node's arguments; or a command that stands in the project, and its own
  * @throws Error with what it wrote, when it fails or does not end by itself
  */
-export async function runAlone(node: string, args: readonly string[], project: string): Promise<string> {
+export function runAlone(node: string, args: readonly string[], project: string): Promise<string> {
   const { HOME, TMPDIR, SystemRoot } = process.env;
-  const PATH = [dirname(node), ...(process.platform === "win32" ? [] : ["/usr/bin", "/bin"])].join(delimiter);
-  const [command, ...rest] = args[0]!.startsWith(project) ? args : [node, ...args];
-  const { stdout } = await execute(command!, rest, {
-    cwd: project,
-    env: { PATH, HOME, TMPDIR, SystemRoot },
-    timeout: 60_000,
-  });
-  return stdout;
+  const PATH = [dirname(node), ...(isWindows ? [] : ["/usr/bin", "/bin"])].join(delimiter);
+  const [command, ...rest] = args[0]?.startsWith(project) ? args : [node, ...args];
+  return run(command!, rest, project, { PATH, HOME, TMPDIR, SystemRoot });
 }
 
 /** Runs a tool of the repository's own. @throws Error with what it wrote, when it fails */
-export async function runTool(name: string, args: readonly string[], cwd: string): Promise<string> {
-  const { stdout } = await execute(join(repository, "node_modules", ".bin", name), args, {
-    cwd,
-    env: plainEnvironment(),
-    timeout: 60_000,
-  });
-  return stdout;
+export function runTool(name: string, args: readonly string[], cwd: string): Promise<string> {
+  return run(join(repository, "node_modules", ".bin", name), args, cwd, plainEnvironment());
 }
 
 /** The bytes of the files in a folder and below. */
@@ -84,12 +76,18 @@ export async function folderBytes(folder: string): Promise<number> {
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
-async function npm(args: readonly string[], cwd: string): Promise<void> {
-  await execute("npm", [...args, "--no-audit", "--no-fund"], {
-    cwd,
-    env: plainEnvironment(),
-    shell: process.platform === "win32",
-  });
+function npm(args: readonly string[], cwd: string): Promise<string> {
+  return run("npm", [...args, "--no-audit", "--no-fund"], cwd, plainEnvironment());
+}
+
+async function run(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const shell = isWindows && !command.endsWith(".exe");
+  try {
+    return (await execute(command, args, { cwd, env, shell, timeout: 90_000 })).stdout;
+  } catch (error) {
+    const { message, stdout, killed } = error as Error & { readonly stdout?: string; readonly killed?: boolean };
+    throw new Error([message, killed ? "did not end within 90 seconds" : "", stdout].join("\n"), { cause: error });
+  }
 }
 
 /** The environment as it was before npm and Vitest added to it. */
@@ -97,6 +95,6 @@ function plainEnvironment(): NodeJS.ProcessEnv {
   const added = /^(npm_(?!config_)|npm_config_(local_|global_)?prefix$|NODE_(ENV|OPTIONS|PATH)$|VITEST|TEST$)/;
   return {
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !added.test(name))),
-    PATH: [join(repository, "node_modules", ".bin"), process.env["PATH"] ?? ""].join(delimiter),
+    PATH: [join(repository, "node_modules", ".bin"), process.env.PATH ?? ""].join(delimiter),
   };
 }

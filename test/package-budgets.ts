@@ -2,7 +2,7 @@
  * What the package may cost those who use it. Raising one of these is a decision: say why in the commit. Bytes are of files as they lie
  * on the disk, not of blocks; `gzip` is what a page's visitors download.
  */
-export const budgets: Readonly<Record<string, number>> = {
+export const budgets = {
   /** The package and everything that is installed with it, the embedded model included. */
   installedBytes: 7_500_000,
   /** The same without the embedded model. */
@@ -19,4 +19,4 @@ export const budgets: Readonly<Record<string, number>> = {
   importMilliseconds: 100,
   /** What `import "skein/position"` reads. */
   positionBytes: 40_000,
-};
+} as const;

@@ -141,14 +141,15 @@ describe("what it costs", () => {
   });
 
   test("to import", async () => {
-    const runs: Imported[] = [];
-    for (let i = 0; i < 5; i++)
-      runs.push(JSON.parse(await runAlone(installed.node26, ["import.js", "skein"], installed.project)));
-    const { loaded } = runs[0]!;
-    const milliseconds = Math.min(...runs.map((run) => run.milliseconds));
-    console.info(`import "skein": ${loaded.length} files, ${totalBytes(loaded)} bytes, ${milliseconds.toFixed(1)} ms`);
-    expect(loaded.length).toBeLessThanOrEqual(budgets.importedFiles);
-    expect(totalBytes(loaded)).toBeLessThan(budgets.importedBytes);
+    const run = async (script: string): Promise<string> =>
+      runAlone(installed.node26, [script, "skein"], installed.project);
+    const { loaded } = JSON.parse(await run("import.js")) as Imported;
+    const files = loaded.filter(({ file }) => !file.startsWith("node:"));
+    let milliseconds = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < 5; i++) milliseconds = Math.min(milliseconds, Number(await run("time.js")));
+    console.info(`import "skein": ${files.length} files, ${totalBytes(files)} bytes, ${milliseconds.toFixed(1)} ms`);
+    expect(files.length).toBeLessThanOrEqual(budgets.importedFiles);
+    expect(totalBytes(files)).toBeLessThan(budgets.importedBytes);
     expect(milliseconds).toBeLessThan(budgets.importMilliseconds);
   });
 });
@@ -158,7 +159,6 @@ interface Imported {
   readonly names: readonly string[];
   /** Files below the package's `dist`, in the order in which they were loaded; others by their URL. */
   readonly loaded: readonly { readonly file: string; readonly bytes: number }[];
-  readonly milliseconds: number;
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
@@ -193,9 +193,11 @@ async function writeScripts(project: string): Promise<void> {
           return result;
         },
       });
-      const begin = performance.now();
       const names = Object.keys(await import(process.argv[2]));
-      console.log(JSON.stringify({ names, loaded, milliseconds: performance.now() - begin }));`,
+      console.log(JSON.stringify({ names, loaded }));`,
+    "time.js": `const begin = performance.now();
+      await import(process.argv[2]);
+      console.log(performance.now() - begin);`,
     "errors.js": `import { InvalidConfigError } from "skein";
       import * as position from "skein/position";
       console.log(position.InvalidConfigError === InvalidConfigError);`,
@@ -205,7 +207,7 @@ async function writeScripts(project: string): Promise<void> {
         await using model = await loadModel("folder", { context: { extend: "yarn", factor: 4 } });
         return await model.generate({ prompt }).result();
       }
-      export const encoding: RotaryEncoding = resolveRotaryEncoding({ head_dim: 64, rope_theta: 1e6 });
+      export const encoding: RotaryEncoding = resolveRotaryEncoding({ head_dim: 64, rope_theta: 1e6, max_position_embeddings: 32768 });
       export const isOurs = (error: unknown): error is SkeinError => error instanceof SkeinError;`,
     "index.html": page("./page.js"),
     "page.js": inPage("skein"),

@@ -290,3 +290,23 @@ describe("growth", () => {
     expect([shorter.factor, longer.factor]).toEqual([100 / 64, 120 / 64]);
   });
 });
+
+test("a session that was planned for a length has its factor from the first token on, whatever it is given", async () => {
+  await using session = await yarn.createSession({ plannedTokens: 200 });
+  expect(session.factor).toBe(4);
+  await session.append(tokens(10));
+  await using fork = await session.fork();
+  await fork.truncate(0);
+  await fork.append(tokens(10));
+  expect([session.factor, fork.factor]).toEqual([4, 4]);
+});
+
+test("growth is what happens to tokens that were read already, and progress says which", async () => {
+  await using session = await yarn.createSession();
+  const phases: string[] = [];
+  const onProgress = ({ phase }: Progress): void => void phases.push(phase);
+  await session.append(tokens(100), { onProgress });
+  expect(new Set(phases.splice(0))).toEqual(new Set(["prefill"]));
+  await session.append(tokens(100), { onProgress });
+  expect(new Set(phases)).toEqual(new Set(["growth"]));
+});

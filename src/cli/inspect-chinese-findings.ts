@@ -1,4 +1,4 @@
-import type { InspectionWarning } from "../engine/inspection.ts";
+import type { InspectionWarning } from "../index.ts";
 
 type Values = InspectionWarning["values"];
 type Translate = (values: Values, warning: InspectionWarning) => { readonly message: string; readonly fix: string };

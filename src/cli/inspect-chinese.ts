@@ -1,4 +1,4 @@
-import type { InspectionWarning, ModelInspection } from "../engine/inspection.ts";
+import type { InspectionWarning, ModelInspection } from "../index.ts";
 import { findingsInChinese } from "./inspect-chinese-findings.ts";
 import {
   enablingCommand,

@@ -1,4 +1,4 @@
-import type { ModelInspection } from "../engine/inspection.ts";
+import type { ModelInspection } from "../index.ts";
 import {
   enablingCommand,
   enablingOption,

@@ -1,4 +1,4 @@
-import type { ModelInspection } from "../engine/inspection.ts";
+import type { ModelInspection } from "../index.ts";
 
 /**
  * How a model's window can be extended: `not-needed` it is long already, `available` by an option, `declared` its configuration enables

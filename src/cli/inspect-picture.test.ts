@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { inspectModel } from "../engine/inspect-model.ts";
+import { inspectModel } from "../index.ts";
 import { english } from "./inspect-english.ts";
 import { drawPairs, pairLegend } from "./inspect-picture.ts";
 

@@ -1,5 +1,5 @@
 import stringWidth from "string-width";
-import type { ModelInspection } from "../engine/inspection.ts";
+import type { ModelInspection } from "../index.ts";
 import { formatFactor, formatWavelength } from "./inspect-facts.ts";
 import type { InspectTexts } from "./inspect-texts.ts";
 

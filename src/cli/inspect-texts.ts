@@ -1,4 +1,4 @@
-import type { InspectionWarning, ModelInspection } from "../engine/inspection.ts";
+import type { InspectionWarning, ModelInspection } from "../index.ts";
 
 /** Languages that a report can be written in. */
 export const languages = ["en", "zh"] as const;

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { inspectModel } from "../engine/inspect-model.ts";
-import type { InspectionWarning } from "../engine/inspection.ts";
+import type { InspectionWarning } from "../index.ts";
+import { inspectModel } from "../index.ts";
 import { createInspectCommand } from "./inspect.ts";
 import { findingsInChinese } from "./inspect-chinese-findings.ts";
 

@@ -1,7 +1,6 @@
 import { Command, Option } from "commander";
-import { inspectModel } from "../engine/inspect-model.ts";
-import type { ModelInspection } from "../engine/inspection.ts";
-import { SkeinError } from "../errors.ts";
+import type { ModelInspection } from "../index.ts";
+import { inspectModel, SkeinError } from "../index.ts";
 import { chinese } from "./inspect-chinese.ts";
 import { findDifferences, reportComparison } from "./inspect-comparison.ts";
 import { english } from "./inspect-english.ts";

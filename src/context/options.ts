@@ -23,7 +23,10 @@ export interface ContextOptions {
   readonly factor?: number | undefined;
   /** @see {@link Schedule}; `dynamic` unless the model was trained with what its configuration declares */
   readonly schedule?: Schedule | undefined;
-  /** The factors that a dynamic schedule chooses from, cut to the largest factor; [1, 2, 4] by default. */
+  /**
+   * The factors that a dynamic schedule chooses from, cut to the largest factor; [1, 2, 4] by default. `continuous` takes exactly what a length
+   * needs, so that every token past the native window outgrows the plan before: give sessions `plannedTokens`, and answers `maxTokens`.
+   */
   readonly steps?: readonly number[] | "continuous" | undefined;
   /** @see {@link Growth}; `recompute` by default */
   readonly growth?: Growth | undefined;

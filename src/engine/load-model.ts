@@ -1,4 +1,5 @@
 import { platform } from "#platform";
+import { workers } from "#workers";
 import { validateContextOptions } from "../context/options.ts";
 import { InvalidOptionError, SkeinError } from "../errors.ts";
 import { findPublishedConfig } from "../model/published.ts";
@@ -29,8 +30,8 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   const sent = sendSource(source);
   await refusePublishedName(source);
 
-  const engine = new WorkerClient<EngineMethods>(platform.spawnEngineWorker());
-  const text = new TextClient(platform.spawnTextWorker, source);
+  const engine = new WorkerClient<EngineMethods>(workers.spawnEngineWorker());
+  const text = new TextClient(workers.spawnTextWorker, source);
   try {
     const call = { source: sent.description, backend, weights, cache, threads, context };
     const [facts, table] = await Promise.all([

@@ -15,8 +15,6 @@ export interface AtomicFile {
  * What differs between Node and a browser. `#platform` in package.json names the implementation, behind the `browser` condition.
  */
 export interface Platform {
-  readonly spawnEngineWorker: () => WorkerHandle;
-  readonly spawnTextWorker: () => WorkerHandle;
   /** Inside a worker: the way to its owner. */
   readonly ownerPort: () => OwnerPort;
   /** @throws SkeinError (code `not_found`, ...) when there is nothing to open */
@@ -25,4 +23,13 @@ export interface Platform {
   readonly isFolder: (path: string) => Promise<boolean>;
   readonly createFile: (path: string) => Promise<AtomicFile>;
   readonly openFile: (path: string) => Promise<Blob>;
+}
+
+/**
+ * How workers are started; `#workers` in package.json names the implementation. It stands apart from {@link Platform} because workers need
+ * that too: a worker whose own code names workers cannot be bundled.
+ */
+export interface Workers {
+  readonly spawnEngineWorker: () => WorkerHandle;
+  readonly spawnTextWorker: () => WorkerHandle;
 }

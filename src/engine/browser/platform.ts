@@ -1,14 +1,11 @@
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { openUrl } from "../../checkpoint/http.ts";
 import { UnsupportedError } from "../../errors.ts";
-import type { WorkerHandle } from "../channel.ts";
 import type { Platform } from "../platform.ts";
 import { openSharedFiles } from "../shared-files.ts";
 import type { SourceDescription } from "../source.ts";
 
 export const platform: Platform = {
-  spawnEngineWorker: () => handleOf(new Worker(new URL("../engine-worker.ts", import.meta.url), { type: "module" })),
-  spawnTextWorker: () => handleOf(new Worker(new URL("../text-worker.ts", import.meta.url), { type: "module" })),
   ownerPort: () => ({
     post: (message, transfer = []) => self.postMessage(message, { transfer: [...transfer] }),
     onMessage: (listener) => self.addEventListener("message", (event) => listener(event.data)),
@@ -22,20 +19,6 @@ export const platform: Platform = {
     throw new UnsupportedError(`a browser has no file ${path}; give a Blob`);
   },
 };
-
-function handleOf(worker: Worker): WorkerHandle {
-  return {
-    post: (message, transfer = []) => worker.postMessage(message, [...transfer]),
-    onMessage: (listener) => worker.addEventListener("message", (event) => listener(event.data)),
-    onFailure: (listener) => {
-      worker.addEventListener("error", (event) =>
-        listener(new Error(event.message ?? "its script could not be loaded")),
-      );
-    },
-    keepAlive: () => {}, // a page lives as long as it is open
-    terminate: () => worker.terminate(),
-  };
-}
 
 async function openSource(source: SourceDescription): Promise<CheckpointFiles> {
   switch (source.kind) {

@@ -29,7 +29,11 @@ export async function append(
   if (count === 0 && (before === 0 || call.logits !== "last"))
     return { rows: 0, length: before, factor: sequence.encoding.factor };
   const { settings } = sequence.context;
-  const planned = plan(settings, { tokens: before + count, maxTokens: 0, currentFactor: sequence.currentFactor });
+  const planned = plan(settings, {
+    tokens: before + count,
+    maxTokens: 0,
+    currentFactor: sequence.factorKeeping(before),
+  });
   const { encoding } = sequence;
   sequence.push(call.tokens);
   const grew = sequence.adopt(chooseEncoding(settings, planned.factor), settings.growth);
@@ -59,7 +63,7 @@ export async function append(
     });
   } catch (error) {
     sequence.truncate(before);
-    if (grew) sequence.adopt(encoding, settings.growth);
+    sequence.adopt(encoding, settings.growth);
     throw error;
   }
   return {

@@ -47,10 +47,8 @@ export async function generate(
   };
   if (request.tokens === 0)
     throw new InvalidOptionError("prompt", "is empty; give at least one token to continue from");
-  const planned = plan(context.settings, {
-    ...request,
-    currentFactor: commonLength(sequence, call) > 0 ? sequence.currentFactor : 1,
-  });
+  const currentFactor = sequence.factorKeeping(commonLength(sequence, call));
+  const planned = plan(context.settings, { ...request, currentFactor });
   const sampler = createSampler(call.sampling);
   const text = createTextStream(model, call.stop);
   const endTokens = new Set(call.endTokens);
@@ -68,8 +66,10 @@ export async function generate(
   try {
     logits = await lastLogits(model, sequence, signal, reportPrefill(sequence, grew, emit));
   } catch (error) {
-    if (!call.replace) sequence.truncate(before);
-    if (grew && !call.replace) sequence.adopt(encoding, context.settings.growth);
+    if (!call.replace) {
+      sequence.truncate(before);
+      sequence.adopt(encoding, context.settings.growth);
+    }
     throw error;
   }
   const answering = performance.now();

@@ -82,7 +82,7 @@ export async function loadCheckpoint(
 }
 
 /** Reads `config.json` and `generation_config.json`. */
-export async function readConfiguration(
+async function readConfiguration(
   files: CheckpointFiles,
 ): Promise<{ readonly config: ModelConfig; readonly defaults: GenerationDefaults }> {
   const json = await readJson(files, "config.json");

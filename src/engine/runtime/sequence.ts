@@ -23,6 +23,7 @@ export class Sequence {
   #tokens: number[] = [];
   readonly #config: ContextConfig;
   readonly #pool: BlockPool;
+  readonly #plannedTokens: number;
   readonly #plannedFactor: number;
   #encoding: EncodingChoice;
   #rotary: RotaryEncoding;
@@ -42,6 +43,7 @@ export class Sequence {
     this.#config = config;
     this.#pool = pool;
     this.cache = cache;
+    this.#plannedTokens = plannedTokens;
     this.#plannedFactor = factorFor(context.settings, plannedTokens);
     this.#encoding = chooseEncoding(context.settings, this.#plannedFactor);
     this.#rotary = resolveEncoding(config, this.#encoding);
@@ -63,9 +65,11 @@ export class Sequence {
     return this.#rotary;
   }
 
-  /** The factor below which no plan goes: an empty sequence has only what it was created for. */
-  get currentFactor(): number {
-    return this.length === 0 ? this.#plannedFactor : this.#encoding.factor;
+  /**
+   * The factor below which no plan goes while the first `kept` tokens stay; without any, it is only what the sequence was created for.
+   */
+  factorKeeping(kept: number): number {
+    return kept === 0 ? this.#plannedFactor : this.#encoding.factor;
   }
 
   push(tokens: ArrayLike<number>): void {
@@ -92,7 +96,7 @@ export class Sequence {
   /**
    * Goes over to another encoding: cached keys are turned (`rerotate`), or everything is computed again when it is next needed
    * (`recompute`).
-   * @returns whether anything changed
+   * @returns whether that concerned tokens that were cached
    */
   adopt(encoding: EncodingChoice, growth: Growth): boolean {
     if (sameEncoding(encoding, this.#encoding)) {
@@ -100,6 +104,7 @@ export class Sequence {
       return false;
     }
     const rotary = resolveEncoding(this.#config, encoding);
+    const hadCached = this.cache.length > 0;
     if (growth === "rerotate") {
       this.cache.rerotate((start, count) => turnBetween(this.#rotary, rotary, start, count));
     } else {
@@ -107,12 +112,12 @@ export class Sequence {
     }
     this.#encoding = encoding;
     this.#rotary = rotary;
-    return true;
+    return hadCached;
   }
 
   /** @returns a sequence with the same tokens, which shares the cached blocks until either changes them */
   fork(): Sequence {
-    const copy = new Sequence(this.#config, this.#pool, this.context, 0, this.cache.fork());
+    const copy = new Sequence(this.#config, this.#pool, this.context, this.#plannedTokens, this.cache.fork());
     copy.restore(this.#tokens, this.#encoding);
     return copy;
   }

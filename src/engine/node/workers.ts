@@ -1,0 +1,39 @@
+import { type Transferable, Worker } from "node:worker_threads";
+import type { WorkerHandle } from "../channel.ts";
+import type { Workers } from "../platform.ts";
+
+/** Memory that the text worker may take; a template that wants more ends that worker, not the process. Building a tokenizer takes 0.5 GB. */
+const textWorkerMegabytes = 4096;
+
+/** Workers inherit Node's flags, but `node --input-type=module -e ...` speaks of its own text, and ends every worker that is a file. */
+const inheritedFlags = process.execArgv.filter((flag) => !flag.startsWith("--input-type"));
+
+export const workers: Workers = {
+  spawnEngineWorker: () =>
+    handleOf(
+      new Worker(new URL("../engine-worker.ts", import.meta.url), { name: "skein-engine", execArgv: inheritedFlags }),
+    ),
+  spawnTextWorker: () =>
+    handleOf(
+      new Worker(new URL("../text-worker.ts", import.meta.url), {
+        name: "skein-text",
+        execArgv: inheritedFlags,
+        resourceLimits: { maxOldGenerationSizeMb: textWorkerMegabytes },
+      }),
+    ),
+};
+
+function handleOf(worker: Worker): WorkerHandle {
+  return {
+    // Node's MessagePort and the one of the DOM types are one class at run time.
+    post: (message, transfer = []) => worker.postMessage(message, transfer as readonly Transferable[]),
+    onMessage: (listener) => worker.on("message", listener),
+    onFailure: (listener) => {
+      worker.on("error", listener);
+      worker.on("messageerror", listener);
+      worker.on("exit", (code) => listener(new Error(`it exited with code ${code}`)));
+    },
+    keepAlive: (busy) => (busy ? worker.ref() : worker.unref()),
+    terminate: () => void worker.terminate(),
+  };
+}
