@@ -127,7 +127,7 @@ class Conversation {
       stop.abort(new DOMException("stopped", "AbortError"));
       return true;
     });
-    const before = this.#session.factor;
+    const { factor: before, length } = this.#session;
     let text = "";
     try {
       const generation = this.#session.generate({
@@ -144,7 +144,7 @@ class Conversation {
       });
       for await (const chunk of generation) {
         this.#progress.clear();
-        if (text === "" && chunk.factor !== before) this.#sayGrowth(before, chunk.factor);
+        if (text === "" && chunk.factor !== before) this.#sayGrowth(before, chunk.factor, length);
         text += chunk.text;
         if (!this.#flags.json) await write(chunk.text);
       }
@@ -168,8 +168,9 @@ class Conversation {
     }
   }
 
-  #sayGrowth(before: number, after: number): void {
-    const how = this.#flags.growth === "rerotate" ? "cached keys were turned" : "the conversation was read again";
+  #sayGrowth(before: number, after: number, length: number): void {
+    const again = this.#flags.growth === "rerotate" ? "the cached keys were turned" : "the conversation was read again";
+    const how = length === 0 ? "this conversation needs it from its first message" : again;
     note(styleError("yellow", `the window grew from factor ${before} to ${Number(after.toFixed(3))}; ${how}`));
   }
 

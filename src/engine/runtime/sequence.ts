@@ -96,7 +96,7 @@ export class Sequence {
   /**
    * Goes over to another encoding: cached keys are turned (`rerotate`), or everything is computed again when it is next needed
    * (`recompute`).
-   * @returns whether that concerned tokens that were cached
+   * @returns whether cached tokens have to be computed again
    */
   adopt(encoding: EncodingChoice, growth: Growth): boolean {
     if (sameEncoding(encoding, this.#encoding)) {
@@ -104,7 +104,7 @@ export class Sequence {
       return false;
     }
     const rotary = resolveEncoding(this.#config, encoding);
-    const hadCached = this.cache.length > 0;
+    const losesCached = growth === "recompute" && this.cache.length > 0;
     if (growth === "rerotate") {
       this.cache.rerotate((start, count) => turnBetween(this.#rotary, rotary, start, count));
     } else {
@@ -112,7 +112,7 @@ export class Sequence {
     }
     this.#encoding = encoding;
     this.#rotary = rotary;
-    return hadCached;
+    return losesCached;
   }
 
   /** @returns a sequence with the same tokens, which shares the cached blocks until either changes them */
