@@ -2,6 +2,7 @@ import { InvalidOptionError } from "../errors.ts";
 import type { GenerationDefaults } from "../model/generation-config.ts";
 import { type SamplingOptions, validateSamplingOptions } from "../sampling/options.ts";
 import type { GenerateCall, SessionId } from "./methods.ts";
+import type { ModelParts } from "./model-parts.ts";
 import type { GenerateOptions } from "./options.ts";
 import type { TextClient } from "./text-client.ts";
 
@@ -16,11 +17,8 @@ const mostTokens = 2 ** 31;
  */
 export async function prepareGenerateCall(
   options: GenerateOptions,
-  {
-    session,
-    text,
-    defaults,
-  }: { readonly session: SessionId | undefined; readonly text: TextClient; readonly defaults: GenerationDefaults },
+  { text, defaults }: ModelParts,
+  session: SessionId | undefined,
   signal: AbortSignal,
 ): Promise<GenerateCall> {
   const sampling = mergeSampling(options, defaults);

@@ -8,7 +8,8 @@ import type { ChatMessage } from "../text/chat-input.ts";
 import type { WorkerClient } from "./channel.ts";
 import { prepareGenerateCall, toTokens } from "./generate-call.ts";
 import { Generation } from "./generation.ts";
-import type { EngineMethods, EngineStatistics, LoadedFacts, SessionId } from "./methods.ts";
+import type { EngineMethods, EngineStatistics, LoadedFacts } from "./methods.ts";
+import type { ModelParts } from "./model-parts.ts";
 import type { ChatTemplateOptions, GenerateOptions, SessionOptions, Warning } from "./options.ts";
 import { Session } from "./session.ts";
 import { parseSnapshotHeader } from "./snapshot-header.ts";
@@ -18,15 +19,13 @@ const elementBytes = { f32: 4, f16: 2 };
 
 /** A loaded model. It computes in workers of its own; the caller's thread is never blocked. */
 export class Model implements AsyncDisposable {
-  readonly #engine: WorkerClient<EngineMethods>;
-  readonly #text: TextClient;
+  readonly #parts: ModelParts;
   readonly #facts: LoadedFacts;
   #isDisposed = false;
 
   /** @internal Made by {@link loadModel}. */
   constructor(engine: WorkerClient<EngineMethods>, text: TextClient, facts: LoadedFacts) {
-    this.#engine = engine;
-    this.#text = text;
+    this.#parts = { engine, text, defaults: facts.defaults };
     this.#facts = facts;
   }
 
@@ -56,14 +55,14 @@ export class Model implements AsyncDisposable {
     { specialTokens = true }: { readonly specialTokens?: boolean } = {},
   ): Promise<Uint32Array> {
     if (typeof text !== "string") throw new InvalidOptionError("text", "must be a text");
-    return this.#text.encode(text, specialTokens);
+    return this.#parts.text.encode(text, specialTokens);
   }
 
   async detokenize(
     tokens: ArrayLike<number>,
     { skipSpecialTokens = false }: { readonly skipSpecialTokens?: boolean } = {},
   ): Promise<string> {
-    return this.#text.decode(toTokens(tokens), skipSpecialTokens);
+    return this.#parts.text.decode(toTokens(tokens), skipSpecialTokens);
   }
 
   /**
@@ -82,7 +81,7 @@ export class Model implements AsyncDisposable {
     { tools, templateArguments, addGenerationPrompt = true, tokenize = false }: ChatTemplateOptions = {},
   ): Promise<string | Uint32Array> {
     const call = { messages, tools, templateArguments, addGenerationPrompt };
-    return tokenize ? this.#text.encodeChat(call) : this.#text.renderChat(call);
+    return tokenize ? this.#parts.text.encodeChat(call) : this.#parts.text.renderChat(call);
   }
 
   /**
@@ -96,8 +95,8 @@ export class Model implements AsyncDisposable {
    */
   generate(options: GenerateOptions): Generation {
     return new Generation(async (signal, onEvent) => {
-      const call = await prepareGenerateCall(options, this.textParts(undefined), signal);
-      return this.#engine.call("generate", call, {
+      const call = await prepareGenerateCall(options, this.#parts, undefined, signal);
+      return this.#parts.engine.call("generate", call, {
         signal,
         onEvent: (event) => {
           if (event.type === "progress") options.onProgress?.(event.progress);
@@ -112,8 +111,8 @@ export class Model implements AsyncDisposable {
     if (plannedTokens !== undefined && !(Number.isSafeInteger(plannedTokens) && plannedTokens >= 1)) {
       throw new InvalidOptionError("plannedTokens", `must be a whole number from 1, not ${String(plannedTokens)}`);
     }
-    const { session, ...state } = await this.#engine.call("createSession", { plannedTokens, context });
-    return new Session(this, this.#engine, session, state);
+    const { session, ...state } = await this.#parts.engine.call("createSession", { plannedTokens, context });
+    return new Session(this.#parts, session, state);
   }
 
   /**
@@ -129,7 +128,7 @@ export class Model implements AsyncDisposable {
     const tokens = await reader.next(header.length * 4);
     if (tokens.length !== header.length * 4)
       throw new SkeinError("invalid_snapshot", "this saved session is damaged: tokens are missing");
-    const { session, ...state } = await this.#engine.call("restoreSession", {
+    const { session, ...state } = await this.#parts.engine.call("restoreSession", {
       header,
       tokens: new Uint32Array(tokens.buffer),
     });
@@ -142,7 +141,7 @@ export class Model implements AsyncDisposable {
         const bytes = await reader.next(size);
         if (bytes.length !== size)
           throw new SkeinError("invalid_snapshot", `this saved session is damaged: block ${block} is short`);
-        await this.#engine.call(
+        await this.#parts.engine.call(
           "importBlock",
           { session, block, total: header.cached, bytes },
           { transfer: [bytes.buffer] },
@@ -150,15 +149,15 @@ export class Model implements AsyncDisposable {
       }
       await reader.end();
     } catch (error) {
-      await this.#engine.call("release", { session });
+      await this.#parts.engine.call("release", { session });
       throw error;
     }
-    return new Session(this, this.#engine, session, state);
+    return new Session(this.#parts, session, state);
   }
 
   /** What the model holds and has done: sessions, cache blocks and bytes in use, steps computed and rows in them. */
   statistics(): Promise<EngineStatistics> {
-    return this.#engine.call("statistics", undefined);
+    return this.#parts.engine.call("statistics", undefined);
   }
 
   /** Ends the model's workers and frees its memory; calls that are running are rejected. */
@@ -166,20 +165,11 @@ export class Model implements AsyncDisposable {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
     const reason = new SkeinError("disposed", "this model was disposed of");
-    this.#text.close(reason);
-    this.#engine.close(reason);
+    this.#parts.text.close(reason);
+    this.#parts.engine.close(reason);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
-  }
-
-  /** @internal */
-  textParts(session: SessionId | undefined): {
-    session: SessionId | undefined;
-    text: TextClient;
-    defaults: GenerationDefaults;
-  } {
-    return { session, text: this.#text, defaults: this.#facts.defaults };
   }
 }

@@ -1,11 +1,10 @@
 import { platform } from "#platform";
 import { encodeSnapshot } from "../cache/snapshot.ts";
 import { InvalidOptionError, SkeinError } from "../errors.ts";
-import type { WorkerClient } from "./channel.ts";
 import { prepareGenerateCall, toTokens } from "./generate-call.ts";
 import { Generation } from "./generation.ts";
-import type { EngineMethods, SessionId, SessionState } from "./methods.ts";
-import type { Model } from "./model.ts";
+import type { SessionId, SessionState } from "./methods.ts";
+import type { ModelParts } from "./model-parts.ts";
 import type { AppendOptions, AppendResult, GenerateOptions } from "./options.ts";
 import { writeAll } from "./write-all.ts";
 
@@ -14,17 +13,15 @@ import { writeAll } from "./write-all.ts";
  * other, in the order in which they were made.
  */
 export class Session implements AsyncDisposable {
-  readonly #model: Model;
-  readonly #engine: WorkerClient<EngineMethods>;
+  readonly #parts: ModelParts;
   readonly #id: SessionId;
   #state: SessionState;
   #last: Promise<unknown> = Promise.resolve();
   #isDisposed = false;
 
   /** @internal Made by {@link Model.createSession}. */
-  constructor(model: Model, engine: WorkerClient<EngineMethods>, id: SessionId, state: SessionState) {
-    this.#model = model;
-    this.#engine = engine;
+  constructor(parts: ModelParts, id: SessionId, state: SessionState) {
+    this.#parts = parts;
     this.#id = id;
     this.#state = { length: state.length, factor: state.factor };
   }
@@ -52,7 +49,10 @@ export class Session implements AsyncDisposable {
         throw new InvalidOptionError("logits", `must be "none", "last" or "all", not ${JSON.stringify(logits)}`);
       }
       const call = { session: this.#id, tokens: toTokens(tokens), logits, logprobs };
-      const { length, factor, ...result } = await this.#engine.call("append", call, { signal, onEvent: onProgress });
+      const { length, factor, ...result } = await this.#parts.engine.call("append", call, {
+        signal,
+        onEvent: onProgress,
+      });
       this.#state = { length, factor };
       return result;
     });
@@ -68,10 +68,10 @@ export class Session implements AsyncDisposable {
     return new Generation(
       (signal, onEvent) =>
         this.#inTurn(async () => {
-          const call = await prepareGenerateCall(options, this.#model.textParts(this.#id), signal);
+          const call = await prepareGenerateCall(options, this.#parts, this.#id, signal);
           const before = this.#state.length;
           let made = 0;
-          return this.#engine.call("generate", call, {
+          return this.#parts.engine.call("generate", call, {
             signal,
             onEvent: (event) => {
               if (event.type === "progress") options.onProgress?.(event.progress);
@@ -91,8 +91,8 @@ export class Session implements AsyncDisposable {
   /** @returns a session with the same tokens; the cached blocks are shared until either changes them */
   fork(): Promise<Session> {
     return this.#inTurn(async () => {
-      const { session, ...state } = await this.#engine.call("fork", { session: this.#id });
-      return new Session(this.#model, this.#engine, session, state);
+      const { session, ...state } = await this.#parts.engine.call("fork", { session: this.#id });
+      return new Session(this.#parts, session, state);
     });
   }
 
@@ -105,7 +105,7 @@ export class Session implements AsyncDisposable {
           `must be a whole number from 0 to ${this.length}, not ${String(length)}`,
         );
       }
-      this.#state = await this.#engine.call("truncate", { session: this.#id, length });
+      this.#state = await this.#parts.engine.call("truncate", { session: this.#id, length });
     });
   }
 
@@ -117,7 +117,7 @@ export class Session implements AsyncDisposable {
    */
   save(target: string | WritableStream<Uint8Array>, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
     return this.#inTurn(async () => {
-      const { header, tokens } = await this.#engine.call("exportSession", { session: this.#id });
+      const { header, tokens } = await this.#parts.engine.call("exportSession", { session: this.#id });
       const payloads = this.#payloads(tokens, Math.ceil(header.cached / header.layout.blockTokens));
       await writeAll(encodeSnapshot(header, payloads), target, platform.createFile, signal);
     });
@@ -128,7 +128,7 @@ export class Session implements AsyncDisposable {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
     await this.#last;
-    if (!this.#engine.closed) await this.#engine.call("release", { session: this.#id });
+    if (!this.#parts.engine.closed) await this.#parts.engine.call("release", { session: this.#id });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -138,14 +138,14 @@ export class Session implements AsyncDisposable {
   async *#payloads(tokens: Uint32Array<ArrayBuffer>, blocks: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     yield new Uint8Array(tokens.buffer);
     for (let block = 0; block < blocks; block++)
-      yield await this.#engine.call("exportBlock", { session: this.#id, block });
+      yield await this.#parts.engine.call("exportBlock", { session: this.#id, block });
   }
 
   /** One call after the other; after one that failed, asks what the session is now. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (this.#isDisposed) return Promise.reject(new SkeinError("disposed", "this session was disposed of"));
     const turn = this.#last.then(work).catch(async (error: unknown) => {
-      if (!this.#engine.closed) this.#state = await this.#engine.call("state", { session: this.#id });
+      if (!this.#parts.engine.closed) this.#state = await this.#parts.engine.call("state", { session: this.#id });
       throw error;
     });
     this.#last = turn.catch(() => {});

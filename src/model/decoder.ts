@@ -1,8 +1,5 @@
-import type { Backend, BlockStore, Segment, Tensor, Weight } from "../backend/backend.ts";
+import type { Segment, Tensor, Weight } from "../backend/backend.ts";
 import type { RotaryRows } from "../position/index.ts";
-import type { ModelConfig } from "./config.ts";
-import { createQwen2 } from "./qwen2.ts";
-import { createQwen3 } from "./qwen3.ts";
 
 /** One step of a decoder: rows of one or several sequences, computed together. */
 export interface DecoderStep {
@@ -24,13 +21,3 @@ export type Decoder = (step: DecoderStep) => Tensor | undefined;
 
 /** The weights by their checkpoint names. */
 export type Weights = (name: string) => Weight;
-
-/** Builds the decoder of a configuration's family. */
-export function createDecoder(config: ModelConfig, backend: Backend, store: BlockStore, weights: Weights): Decoder {
-  switch (config.model_type) {
-    case "qwen2":
-      return createQwen2(config, backend, store, weights);
-    case "qwen3":
-      return createQwen3(config, backend, store, weights);
-  }
-}

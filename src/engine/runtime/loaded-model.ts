@@ -9,7 +9,7 @@ import { type ContextSettings, resolveContext } from "../../context/settings.ts"
 import { contextWarnings } from "../../context/warnings.ts";
 import { SkeinError, UnsupportedError } from "../../errors.ts";
 import { expectedTensors, type ModelConfig, optionalTensors, parseModelConfig } from "../../model/config.ts";
-import { createDecoder } from "../../model/decoder.ts";
+import { createDecoder } from "../../model/family.ts";
 import { type GenerationDefaults, parseGenerationConfig } from "../../model/generation-config.ts";
 import type { TokenTable } from "../../text/token-table.ts";
 import type { LoadCall } from "../methods.ts";

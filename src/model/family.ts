@@ -1,0 +1,15 @@
+import type { Backend, BlockStore } from "../backend/backend.ts";
+import type { ModelConfig } from "./config.ts";
+import type { Decoder, Weights } from "./decoder.ts";
+import { createQwen2 } from "./qwen2.ts";
+import { createQwen3 } from "./qwen3.ts";
+
+/** Builds the decoder of a configuration's family. */
+export function createDecoder(config: ModelConfig, backend: Backend, store: BlockStore, weights: Weights): Decoder {
+  switch (config.model_type) {
+    case "qwen2":
+      return createQwen2(config, backend, store, weights);
+    case "qwen3":
+      return createQwen3(config, backend, store, weights);
+  }
+}
