@@ -1,10 +1,35 @@
+import { availableParallelism } from "node:os";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
+
+/** What measures time: one file after another, with the machine to itself. */
+const timed = ["test/threads.test.ts", "test/generate.test.ts"];
+/** Builds, installs, starts browsers, and measures too. */
+const packaged = ["test/package.test.ts"];
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "skein",
+          include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+          exclude: [...timed, ...packaged],
+          maxWorkers: Math.max(2, availableParallelism() - 1),
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: "timed", include: timed, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+      {
+        extends: true,
+        test: { name: "package", include: packaged, maxWorkers: 1, hookTimeout: 180_000, sequence: { groupOrder: 2 } },
+      },
+    ],
   },
 });
 

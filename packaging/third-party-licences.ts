@@ -17,18 +17,19 @@ export function thirdPartyLicences({ into }: { readonly into: readonly string[] 
   return {
     name: "third-party-licences",
     generateBundle(_, bundle) {
-      const texts = new Map<string, string>();
+      const folders = new Set<string>();
       for (const chunk of Object.values(bundle)) {
         if (chunk.type !== "chunk" || !chunk.fileName.endsWith(".js")) continue;
         for (const [id, { renderedLength }] of Object.entries(chunk.modules)) {
           if (renderedLength === 0 || !id.includes("node_modules")) continue;
           if (!into.includes(chunk.fileName))
             throw new Error(`${id} is bundled into ${chunk.fileName}, which no package belongs in`);
-          const folder = packageFolder(id);
-          if (!texts.has(folder)) texts.set(folder, describe(folder));
+          folders.add(packageFolder(id));
         }
       }
-      const source = [...texts.values()].sort().join(`\n${"-".repeat(80)}\n\n`);
+      // One version of a package may be installed in several places.
+      const texts = new Set([...folders].map(describe));
+      const source = [...texts].sort().join(`\n${"-".repeat(80)}\n\n`);
       this.emitFile({ type: "asset", fileName: "third-party-licences.txt", source });
     },
   };

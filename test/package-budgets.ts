@@ -4,7 +4,7 @@
  */
 export const budgets = {
   /** The package and everything that is installed with it, the embedded model included. */
-  installedBytes: 7_200_000,
+  installedBytes: 4_900_000,
   /** The same without the embedded model. */
   installedBytesWithoutModel: 2_400_000,
   /** Packages that are installed with it. */

@@ -98,7 +98,7 @@ describe("in a browser", () => {
 
   test("a bundler makes a page and its workers of it", async () => {
     const scripts = await bundlePage();
-    expect(scripts.map(({ name }) => name.replace(/-[^-]*$/, "")).sort()).toEqual([
+    expect(scripts.map(({ name }) => name.replace(/-.{8}\.js$/, "")).sort()).toEqual([
       "engine-worker",
       "index",
       "text-worker",

@@ -1,4 +1,4 @@
-import { ContextLengthError, InvalidOptionError } from "../index.ts";
+import { InvalidOptionError } from "../index.ts";
 import { describeForDebugging, note, styleError } from "./node/terminal.ts";
 
 /** Wrong use of a command: exit code 2. */
@@ -26,13 +26,18 @@ export function reportError(
 /** One line for people who type commands: options of the API appear as flags. */
 export function describeError(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  const line = message.replaceAll(/\s*\n\s*/g, " ");
-  if (!(error instanceof ContextLengthError)) return line;
-  if (error.option === "maxTokens") return line.replace("Give maxTokens", "Give --max-tokens N");
-  if (!error.option || !error.suggestion) return line;
-  const { extend, factor } = error.suggestion;
-  return line.replace(
-    error.option,
-    extend === "yarn" ? `--yarn --factor ${factor}` : `--extend ${extend} --factor ${factor}`,
-  );
+  return inFlags(message.replaceAll(/\s*\n\s*/g, " "));
+}
+
+/** A message of the API in the words of the command line. */
+export function inFlags(message: string): string {
+  return message
+    .replaceAll(/context: \{ extend: "(\w+)", factor: ([\d.]+) \}/g, (_, extend, factor) =>
+      extend === "yarn" ? `--yarn --factor ${factor}` : `--extend ${extend} --factor ${factor}`,
+    )
+    .replaceAll(/nativeWindow: (\d+)/g, "--native-window $1")
+    .replaceAll(/cache: "(\w+)"/g, "--cache $1")
+    .replaceAll(/\bgive maxTokens\b/gi, (words) =>
+      words.startsWith("G") ? "Give --max-tokens N" : "give --max-tokens N",
+    );
 }

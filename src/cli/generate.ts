@@ -58,7 +58,7 @@ async function run(source: string, flags: GenerateFlags): Promise<void> {
     else await answer(session ?? model, { ...samplingOf(flags), ...input }, flags, progress);
     if (flags.save && session) {
       await session.save(flags.save, { signal: interruption.signal });
-      note(styleError("dim", `saved ${session.length} tokens to ${flags.save}`));
+      note(styleError("dim", `saved ${count(session.length)} to ${flags.save}`));
     }
   } finally {
     progress.clear();
@@ -132,8 +132,12 @@ function showReading(progress: ProgressLine): NonNullable<GenerateOptions["onPro
 function summarise({ usage, timings, factor, finishReason }: GenerationResult): string {
   const cached = usage.cachedTokens > 0 ? ` (${usage.cachedTokens} of them cached)` : "";
   const rate = (tokens: number, seconds: number): string =>
-    seconds > 0 ? `${(tokens / seconds).toFixed(1)} tokens/s` : "";
-  const read = `${usage.promptTokens} tokens read${cached} at ${rate(usage.promptTokens - usage.cachedTokens, timings.prefillSeconds)}`;
-  const made = `${usage.completionTokens} generated at ${rate(usage.completionTokens, timings.decodeSeconds)}`;
-  return `${read}, ${made}, factor ${Number(factor.toFixed(3))}${factor === 1 ? " (native)" : ""}, ended by ${finishReason}`;
+    seconds > 0 ? ` at ${(tokens / seconds).toFixed(1)} tokens/s` : "";
+  const read = `${count(usage.promptTokens)} read${cached}${rate(usage.promptTokens - usage.cachedTokens, timings.prefillSeconds)}`;
+  const made = `${usage.completionTokens} generated${rate(usage.completionTokens, timings.decodeSeconds)}`;
+  return `${read}, ${made}, factor ${Number(factor.toFixed(3))}, ended by ${finishReason}`;
+}
+
+function count(tokens: number): string {
+  return tokens === 1 ? "1 token" : `${tokens} tokens`;
 }

@@ -273,7 +273,7 @@ function describeTurns(a: ModelInspection, b: ModelInspection): string {
   const ofTurn = (i: ModelInspection) => i.endTokens.find(({ text }) => text === "<|im_end|>");
   const [stops, runsOn] = ofTurn(a) ? [a, b] : [b, a];
   const token = ofTurn(stops);
-  if (token === undefined || ofTurn(runsOn) !== undefined) return "";
+  if (token === undefined || runsOn.endTokens.some(({ id }) => id === token.id)) return "";
   return `${token.id} 表示一轮对话结束：${stops.name} 回答 messages 后在此停止；${runsOn.name} 是续写模型，用于对话时会越过一轮的结尾继续写下去，除非请求在 \`endTokens\` 中指明该 token。`;
 }
 

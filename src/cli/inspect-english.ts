@@ -272,7 +272,7 @@ function describeTurns(a: ModelInspection, b: ModelInspection): string {
   const ofTurn = (i: ModelInspection) => i.endTokens.find(({ text }) => text === "<|im_end|>");
   const [stops, runsOn] = ofTurn(a) ? [a, b] : [b, a];
   const token = ofTurn(stops);
-  if (token === undefined || ofTurn(runsOn) !== undefined) return "";
+  if (token === undefined || runsOn.endTokens.some(({ id }) => id === token.id)) return "";
   return ` ${token.id} closes a turn of a chat: ${stops.name} answers messages and stops there; ${runsOn.name} continues text, and in a chat would write on past the end of its turn unless a request names the token in \`endTokens\`.`;
 }
 

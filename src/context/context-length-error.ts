@@ -18,6 +18,8 @@ export class ContextLengthError extends SkeinError {
   readonly option: string | undefined;
   /** The same as an object. */
   readonly suggestion: ContextOptions | undefined;
+  /** Whether an answer without `maxTokens` came to the end of its window. */
+  readonly isOpenEnded: boolean;
 
   constructor(fields: ContextLengthFields) {
     super("context_length_exceeded", describe(fields));
@@ -27,6 +29,7 @@ export class ContextLengthError extends SkeinError {
     this.extendedWindow = fields.extendedWindow;
     this.suggestion = fields.suggestion;
     this.option = fields.option;
+    this.isOpenEnded = fields.isOpenEnded;
   }
 }
 
@@ -38,10 +41,16 @@ export interface ContextLengthFields {
   readonly extendedWindow: number;
   readonly option: string | undefined;
   readonly suggestion: ContextOptions | undefined;
+  /** Whether an answer without `maxTokens` came to the end of its window. */
+  readonly isOpenEnded: boolean;
 }
 
 /** The error for a sequence that needs more tokens than the settings allow at any factor. */
-export function contextLengthError(settings: ContextSettings, tokensNeeded: number): ContextLengthError {
+export function contextLengthError(
+  settings: ContextSettings,
+  tokensNeeded: number,
+  isOpenEnded = false,
+): ContextLengthError {
   const suggestion = suggest(settings, tokensNeeded);
   return new ContextLengthError({
     tokensNeeded,
@@ -50,6 +59,7 @@ export function contextLengthError(settings: ContextSettings, tokensNeeded: numb
     extendedWindow: settings.extendedWindow,
     suggestion,
     option: suggestion && formatOption(suggestion),
+    isOpenEnded,
   });
 }
 
@@ -60,7 +70,7 @@ export function contextLengthError(settings: ContextSettings, tokensNeeded: numb
 export function openEndError(settings: ContextSettings, tokensNeeded: number, factor: number): ContextLengthError {
   const tokensAvailable = windowAt(settings, factor);
   const isEnd = tokensAvailable >= settings.extendedWindow && !settings.allowBeyondWindow;
-  if (isEnd) return contextLengthError(settings, tokensNeeded);
+  if (isEnd) return contextLengthError(settings, tokensNeeded, true);
   return new ContextLengthError({
     tokensNeeded,
     tokensAvailable,
@@ -68,6 +78,7 @@ export function openEndError(settings: ContextSettings, tokensNeeded: number, fa
     extendedWindow: settings.extendedWindow,
     suggestion: undefined,
     option: "maxTokens",
+    isOpenEnded: true,
   });
 }
 
@@ -83,11 +94,13 @@ function formatOption({ extend, factor }: ContextOptions): string {
 }
 
 function describe(fields: ContextLengthFields): string {
-  const { tokensNeeded, tokensAvailable, nativeWindow, extendedWindow, option } = fields;
+  const { tokensNeeded, tokensAvailable, nativeWindow, extendedWindow, option, isOpenEnded } = fields;
   const extended = extendedWindow > nativeWindow ? `, extended ${extendedWindow}` : "";
   const facts = `${tokensNeeded} tokens are needed and ${tokensAvailable} fit (native window ${nativeWindow}${extended})`;
   if (option === "maxTokens")
     return `${facts}. Give maxTokens, so that the answer is planned for and the window extended as far as it needs.`;
+  // An open end never extends the window by itself.
+  if (option && isOpenEnded) return `${facts}. To extend the window: ${option}, and give maxTokens.`;
   if (option) return `${facts}. To extend the window: ${option}.`;
   return `${facts}. No option makes this many fit: shorten the input or maxTokens.`;
 }

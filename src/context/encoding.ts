@@ -25,7 +25,7 @@ export function sameEncoding(a: EncodingChoice, b: EncodingChoice): boolean {
 }
 
 /** @returns a text that is equal for equal encodings of one model */
-export function encodingKey({ options }: EncodingChoice): string {
+function encodingKey({ options }: EncodingChoice): string {
   return [options.method, options.factor, options.originalWindow, options.sequenceLength].join("/");
 }
 

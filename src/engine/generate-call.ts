@@ -1,3 +1,4 @@
+import { validateContextOptions } from "../context/options.ts";
 import { InvalidOptionError } from "../errors.ts";
 import type { GenerationDefaults } from "../model/generation-config.ts";
 import { type SamplingOptions, validateSamplingOptions } from "../sampling/options.ts";
@@ -9,6 +10,7 @@ import type { TextClient } from "./text-client.ts";
 const mostStops = 16;
 const mostAlternatives = 20;
 const mostTokens = 2 ** 31;
+const mostInputTokens = 2 ** 26;
 
 /**
  * Checks the options of a generation and turns text into tokens.
@@ -21,6 +23,8 @@ export async function prepareGenerateCall(
   session: SessionId | undefined,
   signal: AbortSignal,
 ): Promise<GenerateCall> {
+  if (typeof options !== "object" || options === null) throw new InvalidOptionError("options", "must be an object");
+  if (options.context !== undefined) validateContextOptions(options.context);
   const sampling = mergeSampling(options, defaults);
   validateSamplingOptions(sampling);
   const { maxTokens } = options;
@@ -45,8 +49,11 @@ export async function prepareGenerateCall(
 
 /** @throws InvalidOptionError unless all are token numbers */
 export function toTokens(tokens: ArrayLike<number>, option = "tokens"): Uint32Array {
-  if (typeof tokens !== "object" || tokens === null || !Number.isSafeInteger(tokens.length)) {
+  if (typeof tokens !== "object" || tokens === null || !Number.isSafeInteger(tokens.length) || tokens.length < 0) {
     throw new InvalidOptionError(option, "must be a list of token numbers");
+  }
+  if (tokens.length > mostInputTokens) {
+    throw new InvalidOptionError(option, `${tokens.length} are more than any window takes`);
   }
   if (tokens instanceof Uint32Array) return tokens.slice();
   const out = new Uint32Array(tokens.length);

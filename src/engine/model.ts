@@ -1,5 +1,6 @@
 import { platform } from "#platform";
 import { SnapshotReader } from "../cache/snapshot.ts";
+import { validateContextOptions } from "../context/options.ts";
 import type { ContextSettings } from "../context/settings.ts";
 import { InvalidOptionError, SkeinError } from "../errors.ts";
 import type { ModelConfig } from "../model/config.ts";
@@ -111,6 +112,7 @@ export class Model implements AsyncDisposable {
     if (plannedTokens !== undefined && !(Number.isSafeInteger(plannedTokens) && plannedTokens >= 1)) {
       throw new InvalidOptionError("plannedTokens", `must be a whole number from 1, not ${String(plannedTokens)}`);
     }
+    if (context !== undefined) validateContextOptions(context);
     const { session, ...state } = await this.#parts.engine.call("createSession", { plannedTokens, context });
     return new Session(this.#parts, session, state);
   }

@@ -43,6 +43,6 @@ function create(remote: RemoteError): Error {
 }
 
 function pickFields(error: ContextLengthError): ContextLengthFields {
-  const { tokensNeeded, tokensAvailable, nativeWindow, extendedWindow, option, suggestion } = error;
-  return { tokensNeeded, tokensAvailable, nativeWindow, extendedWindow, option, suggestion };
+  const { tokensNeeded, tokensAvailable, nativeWindow, extendedWindow, option, suggestion, isOpenEnded } = error;
+  return { tokensNeeded, tokensAvailable, nativeWindow, extendedWindow, option, suggestion, isOpenEnded };
 }

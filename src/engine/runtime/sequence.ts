@@ -79,6 +79,7 @@ export class Sequence {
   truncate(length: number): void {
     this.#tokens.length = Math.min(this.#tokens.length, length);
     this.cache.truncate(length);
+    if (this.length === 0) this.adopt(chooseEncoding(this.context.settings, this.#plannedFactor), "recompute");
   }
 
   /**

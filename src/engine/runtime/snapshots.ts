@@ -1,6 +1,6 @@
 import type { CacheLayout } from "../../backend/backend.ts";
 import { contextLengthError } from "../../context/context-length-error.ts";
-import { chooseEncoding, type EncodingChoice, encodingKey, sameEncoding } from "../../context/encoding.ts";
+import { chooseEncoding, type EncodingChoice, sameEncoding } from "../../context/encoding.ts";
 import { SkeinError } from "../../errors.ts";
 import type { SnapshotHeader } from "../methods.ts";
 import type { LoadedModel } from "./loaded-model.ts";
@@ -51,14 +51,15 @@ function checkEncoding(model: LoadedModel, saved: EncodingChoice): EncodingChoic
   const encoding = chooseEncoding(settings, saved.factor);
   const isAllowed = settings.method === "trained" || saved.factor <= settings.maximumFactor;
   if (isAllowed && sameEncoding(encoding, saved)) return encoding;
-  const { method = "default", factor = 1 } = saved.options;
-  const hint =
-    method === "yarn" || method === "linear"
-      ? `context: { extend: "${method}", factor: ${factor} } or more`
-      : "the same context options";
-  throw mismatch(
-    `its keys have the encoding ${encodingKey(saved)}, which this model was not loaded for; load it with ${hint}`,
-  );
+  const { method = "default", factor = 1, sequenceLength } = saved.options;
+  const isScaled = method === "yarn" || method === "linear";
+  const what = isScaled
+    ? `${method} of factor ${factor}`
+    : `${method} encoding${sequenceLength ? ` for ${sequenceLength} tokens` : ""}`;
+  const how = isScaled
+    ? `load it with context: { extend: "${method}", factor: ${factor} }`
+    : "load it with the options that it had then";
+  throw mismatch(`its keys have ${what}, which this model was not loaded for; ${how}`);
 }
 
 function mismatch(why: string): SkeinError {
