@@ -310,3 +310,83 @@ test("growth is what happens to tokens that were read already, and progress says
   await session.append(tokens(100), { onProgress });
   expect(new Set(phases)).toEqual(new Set(["growth"]));
 });
+
+describe("what an independent reader of the promises found", () => {
+  test("a conversation that fits the native window is native, also in a session that was longer before", async () => {
+    await using session = await yarn.createSession();
+    await session.append(tokens(200));
+    await session.truncate(20);
+    await session.append(tokens(10, 1));
+    expect(session.factor).toBe(1);
+    await using fresh = await plain.createSession();
+    await fresh.append([...tokens(200).slice(0, 20), ...tokens(10, 1)]);
+    expect(await allLogits(session, tokens(5, 2))).toEqual(await allLogits(fresh, tokens(5, 2)));
+  });
+
+  test("a call that waits its turn hears its abort, and disposing ends what runs", async () => {
+    const session = await yarn.createSession();
+    const running = session.generate({ tokens: tokens(5), maxTokens: 240, endTokens: [] }).result();
+    const controller = new AbortController();
+    const waiting = session.append([1], { signal: controller.signal });
+    controller.abort(new Error("no longer"));
+    await expect(waiting).rejects.toThrow("no longer");
+    const ended = expect(running).rejects.toMatchObject({ code: "disposed" });
+    await session.dispose();
+    await ended;
+    await expect(session.append([1])).rejects.toMatchObject({ code: "disposed" });
+  });
+
+  test("an empty session is saved and restored with its plan, and a narrowed one stays narrow", async () => {
+    const save = async (session: Session): Promise<Blob> => {
+      const pieces: Uint8Array<ArrayBuffer>[] = [];
+      await session.save(new WritableStream({ write: (piece) => void pieces.push(piece.slice()) }));
+      return new Blob(pieces);
+    };
+    await using empty = await yarn.createSession({ plannedTokens: 200 });
+    await using planned = await yarn.restoreSession(await save(empty));
+    expect([planned.length, planned.factor]).toEqual([0, 4]);
+    await planned.append(tokens(10));
+    expect(planned.factor).toBe(4);
+    await using narrow = await yarn.createSession({ context: { extend: "none" } });
+    await narrow.append(tokens(10));
+    await using restored = await yarn.restoreSession(await save(narrow));
+    await expect(restored.append(tokens(100))).rejects.toBeInstanceOf(ContextLengthError);
+    await using small = await yarn.createSession({ context: { nativeWindow: 32 } });
+    await small.append(tokens(40));
+    await using again = await yarn.restoreSession(await save(small));
+    expect(await allLogits(again, tokens(5))).toEqual(await allLogits(small, tokens(5)));
+  });
+
+  test("turned keys never come back to a smaller factor", async () => {
+    await using session = await yarn.createSession({ context: { growth: "rerotate" } });
+    await session.append(tokens(50));
+    await session.append(tokens(50, 1));
+    expect(session.factor).toBe(2);
+    await session.truncate(50);
+    await using fresh = await plain.createSession();
+    await fresh.append(tokens(50));
+    expect(await allLogits(session, tokens(5))).toEqual(await allLogits(fresh, tokens(5)));
+    expect(session.factor).toBe(1);
+  });
+
+  test("two loops over one answer both end; a listener that throws ends its call only", async () => {
+    const generation = yarn.generate({ tokens: tokens(5), maxTokens: 10, endTokens: [] });
+    const count = async (): Promise<number> => {
+      let chunks = 0;
+      for await (const _ of generation) chunks++;
+      return chunks;
+    };
+    expect(await Promise.all([count(), count()])).toEqual([10, 10]);
+    const onProgress = (): never => {
+      throw new Error("mine");
+    };
+    await expect(yarn.generate({ tokens: tokens(5), maxTokens: 3, onProgress }).result()).rejects.toThrow("mine");
+    expect((await yarn.generate({ tokens: tokens(5), maxTokens: 3, endTokens: [] }).result()).tokens).toHaveLength(3);
+  });
+
+  test("stop texts need text", async () => {
+    await expect(yarn.generate({ tokens: [1], maxTokens: 2, stop: "x" }).result()).rejects.toMatchObject({
+      option: "stop",
+    });
+  });
+});

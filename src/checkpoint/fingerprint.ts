@@ -1,50 +1,41 @@
-import { SkeinError } from "../errors.ts";
 import { CheckpointError } from "./errors.ts";
-import type { CheckpointFiles } from "./files.ts";
-import type { TensorIndex } from "./tensors.ts";
-
-/** How much of each end of a tensor goes into the fingerprint, in bytes. */
-const SAMPLE_BYTES = 4096;
-
-/** Tensors read at the same time: over a network, latency is most of the cost. */
-const CONCURRENCY = 16;
 
 /** A configuration nested deeper than this is not one. */
 const DEPTH_LIMIT = 64;
 
-/**
- * A checkpoint's identity, in hexadecimal: SHA-256 over its configuration and, for each tensor, its name, type, shape
- * and the first and last 4 KiB of its data. Cheap, also for a large model, and different as soon as one weight matrix was
- * trained further. It does not depend on how the tensors are spread over files, nor on the order of keys.
- *
- * A saved session is tied to it. It tells models apart; it is no proof against somebody who forges one.
- *
- * @param config - the configuration as JSON
- * @throws SkeinError `unsupported` where the browser offers no SHA-256 (a page without https).
- */
-export async function fingerprintCheckpoint(
-  files: CheckpointFiles,
-  index: TensorIndex,
-  config: unknown,
-): Promise<string> {
-  const names = [...index.names].sort();
-  const tensors: unknown[] = [];
-  for (let first = 0; first < names.length; first += CONCURRENCY) {
-    const group = names.slice(first, first + CONCURRENCY);
-    tensors.push(...(await Promise.all(group.map((name) => describeTensor(files, index, name)))));
-  }
-  return await sha256(new TextEncoder().encode(JSON.stringify([sortKeys(config, 0), tensors])));
+/** What a tensor adds to a fingerprint: its name, its shape, and SHA-256 of its numbers as float32, in hexadecimal. */
+export interface TensorDigest {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly digest: string;
 }
 
-async function describeTensor(files: CheckpointFiles, index: TensorIndex, name: string): Promise<unknown> {
-  const entry = index.entry(name);
-  if (entry === undefined) throw new CheckpointError("not_found", `${files.label} has no tensor ${name}`);
-  const { dtype, shape, file, start, end } = entry;
-  if (end - start <= 2 * SAMPLE_BYTES) return [name, dtype, shape, await sha256(await files.read(file, start, end))];
-  const sample = new Uint8Array(2 * SAMPLE_BYTES);
-  sample.set(await files.read(file, start, start + SAMPLE_BYTES));
-  sample.set(await files.read(file, end - SAMPLE_BYTES, end), SAMPLE_BYTES);
-  return [name, dtype, shape, await sha256(sample)];
+/** Browsers offer SHA-256 only to pages served over https or from localhost. */
+export function canFingerprint(): boolean {
+  const subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle;
+  return subtle !== undefined;
+}
+
+/** @param data - copied before this returns */
+export async function digestTensor(
+  name: string,
+  shape: readonly number[],
+  data: Float32Array<ArrayBuffer>,
+): Promise<TensorDigest> {
+  return { name, shape, digest: await sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)) };
+}
+
+/**
+ * A model's identity, in hexadecimal: SHA-256 over its configuration and the digests of its tensors. It does not depend on how the tensors
+ * are spread over files, nor on the order of keys; a checkpoint in bfloat16 and its exact copy in float32 are one model.
+ *
+ * @param config - the configuration as JSON
+ */
+export async function fingerprintModel(config: unknown, tensors: readonly TensorDigest[]): Promise<string> {
+  const sorted = tensors
+    .map(({ name, shape, digest }) => [name, shape, digest] as const)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return await sha256(new TextEncoder().encode(JSON.stringify([sortKeys(config, 0), sorted])));
 }
 
 /** The value with every object's keys in one order. */
@@ -64,13 +55,6 @@ function sortKeys(value: unknown, depth: number): unknown {
 }
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle;
-  if (subtle === undefined) {
-    throw new SkeinError(
-      "unsupported",
-      "SHA-256 is not available: browsers offer crypto.subtle only to pages served over https or from localhost",
-    );
-  }
-  const digest = new Uint8Array(await subtle.digest("SHA-256", bytes));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

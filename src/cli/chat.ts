@@ -14,6 +14,9 @@ interface ChatFlags extends ModelFlags, SamplingFlags {
   readonly json?: true;
 }
 
+/** Tokens that an answer is planned for where nothing else is said; an eighth of the window where that is less. */
+const longestOrdinaryAnswer = 1024;
+
 const help = `/help          this
 /window        how much of the window is in use
 /reset         forget the conversation
@@ -130,8 +133,10 @@ class Conversation {
     const { factor: before, length } = this.#session;
     let text = "";
     try {
+      const maxTokens = this.#flags.maxTokens ?? (await this.#roomFor(messages));
       const generation = this.#session.generate({
         ...samplingOf(this.#flags),
+        maxTokens,
         messages,
         signal: AbortSignal.any([stop.signal, interruption.signal]),
         onProgress: ({ phase, completed, total }) =>
@@ -142,7 +147,9 @@ class Conversation {
             "tokens",
           ),
       });
+      let reason: string | undefined;
       for await (const chunk of generation) {
+        reason = chunk.finishReason;
         this.#progress.clear();
         if (text === "" && chunk.factor !== before) this.#sayGrowth(before, chunk.factor, length);
         text += chunk.text;
@@ -152,6 +159,8 @@ class Conversation {
       if (this.#flags.json) printJson({ role: "assistant", content: text, ...(await summary(generation)) });
       else {
         print();
+        if (reason === "length")
+          note(styleError("dim", `(the answer was cut off at ${maxTokens} tokens; --max-tokens sets more)`));
         note(styleError("dim", describeWindow(this.#model.context, this.#session)));
       }
     } catch (error) {
@@ -166,6 +175,14 @@ class Conversation {
     } finally {
       interruption.handle(undefined);
     }
+  }
+
+  /** A conversation is planned turn by turn: for its text and an answer of ordinary length, or what is left of the window. */
+  async #roomFor(messages: readonly ChatMessage[]): Promise<number> {
+    const { nativeWindow, extendedWindow } = this.#model.context;
+    const ordinary = Math.max(1, Math.min(longestOrdinaryAnswer, Math.floor(nativeWindow / 8)));
+    const tokens = await this.#model.applyChatTemplate(messages, { tokenize: true });
+    return Math.max(1, Math.min(ordinary, extendedWindow - tokens.length));
   }
 
   #sayGrowth(before: number, after: number, length: number): void {

@@ -44,7 +44,7 @@ function encodingOptions(settings: ContextSettings, factor: number): RotaryOptio
         return { method: declared, originalWindow, sequenceLength: Math.round(factor * originalWindow) };
       }
       if (declared === "longrope") return { method: declared, sequenceLength: originalWindow + (factor > 1 ? 1 : 0) };
-      return { method: declared };
+      return declared === "yarn" ? { method: declared, originalWindow } : { method: declared };
     case "yarn":
       return factor === 1 ? { method: "default" } : { method: "yarn", factor, originalWindow };
     case "linear":

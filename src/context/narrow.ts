@@ -15,7 +15,8 @@ export function narrowContext(
 ): { readonly options: ContextOptions; readonly settings: ContextSettings } {
   if (!inner) return outer;
   const { factor, ...rest } = outer.options;
-  const base = inner.extend === "none" || factor === undefined ? rest : { ...rest, factor };
+  const isOther = inner.extend !== undefined && inner.extend !== (outer.options.extend ?? "declared");
+  const base = isOther || factor === undefined ? rest : { ...rest, factor }; // a factor belongs to its method
   const options = { ...base, ...definedOnly(inner) };
   const settings = resolveContext(config, options);
   const { method, nativeWindow, maximumFactor, allowBeyondWindow } = outer.settings;

@@ -52,7 +52,7 @@ export function factorFor(settings: ContextSettings, tokens: number): number {
   if (settings.method === "trained") {
     // These two look at the length: NTK's base follows it, and longrope has one list of factors for short and one for long sequences.
     if (settings.declared === "dynamic") return needed;
-    if (settings.declared === "longrope" && needed === 1) return 1;
+    if (settings.declared === "longrope") return needed === 1 ? 1 : Math.max(needed, settings.maximumFactor);
     return settings.maximumFactor;
   }
   if (settings.schedule === "static") return settings.maximumFactor;

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { InvalidOptionError } from "../errors.ts";
-import { type ContextConfig, resolveContext } from "./settings.ts";
+import { chooseEncoding, resolveEncoding } from "./encoding.ts";
+import { factorFor } from "./plan.ts";
+import { type ContextConfig, resolveContext, windowAt } from "./settings.ts";
 
 const rope = { head_dim: 128, rope_theta: 1e6 };
 const base: ContextConfig = { model_type: "qwen2", ...rope, max_position_embeddings: 131072 };
@@ -150,5 +152,53 @@ test.each([
 ])("options that cannot be followed are named: %j", (options, option) => {
   expect(() => resolveContext(instruct, options as never)).toThrow(
     expect.objectContaining({ code: "invalid_option", option }),
+  );
+});
+
+test("schedule overrides where a dynamic form exists; dynamic NTK has one already", () => {
+  const linear = { ...instruct, rope_scaling: { type: "linear", factor: 2 } };
+  expect(windows(linear, { schedule: "dynamic" })).toMatchObject({
+    method: "linear",
+    maximumFactor: 2,
+    extendedWindow: 65536,
+  });
+  const ntk = { ...instruct, rope_scaling: { type: "dynamic", factor: 2 } };
+  expect(resolveContext(ntk, { schedule: "dynamic" })).toEqual(resolveContext(ntk));
+  expect(windows(ntk, { schedule: "static" })).toMatchObject({ method: "trained", extendedWindow: 65536 });
+});
+
+test("Qwen3 with a yarn block that has no original window: max_position_embeddings is it", () => {
+  const declared = { ...qwen3, rope_scaling: { rope_type: "yarn", factor: 4 } };
+  expect(windows(declared)).toMatchObject({ nativeWindow: 40960, originalWindow: 40960, extendedWindow: 163840 });
+});
+
+test("longrope: short factors to the original window, long ones past it, for the whole sequence", () => {
+  const factors = { short_factor: Array(64).fill(1), long_factor: Array(64).fill(4) };
+  const phi = {
+    model_type: "phi3",
+    head_dim: 128,
+    max_position_embeddings: 131072,
+    original_max_position_embeddings: 4096,
+    rope_scaling: { type: "longrope", ...factors },
+  };
+  for (const extend of ["declared", "none"] as const) {
+    const settings = resolveContext(phi, { extend });
+    expect(settings).toMatchObject({ nativeWindow: 131072, extendedWindow: 131072, method: "trained" });
+    expect([4096, 4097, 131072].map((tokens) => factorFor(settings, tokens))).toEqual([1, 32, 32]);
+    expect([windowAt(settings, 1), windowAt(settings, 32)]).toEqual([4096, 131072]);
+    const divisors = [1, 32].map(
+      (factor) => resolveEncoding(phi, chooseEncoding(settings, factor)).inverseFrequencies[0],
+    );
+    expect(divisors).toEqual([1, 0.25]);
+  }
+});
+
+test("nativeWindow mends a yarn block that was trained with, too", () => {
+  const own = { type: "yarn", factor: 4, attention_factor: 1.2 };
+  const bare = { model_type: "qwen2", head_dim: 32, max_position_embeddings: 256, rope_scaling: own };
+  const mended = resolveContext(bare, { nativeWindow: 64 });
+  const right = { ...bare, rope_scaling: { ...own, original_max_position_embeddings: 64 } };
+  expect(resolveEncoding(bare, chooseEncoding(mended, 4))).toEqual(
+    resolveEncoding(right, chooseEncoding(resolveContext(right), 4)),
   );
 });

@@ -65,17 +65,18 @@ export function resolveContext(config: ContextConfig, options: ContextOptions = 
   const trained = isTrained(config, parameters);
   const extend = options.extend ?? "declared";
   if (extend === "declared" && parameters.declared) {
-    return trained && options.schedule !== "dynamic"
-      ? followTrained(options, parameters, facts)
-      : stretch("yarn", options, parameters, facts);
+    const isStretched = !trained || (options.schedule === "dynamic" && ["yarn", "linear"].includes(parameters.method));
+    if (!isStretched) return followTrained(options, parameters, facts);
+    return stretch(parameters.method === "linear" ? "linear" : "yarn", options, parameters, facts);
   }
   if (extend === "none" || extend === "declared") {
     if ((options.factor ?? 1) !== 1) {
       throw new InvalidOptionError("context.factor", `${options.factor} needs an extension: add extend: "yarn"`);
     }
+    const maximumFactor = trained ? declaredFactor(parameters) : 1;
     const schedule = options.schedule ?? "static";
-    const unscaled = { extendedWindow: nativeWindow, maximumFactor: 1, steps: [1], schedule };
-    return { ...facts, ...unscaled, method: trained ? "trained" : "none" };
+    const native = { extendedWindow: nativeWindow, maximumFactor, steps: [maximumFactor], schedule };
+    return { ...facts, ...native, method: trained ? "trained" : "none" };
   }
   return stretch(extend, options, parameters, facts);
 }
@@ -83,6 +84,8 @@ export function resolveContext(config: ContextConfig, options: ContextOptions = 
 /** @returns the tokens that fit at a factor */
 export function windowAt(settings: ContextSettings, factor: number): number {
   if (factor >= settings.maximumFactor) return settings.extendedWindow;
+  // The short factors of longrope end at the original window, wherever the native one ends.
+  if (settings.declared === "longrope") return Math.min(settings.originalWindow, settings.nativeWindow);
   return factor <= 1 ? settings.nativeWindow : stretchedWindow(factor, settings);
 }
 
@@ -101,8 +104,13 @@ function followTrained(options: ContextOptions, parameters: RotaryParameters, fa
     const reason = `the model was trained with ${parameters.method} scaling of factor ${maximumFactor}, which cannot be changed`;
     throw new InvalidOptionError("context.factor", reason);
   }
-  // YaRN and dynamic NTK declare the window that they start from; the other blocks come with the final one.
-  const reachesFurther = parameters.method === "yarn" || parameters.method === "dynamic";
+  if (options.schedule === "dynamic" && parameters.method === "llama3") {
+    throw new InvalidOptionError("context.schedule", "llama3 scaling applies at every length; it has no dynamic form");
+  }
+  // These declare the window that they start from; the other blocks come with the final one.
+  const { method, originalWindow } = parameters;
+  const reachesFurther =
+    method === "yarn" || method === "dynamic" || (method === "longrope" && originalWindow === undefined);
   const extendedWindow = reachesFurther ? stretchedWindow(maximumFactor, facts) : facts.nativeWindow;
   return { ...facts, method: "trained", maximumFactor, extendedWindow, schedule: "static", steps: [maximumFactor] };
 }
@@ -113,12 +121,11 @@ function stretch(
   parameters: RotaryParameters,
   facts: Facts,
 ): ContextSettings {
-  if (!["default", "yarn", "dynamic"].includes(parameters.method)) {
-    const option = options.extend === undefined || options.extend === "declared" ? "schedule" : "extend";
-    const reason = `${options[option]} cannot be put on ${parameters.method} scaling, which this model was trained with`;
-    throw new InvalidOptionError(`context.${option}`, reason);
+  if (options.extend === method && ["linear", "llama3", "longrope"].includes(parameters.method)) {
+    const reason = `${method} cannot be put on ${parameters.method} scaling, which this model was trained with`;
+    throw new InvalidOptionError("context.extend", reason);
   }
-  const declared = parameters.method === "yarn" ? declaredFactor(parameters) : undefined;
+  const declared = ["yarn", "linear"].includes(parameters.method) ? declaredFactor(parameters) : undefined;
   if (options.extend !== method && options.factor !== undefined && options.factor > (declared ?? 1)) {
     const reason = `${options.factor} is above the declared ${declared}; add extend: "yarn" to exceed it`;
     throw new InvalidOptionError("context.factor", reason);
@@ -143,7 +150,7 @@ function declaredNativeWindow(config: ContextConfig, parameters: RotaryParameter
 function chooseOriginalWindow(config: ContextConfig, parameters: RotaryParameters, nativeWindow: number): number {
   if (parameters.declared && parameters.originalWindow !== undefined) return parameters.originalWindow;
   // Qwen3 publishes 40960 = 32768 + 8192 for the answer; its YaRN refers to 32768.
-  return config.model_type === "qwen3" && nativeWindow === 40960 ? 32768 : nativeWindow;
+  return config.model_type === "qwen3" && nativeWindow === 40960 && !parameters.declared ? 32768 : nativeWindow;
 }
 
 function declaredFactor(parameters: RotaryParameters): number {

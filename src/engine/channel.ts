@@ -119,10 +119,20 @@ export class WorkerClient<M extends Methods<M>> {
   #receive(message: FromWorker): void {
     const call = this.#pending.get(message.id);
     if (!call) return; // abandoned
-    if ("event" in message) call.onEvent?.(message.event);
+    if ("event" in message) this.#tell(message.id, call, message.event);
     else if ("result" in message) call.resolve(message.result);
     else if (call.signal?.aborted && message.error.name === "AbortError") call.reject(call.signal.reason);
     else call.reject(unpackError(message.error));
+  }
+
+  /** A listener of the caller's that throws ends its call, not the process. */
+  #tell(id: number, call: PendingCall, event: unknown): void {
+    try {
+      call.onEvent?.(event);
+    } catch (error) {
+      this.#post({ id, abort: true }, []);
+      call.reject(error);
+    }
   }
 
   #end(reason: SkeinError): void {

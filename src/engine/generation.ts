@@ -21,7 +21,7 @@ export class Generation implements AsyncIterable<GenerationChunk> {
   readonly #chunks: GenerationChunk[] = [];
   #work: Promise<GenerateSummary> | undefined;
   #isSettled = false;
-  #wake: (() => void) | undefined;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(start: StartGeneration, signal: AbortSignal | undefined) {
     this.#start = start;
@@ -46,9 +46,7 @@ export class Generation implements AsyncIterable<GenerationChunk> {
       for (;;) {
         while (next < this.#chunks.length) yield this.#chunks[next++]!;
         if (this.#isSettled) break;
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+        await new Promise<void>((resolve) => this.#waiting.push(resolve));
       }
       await work;
     } finally {
@@ -70,8 +68,13 @@ export class Generation implements AsyncIterable<GenerationChunk> {
       return await this.#start(signal, (event) => this.#receive(event));
     } finally {
       this.#isSettled = true;
-      this.#wake?.();
+      this.#wake();
     }
+  }
+
+  /** There may be several loops. */
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
   }
 
   #receive(event: GenerateEvent): void {
@@ -84,7 +87,7 @@ export class Generation implements AsyncIterable<GenerationChunk> {
       ...(logprobs && { logprobs }),
       ...(finishReason && { finishReason }),
     });
-    this.#wake?.();
+    this.#wake();
   }
 }
 

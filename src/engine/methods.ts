@@ -82,12 +82,15 @@ export interface GenerateSummary {
 
 /** What a saved session says about itself, besides tokens, keys and values. */
 export interface SnapshotHeader {
-  /** {@link fingerprintCheckpoint} of the model that it belongs to. */
+  /** {@link fingerprintModel} of the model that it belongs to. */
   readonly fingerprint: string;
   /** The adapter that the keys were computed with; none yet. */
   readonly adapter: string | null;
   readonly layout: CacheLayout;
   readonly encoding: EncodingChoice;
+  /** The options that the session has over those of its model, or the model's own. */
+  readonly context: ContextOptions;
+  readonly plannedTokens: number;
   /** Tokens of the session. */
   readonly length: number;
   /** Those of them that are cached. */

@@ -127,7 +127,7 @@ export class Model implements AsyncDisposable {
     const blob = typeof source === "string" ? await platform.openFile(source) : source;
     const { reader, header: json } = await SnapshotReader.open(blob);
     const header = parseSnapshotHeader(json);
-    const tokens = await reader.next(header.length * 4);
+    const tokens = header.length === 0 ? new Uint8Array() : await reader.next(header.length * 4);
     if (tokens.length !== header.length * 4)
       throw new SkeinError("invalid_snapshot", "this saved session is damaged: tokens are missing");
     const { session, ...state } = await this.#parts.engine.call("restoreSession", {

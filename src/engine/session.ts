@@ -17,7 +17,7 @@ export class Session implements AsyncDisposable {
   readonly #id: SessionId;
   #state: SessionState;
   #last: Promise<unknown> = Promise.resolve();
-  #isDisposed = false;
+  readonly #disposal = new AbortController();
 
   /** @internal Made by {@link Model.createSession}. */
   constructor(parts: ModelParts, id: SessionId, state: SessionState) {
@@ -43,8 +43,8 @@ export class Session implements AsyncDisposable {
    * @throws InvalidOptionError for numbers that are no tokens, or logits above 1 GiB
    */
   append(tokens: ArrayLike<number>, options: AppendOptions = {}): Promise<AppendResult> {
-    return this.#inTurn(async () => {
-      const { logits = "none", logprobs = false, signal, onProgress } = options;
+    const { logits = "none", logprobs = false, onProgress } = options;
+    return this.#inTurn(async (signal) => {
       if (!["none", "last", "all"].includes(logits)) {
         throw new InvalidOptionError("logits", `must be "none", "last" or "all", not ${JSON.stringify(logits)}`);
       }
@@ -55,7 +55,7 @@ export class Session implements AsyncDisposable {
       });
       this.#state = { length, factor };
       return result;
-    });
+    }, options.signal);
   }
 
   /**
@@ -66,8 +66,8 @@ export class Session implements AsyncDisposable {
    */
   generate(options: GenerateOptions = {}): Generation {
     return new Generation(
-      (signal, onEvent) =>
-        this.#inTurn(async () => {
+      (outer, onEvent) =>
+        this.#inTurn(async (signal) => {
           const call = await prepareGenerateCall(options, this.#parts, this.#id, signal);
           const before = this.#state.length;
           let made = 0;
@@ -83,7 +83,7 @@ export class Session implements AsyncDisposable {
               onEvent(event);
             },
           });
-        }),
+        }, outer),
       options.signal,
     );
   }
@@ -115,18 +115,18 @@ export class Session implements AsyncDisposable {
    *
    * @throws SkeinError (code `write_failed`) with the path and the reason
    */
-  save(target: string | WritableStream<Uint8Array>, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    return this.#inTurn(async () => {
+  save(target: string | WritableStream<Uint8Array>, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return this.#inTurn(async (signal) => {
       const { header, tokens } = await this.#parts.engine.call("exportSession", { session: this.#id });
       const payloads = this.#payloads(tokens, Math.ceil(header.cached / header.layout.blockTokens));
       await writeAll(encodeSnapshot(header, payloads), target, platform.createFile, signal);
-    });
+    }, options.signal);
   }
 
-  /** Frees the session's memory. Running calls end first. */
+  /** Frees the session's memory. Calls that run or wait are rejected (code `disposed`). */
   async dispose(): Promise<void> {
-    if (this.#isDisposed) return;
-    this.#isDisposed = true;
+    if (this.#disposal.signal.aborted) return;
+    this.#disposal.abort(new SkeinError("disposed", "this session was disposed of"));
     await this.#last;
     if (!this.#parts.engine.closed) await this.#parts.engine.call("release", { session: this.#id });
   }
@@ -141,14 +141,29 @@ export class Session implements AsyncDisposable {
       yield await this.#parts.engine.call("exportBlock", { session: this.#id, block });
   }
 
-  /** One call after the other; after one that failed, asks what the session is now. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#isDisposed) return Promise.reject(new SkeinError("disposed", "this session was disposed of"));
-    const turn = this.#last.then(work).catch(async (error: unknown) => {
-      if (!this.#parts.engine.closed) this.#state = await this.#parts.engine.call("state", { session: this.#id });
-      throw error;
+  /**
+   * One call after the other. A call that is aborted while it waits ends at once; after one that failed, the session's state is asked for.
+   *
+   * @param work - given a signal that also aborts when the session is disposed of
+   */
+  #inTurn<T>(work: (signal: AbortSignal) => Promise<T>, outer?: AbortSignal): Promise<T> {
+    const signal = outer ? AbortSignal.any([outer, this.#disposal.signal]) : this.#disposal.signal;
+    if (signal.aborted) return Promise.reject(signal.reason);
+    let hasBegun = false;
+    const turn = this.#last.then(async () => {
+      signal.throwIfAborted();
+      hasBegun = true;
+      try {
+        return await work(signal);
+      } catch (error) {
+        if (!this.#parts.engine.closed) this.#state = await this.#parts.engine.call("state", { session: this.#id });
+        throw error;
+      }
     });
     this.#last = turn.catch(() => {});
-    return turn;
+    const abortedWhileWaiting = new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => hasBegun || reject(signal.reason), { once: true });
+    });
+    return Promise.race([turn, abortedWhileWaiting]);
   }
 }

@@ -1,5 +1,6 @@
 import { type ModelFiles, openBlobs } from "../checkpoint/blobs.ts";
 import type { CheckpointFiles } from "../checkpoint/files.ts";
+import { nextTask } from "./next-task.ts";
 import { packError, type RemoteError, unpackError } from "./remote-error.ts";
 
 /**
@@ -30,6 +31,7 @@ export function shareFiles(files: ModelFiles): { readonly shared: SharedFiles; r
   const opened = openBlobs(files);
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = async ({ data }: MessageEvent<Request>) => {
+    await nextTask(); // question and answer would else go on in one turn of the owner's loop
     try {
       const value = await answer(opened, data);
       port1.postMessage({ id: data.id, value }, value instanceof Uint8Array ? [value.buffer as ArrayBuffer] : []);

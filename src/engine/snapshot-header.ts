@@ -1,3 +1,4 @@
+import { type ContextOptions, validateContextOptions } from "../context/options.ts";
 import { SkeinError } from "../errors.ts";
 import type { SnapshotHeader } from "./methods.ts";
 
@@ -36,11 +37,19 @@ export function parseSnapshotHeader(json: unknown): SnapshotHeader {
         }),
       },
     },
+    context: contextOptions(header.context),
+    plannedTokens: count(header.plannedTokens, "plannedTokens"),
     length: count(header.length, "length"),
     cached: count(header.cached, "cached"),
   };
   if (parsed.cached > parsed.length) throw invalid("cached", "is more than length");
   return parsed;
+}
+
+function contextOptions(value: unknown): ContextOptions {
+  const options = object(value, "context");
+  validateContextOptions(options);
+  return options;
 }
 
 function object(value: unknown, field: string): Record<string, unknown> {

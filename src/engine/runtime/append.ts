@@ -32,9 +32,9 @@ export async function append(
   const planned = plan(settings, {
     tokens: before + count,
     maxTokens: 0,
-    currentFactor: sequence.factorKeeping(before),
+    currentFactor: sequence.keptFactor,
   });
-  const { encoding } = sequence;
+  const mark = sequence.mark();
   sequence.push(call.tokens);
   const grew = sequence.adopt(chooseEncoding(settings, planned.factor), settings.growth);
 
@@ -62,8 +62,7 @@ export async function append(
       },
     });
   } catch (error) {
-    sequence.truncate(before);
-    sequence.adopt(encoding, settings.growth);
+    sequence.rollback(mark);
     throw error;
   }
   return {

@@ -44,7 +44,12 @@ export class EngineHost {
     },
     createSession: ({ plannedTokens, context }) => {
       const model = this.#loaded;
-      return this.#add(new Sequence(model.config, model.pool, this.#narrow(model.context, context), plannedTokens));
+      return this.#add(
+        new Sequence(model.config, model.pool, this.#narrow(model.context, context), {
+          plannedTokens,
+          ownOptions: context,
+        }),
+      );
     },
     state: ({ session }) => stateOf(this.#session(session)),
     append: async (call, { signal, emit, transfer }) => {

@@ -47,14 +47,15 @@ export async function generate(
   };
   if (request.tokens === 0)
     throw new InvalidOptionError("prompt", "is empty; give at least one token to continue from");
-  const currentFactor = sequence.factorKeeping(commonLength(sequence, call));
+  // A conversation is a whole request, planned like one; what is added to a session keeps its factor.
+  const currentFactor = call.replace ? sequence.plannedFactor : sequence.keptFactor;
   const planned = plan(context.settings, { ...request, currentFactor });
   const sampler = createSampler(call.sampling);
   const text = createTextStream(model, call.stop);
   const endTokens = new Set(call.endTokens);
+  const mark = sequence.mark();
   if (call.replace) sequence.replace(call.tokens);
   else sequence.push(call.tokens);
-  const { encoding } = sequence;
   const grew = sequence.adopt(chooseEncoding(context.settings, planned.factor), context.settings.growth);
   sequence.cache.truncate(sequence.length - 1); // the last token's logits are needed, and are nowhere kept
   const cachedTokens = sequence.cache.length;
@@ -66,10 +67,7 @@ export async function generate(
   try {
     logits = await lastLogits(model, sequence, signal, reportPrefill(sequence, grew, emit));
   } catch (error) {
-    if (!call.replace) {
-      sequence.truncate(before);
-      sequence.adopt(encoding, context.settings.growth);
-    }
+    if (!call.replace) sequence.rollback(mark);
     throw error;
   }
   const answering = performance.now();
@@ -134,11 +132,6 @@ async function lastLogits(
   return logits;
 }
 
-function commonLength(sequence: Sequence, call: GenerateCall): number {
-  if (!call.replace) return sequence.length;
-  return sequence.length > 0 && sequence.tokens[0] === call.tokens[0] ? 1 : 0;
-}
-
 function describeToken(logits: Float32Array, token: number, alternatives: number): TokenLogprob {
   return { token, logprob: tokenLogprob(logits, token), top: topLogprobs(logits, alternatives) };
 }
@@ -153,7 +146,10 @@ interface TextStream {
 
 /** A model without a tokenizer generates tokens and no text. */
 function createTextStream(model: LoadedModel, stop: readonly string[]): TextStream {
-  if (!model.tokenTable) return { push: () => "", end: () => "", stopped: false };
+  if (!model.tokenTable) {
+    if (stop.length > 0) throw new InvalidOptionError("stop", "needs text, and this model has no tokenizer.json");
+    return { push: () => "", end: () => "", stopped: false };
+  }
   const detokenizer = createDetokenizer(model.tokenTable, { skipSpecialTokens: true });
   const matcher: StopMatcher = createStopMatcher(stop);
   return {

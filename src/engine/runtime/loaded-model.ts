@@ -3,7 +3,7 @@ import { createReferenceBackend } from "../../backend/reference/reference.ts";
 import { BlockPool } from "../../cache/block-pool.ts";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { readJson } from "../../checkpoint/files.ts";
-import { fingerprintCheckpoint } from "../../checkpoint/fingerprint.ts";
+import { canFingerprint, digestTensor, fingerprintModel, type TensorDigest } from "../../checkpoint/fingerprint.ts";
 import { checkTensors, openTensors } from "../../checkpoint/tensors.ts";
 import { type ContextSettings, resolveContext } from "../../context/settings.ts";
 import { contextWarnings } from "../../context/warnings.ts";
@@ -28,7 +28,8 @@ export interface LoadedModel {
   readonly warnings: readonly Warning[];
   readonly pool: BlockPool;
   readonly scheduler: Scheduler;
-  readonly fingerprint: string;
+  /** Ties saved sessions to the model; undefined where SHA-256 is not to be had (a page without https). */
+  readonly fingerprint: string | undefined;
   /** Comes from the text worker; absent when the checkpoint has no tokenizer. */
   tokenTable: TokenTable | undefined;
 }
@@ -50,15 +51,18 @@ export async function loadCheckpoint(
   const index = await openTensors(files);
   const expected = expectedTensors(config);
   checkTensors(index, expected, { optional: optionalTensors(config) });
-  const fingerprint = await fingerprintCheckpoint(files, index, config);
 
   const sizes = [...expected.keys()].map((name) => ({ name, bytes: sizeOf(index.entry(name)) }));
   const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
   const weights = new Map<string, ReturnType<Backend["upload"]>>();
+  const digests: TensorDigest[] = [];
   let completed = 0;
   for (const { name, bytes } of sizes) {
     signal.throwIfAborted();
-    weights.set(name, backend.upload(expected.get(name) ?? [], await index.readFloat32(name)));
+    const shape = expected.get(name) ?? [];
+    const data = await index.readFloat32(name);
+    if (canFingerprint()) digests.push(await digestTensor(name, shape, data));
+    weights.set(name, backend.upload(shape, data));
     completed += bytes;
     onProgress({ phase: "load", completed, total });
   }
@@ -74,7 +78,7 @@ export async function loadCheckpoint(
     context,
     defaults,
     pool,
-    fingerprint,
+    fingerprint: canFingerprint() ? await fingerprintModel(config, digests) : undefined,
     warnings: [...contextWarnings(config, call.context), ...threadWarnings(call), ...generationWarnings(defaults)],
     scheduler: new Scheduler(decoder, backend, config.vocab_size),
     tokenTable: undefined,

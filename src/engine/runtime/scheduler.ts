@@ -1,7 +1,7 @@
 import type { Backend, Segment } from "../../backend/backend.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import { rotaryRows } from "../../position/index.ts";
-import { nextTask } from "./next-task.ts";
+import { nextTask } from "../next-task.ts";
 import type { Sequence } from "./sequence.ts";
 
 /** What one sequence wants computed: all its tokens that are not cached yet. */

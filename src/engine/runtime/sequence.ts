@@ -13,37 +13,55 @@ export interface Context {
   readonly settings: ContextSettings;
 }
 
+/** How a sequence begins. */
+export interface SequenceOptions {
+  /** The length that it is planned for from the start. */
+  readonly plannedTokens?: number | undefined;
+  readonly ownOptions?: ContextOptions | undefined;
+  readonly cache?: SequenceCache | undefined;
+}
+
+/** A state of a sequence. */
+export interface SequenceMark {
+  readonly length: number;
+  readonly encoding: EncodingChoice;
+  readonly keepsFactor: boolean;
+}
+
 /**
  * One token stream with its cache. Its tokens may run ahead of the cache: those past `cache.length` are computed when they are next needed.
  * So whatever is interrupted, and whenever, leaves a sequence that is whole.
  */
 export class Sequence {
   readonly context: Context;
+  /** What the sequence's own options are, without the model's. */
+  readonly ownOptions: ContextOptions;
   readonly cache: SequenceCache;
   #tokens: number[] = [];
   readonly #config: ContextConfig;
   readonly #pool: BlockPool;
-  readonly #plannedTokens: number;
+  readonly plannedTokens: number;
   readonly #plannedFactor: number;
   #encoding: EncodingChoice;
   #rotary: RotaryEncoding;
+  #keepsFactor = false;
 
   /**
-   * @param plannedTokens - the length that the sequence is planned for from the start
-   * @throws ContextLengthError when that is more than the window has
+   * @param context - what the sequence may do
+   * @throws ContextLengthError when more tokens are planned than the window has
    */
   constructor(
     config: ContextConfig,
     pool: BlockPool,
     context: Context,
-    plannedTokens = 0,
-    cache: SequenceCache = new SequenceCache(pool),
+    { plannedTokens = 0, ownOptions = {}, cache = new SequenceCache(pool) }: SequenceOptions = {},
   ) {
     this.context = context;
+    this.ownOptions = ownOptions;
     this.#config = config;
     this.#pool = pool;
     this.cache = cache;
-    this.#plannedTokens = plannedTokens;
+    this.plannedTokens = plannedTokens;
     this.#plannedFactor = factorFor(context.settings, plannedTokens);
     this.#encoding = chooseEncoding(context.settings, this.#plannedFactor);
     this.#rotary = resolveEncoding(config, this.#encoding);
@@ -65,11 +83,17 @@ export class Sequence {
     return this.#rotary;
   }
 
+  /** The factor that the sequence was created for. */
+  get plannedFactor(): number {
+    return this.#plannedFactor;
+  }
+
   /**
-   * The factor below which no plan goes while the first `kept` tokens stay; without any, it is only what the sequence was created for.
+   * The factor below which no plan goes while the sequence is only added to; after it was cut, it is planned afresh. Otherwise a plan that
+   * was larger than what came of it would cost a recomputation at the next addition.
    */
-  factorKeeping(kept: number): number {
-    return kept === 0 ? this.#plannedFactor : this.#encoding.factor;
+  get keptFactor(): number {
+    return this.#keepsFactor ? this.#encoding.factor : this.#plannedFactor;
   }
 
   push(tokens: ArrayLike<number>): void {
@@ -77,9 +101,26 @@ export class Sequence {
   }
 
   truncate(length: number): void {
+    this.#cut(length);
+    if (this.length === 0) this.adopt(chooseEncoding(this.context.settings, this.#plannedFactor), "recompute");
+    this.#keepsFactor = false;
+  }
+
+  /** What {@link rollback} goes back to. */
+  mark(): SequenceMark {
+    return { length: this.length, encoding: this.#encoding, keepsFactor: this.#keepsFactor };
+  }
+
+  /** Undoes what was added, and the encoding that it was planned with, since a mark. */
+  rollback({ length, encoding, keepsFactor }: SequenceMark): void {
+    this.#cut(length);
+    this.adopt(encoding, "recompute");
+    this.#keepsFactor = keepsFactor;
+  }
+
+  #cut(length: number): void {
     this.#tokens.length = Math.min(this.#tokens.length, length);
     this.cache.truncate(length);
-    if (this.length === 0) this.adopt(chooseEncoding(this.context.settings, this.#plannedFactor), "recompute");
   }
 
   /**
@@ -89,7 +130,7 @@ export class Sequence {
   replace(tokens: ArrayLike<number>): number {
     let common = 0;
     while (common < tokens.length && common < this.length && tokens[common] === this.#tokens[common]) common++;
-    this.truncate(common);
+    this.#cut(common);
     for (let i = common; i < tokens.length; i++) this.#tokens.push(tokens[i]!);
     return common;
   }
@@ -100,13 +141,16 @@ export class Sequence {
    * @returns whether cached tokens have to be computed again
    */
   adopt(encoding: EncodingChoice, growth: Growth): boolean {
+    this.#keepsFactor = true;
     if (sameEncoding(encoding, this.#encoding)) {
       this.#encoding = encoding;
       return false;
     }
     const rotary = resolveEncoding(this.#config, encoding);
-    const losesCached = growth === "recompute" && this.cache.length > 0;
-    if (growth === "rerotate") {
+    // Turned keys are an approximation, for growth alone: whoever goes back to a smaller factor gets it exactly.
+    const isTurned = growth === "rerotate" && encoding.factor > this.#encoding.factor;
+    const losesCached = !isTurned && this.cache.length > 0;
+    if (isTurned) {
       this.cache.rerotate((start, count) => turnBetween(this.#rotary, rotary, start, count));
     } else {
       this.cache.truncate(0);
@@ -118,8 +162,11 @@ export class Sequence {
 
   /** @returns a sequence with the same tokens, which shares the cached blocks until either changes them */
   fork(): Sequence {
-    const copy = new Sequence(this.#config, this.#pool, this.context, this.#plannedTokens, this.cache.fork());
+    const { plannedTokens, ownOptions } = this;
+    const cache = this.cache.fork();
+    const copy = new Sequence(this.#config, this.#pool, this.context, { plannedTokens, ownOptions, cache });
     copy.restore(this.#tokens, this.#encoding);
+    copy.#keepsFactor = this.#keepsFactor;
     return copy;
   }
 
@@ -128,6 +175,7 @@ export class Sequence {
     this.#tokens = [...tokens];
     this.#encoding = encoding;
     this.#rotary = resolveEncoding(this.#config, encoding);
+    this.#keepsFactor = true;
   }
 
   release(): void {

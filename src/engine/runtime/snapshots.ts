@@ -1,10 +1,12 @@
 import type { CacheLayout } from "../../backend/backend.ts";
 import { contextLengthError } from "../../context/context-length-error.ts";
 import { chooseEncoding, type EncodingChoice, sameEncoding } from "../../context/encoding.ts";
+import { narrowContext } from "../../context/narrow.ts";
+import type { ContextSettings } from "../../context/settings.ts";
 import { SkeinError } from "../../errors.ts";
 import type { SnapshotHeader } from "../methods.ts";
 import type { LoadedModel } from "./loaded-model.ts";
-import { Sequence } from "./sequence.ts";
+import { type Context, Sequence } from "./sequence.ts";
 
 /** What is saved of a session, besides the blocks of its cache. */
 export function describeSnapshot(
@@ -12,29 +14,43 @@ export function describeSnapshot(
   sequence: Sequence,
 ): { readonly header: SnapshotHeader; readonly tokens: Uint32Array<ArrayBuffer> } {
   const { fingerprint, pool } = model;
-  const { length, encoding, cache } = sequence;
-  const header = { fingerprint, adapter: null, layout: pool.store.layout, encoding, length, cached: cache.length };
+  if (fingerprint === undefined) throw noDigest();
+  const { length, encoding, cache, plannedTokens, ownOptions: context } = sequence;
+  const { layout } = pool.store;
+  const header = { fingerprint, adapter: null, layout, encoding, context, plannedTokens, length, cached: cache.length };
   return { header, tokens: Uint32Array.from(sequence.tokens) };
 }
 
 /**
  * A sequence as it was saved, at its own encoding, still without its blocks.
  *
- * @throws SkeinError (code `snapshot_mismatch`) when it belongs to another model, adapter, cache type, or to a factor that this model was not
+ * @throws SkeinError (code `unsupported`) where SHA-256 is not to be had; (code `snapshot_mismatch`) when it belongs to another model, adapter, cache type, or to a factor that this model was not
  * loaded with
  * @throws ContextLengthError when it is longer than the window
  */
 export function restoreSnapshot(model: LoadedModel, header: SnapshotHeader, tokens: Uint32Array): Sequence {
+  if (model.fingerprint === undefined) throw noDigest();
   if (header.fingerprint !== model.fingerprint) throw mismatch("it was saved with another model; load that one");
   if (header.adapter !== null) throw mismatch(`it was saved with the adapter ${header.adapter}`);
   checkLayout(header.layout, model.pool.store.layout);
-  const { settings } = model.context;
-  const encoding = checkEncoding(model, header.encoding);
+  const context = narrowToSaved(model, header);
+  const { settings } = context;
+  const encoding = checkEncoding(settings, header.encoding);
   if (header.length > settings.extendedWindow && !settings.allowBeyondWindow)
     throw contextLengthError(settings, header.length);
-  const sequence = new Sequence(model.config, model.pool, model.context);
+  const { plannedTokens, context: ownOptions } = header;
+  const sequence = new Sequence(model.config, model.pool, context, { plannedTokens, ownOptions });
   sequence.restore([...tokens], encoding);
   return sequence;
+}
+
+/** A session that was narrower than its model stays so. */
+function narrowToSaved(model: LoadedModel, header: SnapshotHeader): Context {
+  try {
+    return narrowContext(model.config, model.context, header.context);
+  } catch (error) {
+    throw mismatch(`it has options that this model was not loaded for (${(error as Error).message})`);
+  }
 }
 
 function checkLayout(saved: CacheLayout, here: CacheLayout): void {
@@ -46,8 +62,7 @@ function checkLayout(saved: CacheLayout, here: CacheLayout): void {
 }
 
 /** The saved encoding must be one that this model gives to some sequence; it is made anew, so that nothing unchecked is taken over. */
-function checkEncoding(model: LoadedModel, saved: EncodingChoice): EncodingChoice {
-  const { settings } = model.context;
+function checkEncoding(settings: ContextSettings, saved: EncodingChoice): EncodingChoice {
   const encoding = chooseEncoding(settings, saved.factor);
   const isAllowed = settings.method === "trained" || saved.factor <= settings.maximumFactor;
   if (isAllowed && sameEncoding(encoding, saved)) return encoding;
@@ -60,6 +75,13 @@ function checkEncoding(model: LoadedModel, saved: EncodingChoice): EncodingChoic
     ? `load it with context: { extend: "${method}", factor: ${factor} }`
     : "load it with the options that it had then";
   throw mismatch(`its keys have ${what}, which this model was not loaded for; ${how}`);
+}
+
+function noDigest(): SkeinError {
+  return new SkeinError(
+    "unsupported",
+    "sessions are saved and restored on pages served over https or from localhost only",
+  );
 }
 
 function mismatch(why: string): SkeinError {
