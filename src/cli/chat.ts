@@ -30,7 +30,7 @@ export function createChatCommand(): Command {
     .description("Hold a conversation; the cache is kept from turn to turn.")
     .argument("<model>", "the folder or URL of a model with a chat template")
     .option("--system <text>", "the system message");
-  addSamplingFlags(addModelFlags(command));
+  addSamplingFlags(addModelFlags(command), `an eighth of the native window, ${longestOrdinaryAnswer} at most`);
   return command
     .option("--json", "one JSON object a turn; messages come from standard input, one a line")
     .addHelpText(

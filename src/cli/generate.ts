@@ -27,7 +27,7 @@ export function createGenerateCommand(): Command {
     .option("--file <path>", "read the text from a file; without both, from standard input")
     .option("--chat", "take the text as a user's message and apply the model's chat template")
     .option("--system <text>", "with --chat: the system message");
-  addSamplingFlags(addModelFlags(command));
+  addSamplingFlags(addModelFlags(command), "to the end of the window that the text needs");
   return command
     .option("--save <file>", "save what was read, and the answer, to go on from later")
     .option("--resume <file>", "go on from a saved session; the prompt is added to it")

@@ -16,9 +16,10 @@ export interface SamplingFlags {
   readonly stop?: readonly string[];
 }
 
-export function addSamplingFlags(command: Command): Command {
+/** @param openEnd - how far an answer goes without `--max-tokens` */
+export function addSamplingFlags(command: Command, openEnd: string): Command {
   return command
-    .option("--max-tokens <n>", "the most tokens to generate (default: to the end of the window)", parseWhole)
+    .option("--max-tokens <n>", `the most tokens to generate (default: ${openEnd})`, parseWhole)
     .option("--temperature <t>", "0 takes the best token; higher is more varied", parseNumber)
     .option("--top-k <n>", "draw from the n best tokens", parseWhole)
     .option("--top-p <p>", "draw from the best tokens that make up this probability", parseNumber)
