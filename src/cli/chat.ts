@@ -91,6 +91,7 @@ class Conversation {
       else await this.#turn(line);
     }
     lines.close();
+    if (isPerson) print(); // the prompt is still on the line
     interruption.signal.throwIfAborted();
   }
 

@@ -1,6 +1,7 @@
 import type { ContextSettings, Session } from "../index.ts";
 
-const width = 40;
+/** Cells; with the words beside them the line fits 80 columns. */
+const width = 20;
 
 /** The window in use, as a line: filled, native, extended, and the factor now. */
 export function describeWindow(context: ContextSettings, session: Pick<Session, "length" | "factor">): string {
