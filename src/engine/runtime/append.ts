@@ -34,10 +34,6 @@ export async function append(
     maxTokens: 0,
     currentFactor: sequence.keptFactor,
   });
-  const mark = sequence.mark();
-  sequence.push(call.tokens);
-  const grew = sequence.adopt(chooseEncoding(settings, planned.factor), settings.growth);
-
   const after = before + count;
   const firstLogits = call.logits === "all" ? before : after - 1;
   const rows = call.logits === "none" ? 0 : after - firstLogits;
@@ -46,10 +42,13 @@ export async function append(
   // The probability of a token stands in the logits of the one before it.
   const from = Math.max(0, call.logprobs ? before - 1 : firstLogits);
   const wantsAny = rows > 0 || call.logprobs;
-  if (wantsAny) sequence.cache.truncate(from);
 
-  const onStep = reportPrefill(sequence, grew, (event) => emit(event.progress));
+  const mark = sequence.mark();
+  sequence.push(call.tokens);
   try {
+    const grew = sequence.adopt(chooseEncoding(settings, planned.factor), settings.growth);
+    if (wantsAny) sequence.cache.truncate(from);
+    const onStep = reportPrefill(sequence, grew, (event) => emit(event.progress));
     await model.scheduler.compute({
       sequence,
       signal,

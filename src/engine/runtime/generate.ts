@@ -56,15 +56,16 @@ export async function generate(
   const mark = sequence.mark();
   if (call.replace) sequence.replace(call.tokens);
   else sequence.push(call.tokens);
-  const grew = sequence.adopt(chooseEncoding(context.settings, planned.factor), context.settings.growth);
-  sequence.cache.truncate(sequence.length - 1); // the last token's logits are needed, and are nowhere kept
-  const cachedTokens = sequence.cache.length;
   const promptTokens = sequence.length;
   sampler.observe(sequence.tokens);
 
   const began = performance.now();
+  let cachedTokens: number;
   let logits: Float32Array;
   try {
+    const grew = sequence.adopt(chooseEncoding(context.settings, planned.factor), context.settings.growth);
+    sequence.cache.truncate(promptTokens - 1); // the last token's logits are needed, and are nowhere kept
+    cachedTokens = sequence.cache.length;
     logits = await lastLogits(model, sequence, signal, reportPrefill(sequence, grew, emit));
   } catch (error) {
     if (!call.replace) sequence.rollback(mark);
