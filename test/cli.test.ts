@@ -1,5 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -259,6 +259,42 @@ describe("wrong use is one line that helps", () => {
     expect(stderr).toMatch(message);
     expect(stderr.trimEnd().split("\n")).toHaveLength(1);
     expect(stderr).toMatch(/^skein: /);
+  });
+
+  test("with --json the error is an object, too; what cannot be saved is said before any work", async () => {
+    const refused = await skein(["generate", tiny, "--prompt", "x", "--max-tokens", "400", "--json"]);
+    expect(refused.code).toBe(1);
+    expect(JSON.parse(refused.stdout)).toMatchObject({ type: "error", code: "context_length_exceeded" });
+    const nowhere = await skein([
+      "generate",
+      tiny,
+      "--prompt",
+      "x",
+      "--max-tokens",
+      "2",
+      "--save",
+      join(folder, "no", "where"),
+    ]);
+    expect(nowhere).toMatchObject({ code: 2, stdout: "" });
+    expect(nowhere.stderr).toMatch(/^skein: --save .*: there is no such file or folder\n$/);
+  });
+
+  test("what is no text, and an output that is full", async () => {
+    const child = start(["generate", tiny, "--max-tokens", "2"]);
+    child.stdin.end(Buffer.from([0xff, 0xfe, 0]));
+    expect(await finish(child)).toMatchObject({ code: 2, stderr: "skein: standard input: is not UTF-8 text\n" });
+    const full = await open("/dev/full", "w").catch(() => undefined);
+    if (full === undefined) return; // only Linux has one
+    const writer = spawn(process.execPath, [main, "generate", tiny, "--prompt", "x", "--max-tokens", "2"], {
+      stdio: ["ignore", full.fd, "pipe"],
+    });
+    let stderr = "";
+    writer.stderr!.setEncoding("utf8").on("data", (text) => {
+      stderr += text;
+    });
+    const code = await new Promise((resolve) => writer.on("close", resolve));
+    await full.close();
+    expect([code, stderr]).toEqual([1, "skein: standard output cannot be written (ENOSPC)\n"]);
   });
 
   test("a stack trace only with --debug", async () => {

@@ -1,5 +1,5 @@
-import { InvalidOptionError } from "../index.ts";
-import { describeForDebugging, note, styleError } from "./node/terminal.ts";
+import { InvalidOptionError, SkeinError } from "../index.ts";
+import { describeForDebugging, note, printJson, styleError } from "./node/terminal.ts";
 
 /** Wrong use of a command: exit code 2. */
 export class UsageError extends Error {
@@ -12,13 +12,19 @@ export class UsageError extends Error {
  */
 export function reportError(
   error: unknown,
-  { debug, interrupted }: { readonly debug: boolean; readonly interrupted: boolean },
+  { debug, json, interrupted }: { readonly debug: boolean; readonly json: boolean; readonly interrupted: boolean },
 ): number {
   if (interrupted) {
     note(styleError("dim", "interrupted"));
     return 130;
   }
   note(`${styleError(["red", "bold"], "skein:")} ${describeError(error)}`);
+  if (json)
+    printJson({
+      type: "error",
+      code: error instanceof SkeinError ? error.code : "usage",
+      message: describeError(error),
+    });
   if (debug) note(describeForDebugging(error));
   return error instanceof UsageError || error instanceof InvalidOptionError ? 2 : 1;
 }
@@ -37,6 +43,7 @@ export function inFlags(message: string): string {
     )
     .replaceAll(/nativeWindow: (\d+)/g, "--native-window $1")
     .replaceAll(/cache: "(\w+)"/g, "--cache $1")
+    .replaceAll("shorten the input or maxTokens", "shorten the input or --max-tokens")
     .replaceAll(/\bgive maxTokens\b/gi, (words) =>
       words.startsWith("G") ? "Give --max-tokens N" : "give --max-tokens N",
     );

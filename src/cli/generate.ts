@@ -2,7 +2,7 @@ import { Command } from "commander";
 import type { GenerateOptions, Generation, GenerationResult, Model, Session } from "../index.ts";
 import { UsageError } from "./errors.ts";
 import { addModelFlags, loadFromFlags, type ModelFlags } from "./model-flags.ts";
-import { readPipedText, readTextFile } from "./node/input.ts";
+import { checkWritable, readPipedText, readTextFile } from "./node/input.ts";
 import { interruption } from "./node/interruption.ts";
 import { createProgressLine, type ProgressLine } from "./node/progress.ts";
 import { note, print, printJson, styleError, write } from "./node/terminal.ts";
@@ -46,6 +46,7 @@ Examples:
 }
 
 async function run(source: string, flags: GenerateFlags): Promise<void> {
+  if (flags.save !== undefined) await checkWritable("--save", flags.save);
   const input = await readInput(flags);
   if (flags.maxTokens === 0 && !flags.save)
     throw new UsageError("--max-tokens 0 reads and answers nothing: add --save FILE to keep what was read");

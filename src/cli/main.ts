@@ -52,6 +52,7 @@ try {
   else
     process.exitCode = reportError(error, {
       debug: process.argv.includes("--debug"),
+      json: process.argv.includes("--json"),
       interrupted: interruption.signal.aborted,
     });
 }

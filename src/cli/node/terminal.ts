@@ -43,7 +43,10 @@ export function quietOnClosedPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "EPIPE") process.exit(0);
-      throw error;
+      // Nothing more can be written there, so that what is under way has no use.
+      if (stream === process.stdout)
+        process.stderr.write(`skein: standard output cannot be written (${error.code ?? error.message})\n`);
+      process.exit(1);
     });
   }
 }
