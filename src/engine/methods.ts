@@ -174,5 +174,6 @@ export interface TextMethods {
   };
   /** Tells `rendering` and `rendered`: between the two a template runs, which may never end. */
   encodeChat: { params: ChatCall; event: "rendering" | "rendered"; result: Uint32Array<ArrayBuffer> };
+  ping: { params: undefined; event: never; result: undefined };
   renderChat: { params: ChatCall; event: "rendering" | "rendered"; result: string };
 }

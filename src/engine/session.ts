@@ -161,9 +161,11 @@ export class Session implements AsyncDisposable {
       }
     });
     this.#last = turn.catch(() => {});
+    let stop: (() => void) | undefined;
     const abortedWhileWaiting = new Promise<never>((_, reject) => {
-      signal.addEventListener("abort", () => hasBegun || reject(signal.reason), { once: true });
+      stop = () => hasBegun || reject(signal.reason);
+      signal.addEventListener("abort", stop, { once: true });
     });
-    return Promise.race([turn, abortedWhileWaiting]);
+    return Promise.race([turn, abortedWhileWaiting]).finally(() => stop && signal.removeEventListener("abort", stop));
   }
 }

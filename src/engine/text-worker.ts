@@ -31,6 +31,7 @@ serve<TextMethods>(platform.ownerPort(), {
     return tokens;
   },
   decode: ({ tokens, skipSpecialTokens }) => loaded().tokenizer.decode(tokens, { skipSpecialTokens }),
+  ping: () => undefined,
   encodeChat: (call, { emit, transfer }) => {
     emit("rendering");
     const tokens = encodeChat(loaded().tokenizer, chatOptions(call), () => emit("rendered"));

@@ -1,3 +1,4 @@
+import { orAborted } from "./or-aborted.ts";
 import type { AtomicFile } from "./platform.ts";
 
 /**
@@ -15,7 +16,7 @@ export async function writeAll(
   try {
     for await (const piece of pieces) {
       signal?.throwIfAborted();
-      await sink.write(piece);
+      await orAborted(sink.write(piece), signal); // a stream that never takes anything must not hold the session
     }
   } catch (error) {
     await sink.discard(error);
@@ -38,6 +39,7 @@ function sinkOf(stream: WritableStream<Uint8Array>): Sink {
       await writer.write(bytes);
     },
     commit: () => writer.close(),
-    discard: (reason) => writer.abort(reason).catch(() => {}),
+    // Not waited for: a stream that is stuck may never end.
+    discard: async (reason) => void writer.abort(reason).catch(() => {}),
   };
 }

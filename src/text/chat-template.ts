@@ -1,8 +1,11 @@
-import { UnsupportedError } from "../errors.ts";
+import { SkeinError, UnsupportedError } from "../errors.ts";
 import { type ChatMessage, notePrivateCharacters, readChatInput } from "./chat-input.ts";
 import { type ControlMarks, createControlMarks } from "./control-marks.ts";
 import { type JinjaTemplate, RESERVED_NAMES, readJinjaTemplate } from "./jinja-template.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+
+/** Characters; the longest windows take a few million. */
+const LONGEST_TEXT = 2 ** 24;
 
 export interface ChatOptions {
   /** A Jinja template, as in `tokenizer_config.json`. */
@@ -69,6 +72,12 @@ export function encodeChat(
   } catch (error) {
     if (error instanceof Error) error.message = marks.unmark(error.message);
     throw error;
+  }
+  if (text.length > LONGEST_TEXT) {
+    throw new SkeinError(
+      "template_error",
+      `the chat template wrote ${text.length} characters, more than any window takes`,
+    );
   }
   onRendered?.();
   return encodePieces(tokenizer, marks.split(text));

@@ -1,20 +1,29 @@
 import { randomBytes } from "node:crypto";
-import { open, rename, unlink } from "node:fs/promises";
+import { unlinkSync } from "node:fs";
+import { open, realpath, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { SkeinError } from "../../errors.ts";
 import type { AtomicFile } from "../platform.ts";
 
+/** Files that are being written: a process that is ended in the middle takes them away. */
+const unfinished = new Set<string>();
+let isWatched = false;
+
 /**
- * Writes beside the final path under another name, and renames when all of it is on the disk.
+ * Writes beside the final path under another name, and renames when all of it is on the disk. What stands there before keeps its access rights; a new
+ * file is its owner's alone, since it holds a document.
  *
  * @throws SkeinError (code `write_failed`) with the path and the reason
  */
 export async function createAtomicFile(path: string): Promise<AtomicFile> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
-  const file = await explain(path, () => open(temporary, "wx"));
+  const { target, mode } = await explain(path, () => findTarget(path));
+  const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
+  const file = await explain(path, () => open(temporary, "wx", mode));
+  keepTrack(temporary);
   const discard = async (): Promise<void> => {
     await file.close().catch(() => {});
     await unlink(temporary).catch(() => {});
+    unfinished.delete(temporary);
   };
   return {
     write: (bytes) =>
@@ -25,13 +34,38 @@ export async function createAtomicFile(path: string): Promise<AtomicFile> {
       explain(path, async () => {
         await file.sync();
         await file.close();
-        await rename(temporary, path);
+        await rename(temporary, target);
+        unfinished.delete(temporary);
       }).catch(async (error: unknown) => {
         await discard();
         throw error;
       }),
     discard,
   };
+}
+
+/** Links are followed; devices, pipes and folders are not replaced. */
+async function findTarget(path: string): Promise<{ readonly target: string; readonly mode: number }> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) return { target: path, mode: 0o600 };
+  if (!found.isFile())
+    throw Object.assign(new Error("it is not a file"), { code: found.isDirectory() ? "EISDIR" : undefined });
+  return { target: await realpath(path), mode: found.mode & 0o777 };
+}
+
+function keepTrack(temporary: string): void {
+  unfinished.add(temporary);
+  if (isWatched) return;
+  isWatched = true;
+  process.on("exit", () => {
+    for (const path of unfinished) {
+      try {
+        unlinkSync(path);
+      } catch {
+        // It is gone already, or will never go.
+      }
+    }
+  });
 }
 
 async function explain<T>(path: string, work: () => Promise<T>): Promise<T> {

@@ -5,19 +5,20 @@ import type { Workers } from "../platform.ts";
 /** Memory that the text worker may take; a template that wants more ends that worker, not the process. Building a tokenizer takes 0.5 GB. */
 const textWorkerMegabytes = 4096;
 
-/** Workers inherit Node's flags, but `node --input-type=module -e ...` speaks of its own text, and ends every worker that is a file. */
-const inheritedFlags = process.execArgv.filter((flag) => !flag.startsWith("--input-type"));
+/**
+ * Workers inherit Node's flags by themselves; a list of one's own may hold few of them. But `node --input-type=module -e ...` speaks of its own text
+ * and ends every worker that is a file, so that there, and only there, flags are left out.
+ */
+const flags = process.execArgv.some((flag) => flag.startsWith("--input-type")) ? { execArgv: [] } : {};
 
 export const workers: Workers = {
   spawnEngineWorker: () =>
-    handleOf(
-      new Worker(new URL("../engine-worker.ts", import.meta.url), { name: "skein-engine", execArgv: inheritedFlags }),
-    ),
+    handleOf(new Worker(new URL("../engine-worker.ts", import.meta.url), { name: "skein-engine", ...flags })),
   spawnTextWorker: () =>
     handleOf(
       new Worker(new URL("../text-worker.ts", import.meta.url), {
         name: "skein-text",
-        execArgv: inheritedFlags,
+        ...flags,
         resourceLimits: { maxOldGenerationSizeMb: textWorkerMegabytes },
       }),
     ),
