@@ -91,6 +91,11 @@ test("a template that never ends is stopped, and the model goes on", async () =>
   await expect(hostile.generate({ messages, maxTokens: 1 }).result()).rejects.toMatchObject({
     code: "template_timeout",
   });
+  const innocent = hostile.tokenize("hi"); // waits behind the template that is stopped
+  const culprit = hostile.generate({ messages, maxTokens: 1 }).result();
+  const other = hostile.tokenize("hi");
+  await expect(culprit).rejects.toMatchObject({ code: "template_timeout" });
+  expect(await other).toEqual(await innocent);
   const impatient = hostile.generate({ messages, maxTokens: 1, signal: AbortSignal.timeout(500) });
   await expect(impatient.result()).rejects.toMatchObject({ name: "TimeoutError" });
   expect((await hostile.generate({ prompt: "hi", maxTokens: 2, ...greedy }).result()).tokens).toHaveLength(2);

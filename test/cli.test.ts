@@ -181,6 +181,40 @@ describe("generate", () => {
     expect([code, stderr]).toEqual([0, ""]);
   });
 
+  test("an open answer that ends at the window is saved, also when nobody reads it", async () => {
+    const path = join(folder, "open");
+    const args = ["generate", tiny, "--prompt", "In the", "--temperature", "0", "--save", path];
+    const open = await skein(args);
+    expect(open.code).toBe(1);
+    expect(open.stderr).toMatch(/^\S* ?saved 256 tokens to .*\nskein: 257 tokens are needed and 256 fit/);
+    await rm(path);
+    const child = start([...args, "--max-tokens", "60"]);
+    child.stdin.end();
+    child.stdout.once("data", () => child.stdout.destroy());
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(0);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+  });
+
+  test("Ctrl-C and SIGTERM are heard while the input is awaited", async () => {
+    for (const [signal, expected] of [
+      ["SIGINT", 130],
+      ["SIGTERM", 143],
+    ] as const) {
+      const child = start(["generate", tiny, "--max-tokens", "2"]); // its input stays open
+      setTimeout(() => child.kill(signal), 700);
+      expect(await finish(child)).toEqual({ code: expected, stdout: "", stderr: "interrupted\n" });
+    }
+  });
+
+  test("escape sequences of files do not reach the terminal", async () => {
+    const hostile = await mkdtemp(join(tmpdir(), "skein-hostile-"));
+    await writeFile(join(hostile, "config.json"), "\u001b]0;title\u0007 no JSON \u202e");
+    const { code, stderr } = await skein(["generate", hostile, "--prompt", "x"]);
+    await rm(hostile, { recursive: true });
+    expect(code).toBe(1);
+    for (const character of ["\u001b", "\u0007", "\u202e"]) expect(stderr).not.toContain(character);
+  });
+
   test("Ctrl-C exits 130 and leaves no half-written file", async () => {
     const child = start([
       "generate",
@@ -224,8 +258,8 @@ describe("chat", () => {
     expect(code).toBe(0);
     expect(stdout.trim().split("\n")).toHaveLength(1);
     expect(stderr).toContain("/save FILE");
-    expect(stderr).toMatch(/\[█+░*\|░+\] \d+ tokens, native window 256, extended 1024, factor now 1/);
-    expect(stderr).toMatch(/ 0 tokens, native window 256/);
+    expect(stderr).toMatch(/\[█+░*\|░+\] \d+ tokens · native 256 · extended 1024 · factor 1/);
+    expect(stderr).toMatch(/ 0 tokens · native 256/);
     expect(stderr).toContain("/nope is not known");
     expect((await stat(session)).size).toBeGreaterThan(1000);
   });
@@ -247,6 +281,7 @@ describe("wrong use is one line that helps", () => {
     [["generate", tiny, "--prompt", "x", "--schedule", "later"], 2, /Allowed choices are dynamic, static/],
     [["generate", tiny, "--file", "/no/such/file"], 2, /--file \/no\/such\/file: there is no such file/],
     [["generate", "/no/such/model", "--prompt", "x"], 1, /\/no\/such\/model: there is no such folder/],
+    [["generate", tiny, "--prompt", "x", "--save", ""], 2, /--save needs the name of a file/],
     [["generate", "Qwen/Qwen2-7B-Instruct", "--prompt", "x"], 1, /only its configuration is built in/],
     [["generate", tiny, "--resume", "/no/such/session"], 1, /\/no\/such\/session: cannot be read \(ENOENT\)/],
     [["chat", tiny], 1, /no chat template/],

@@ -216,6 +216,26 @@ describe("wrong options are named", () => {
     await expect(model.createSession({ plannedTokens: 0 })).rejects.toMatchObject({ option: "plannedTokens" });
   });
 
+  test("types that are wrong are named, and never thrown before there is a promise", async () => {
+    await using session = await model.createSession();
+    const wrong: [Promise<unknown>, string][] = [
+      [model.generate(null as never).result(), "options"],
+      [model.generate({ prompt, signal: {} as never }).result(), "signal"],
+      [model.generate({ prompt, onProgress: "x" as never }).result(), "onProgress"],
+      [model.generate({ prompt, specialTokens: 1 as never }).result(), "specialTokens"],
+      [model.createSession(null as never), "options"],
+      [model.restoreSession(5 as never), "source"],
+      [session.append([1], { signal: 5 as never }), "signal"],
+      [session.append([1], null as never), "options"],
+      [session.save(5 as never), "target"],
+      [loadModel(tiny, null as never), "options"],
+      [loadModel(tiny, { cache: (() => {}) as never }), "cache"],
+      [loadModel(tiny, { onWarning: 5 as never }), "onWarning"],
+    ];
+    for (const [promise, option] of wrong)
+      await expect(promise).rejects.toMatchObject({ code: "invalid_option", option });
+  });
+
   test.each([
     ["", "source"],
     [5, "source"],

@@ -43,6 +43,16 @@ test("a model that works keeps the process alive until it is done", async () => 
   expect(stdout).toBe("30\n");
 });
 
+test("Node's own flags are no obstacle", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "skein-test-"));
+  const file = join(folder, "run.mts");
+  const body = `${load} console.log((await model.generate({ tokens: [1, 2], maxTokens: 2, endTokens: [] }).result()).tokens.length);`;
+  await writeFile(file, script(body).at(-1)!);
+  const { stdout } = await run(process.execPath, ["--max-old-space-size=4096", "--expose-gc", file]);
+  await rm(folder, { recursive: true });
+  expect(stdout).toBe("2\n");
+});
+
 test("the caller's thread is not held up: loading, tokenising, reading, saving", async () => {
   await loadModel(tiny).then((model) => model.dispose()); // modules are loaded and compiled
   const folder = await mkdtemp(join(tmpdir(), "skein-test-"));

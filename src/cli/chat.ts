@@ -55,6 +55,7 @@ async function run(source: string, flags: ChatFlags): Promise<void> {
   try {
     // Without a chat template there is no conversation: better said now than after the first message.
     await model.applyChatTemplate([{ role: "user", content: "" }]);
+    interruption.signal.throwIfAborted();
     await new Conversation(model, await model.createSession(), flags, progress).hold();
   } finally {
     progress.clear();
@@ -168,6 +169,7 @@ class Conversation {
       this.#progress.clear();
       if (!this.#flags.json && text !== "") print();
       if (!stop.signal.aborted && !(isInteractive() && !interruption.signal.aborted)) throw error;
+      if (stop.signal.aborted) await this.#session.truncate(Math.min(length, this.#session.length));
       note(
         stop.signal.aborted
           ? styleError("dim", "stopped; the conversation is as it was before this message")

@@ -1,5 +1,8 @@
-import { InvalidOptionError, SkeinError } from "../index.ts";
+import { InvalidConfigError, InvalidOptionError, SkeinError } from "../index.ts";
 import { describeForDebugging, note, printJson, styleError } from "./node/terminal.ts";
+
+/** Characters. */
+const longestLine = 1000;
 
 /** Wrong use of a command: exit code 2. */
 export class UsageError extends Error {
@@ -8,15 +11,20 @@ export class UsageError extends Error {
 
 /**
  * Says in one line what went wrong.
- * @returns the exit code: 2 wrong use, 1 failure, 130 interrupted
+ * @param options.interruptedBy - the exit code for the signal that ended the command, if one did
+ * @returns the exit code: 2 wrong use, 1 failure, 130 after Ctrl-C
  */
 export function reportError(
   error: unknown,
-  { debug, json, interrupted }: { readonly debug: boolean; readonly json: boolean; readonly interrupted: boolean },
+  {
+    debug,
+    json,
+    interruptedBy,
+  }: { readonly debug: boolean; readonly json: boolean; readonly interruptedBy: number | undefined },
 ): number {
-  if (interrupted) {
+  if (interruptedBy !== undefined) {
     note(styleError("dim", "interrupted"));
-    return 130;
+    return interruptedBy;
   }
   note(`${styleError(["red", "bold"], "skein:")} ${describeError(error)}`);
   if (json)
@@ -32,7 +40,8 @@ export function reportError(
 /** One line for people who type commands: options of the API appear as flags. */
 export function describeError(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return inFlags(message.replaceAll(/\s*\n\s*/g, " "));
+  const where = error instanceof InvalidConfigError && !message.includes("config") ? "config.json: " : "";
+  return fitForTerminal(inFlags(where + message.replaceAll(/\s*\n\s*/g, " ")));
 }
 
 /** A message of the API in the words of the command line. */
@@ -47,4 +56,10 @@ export function inFlags(message: string): string {
     .replaceAll(/\bgive maxTokens\b/gi, (words) =>
       words.startsWith("G") ? "Give --max-tokens N" : "give --max-tokens N",
     );
+}
+
+/** Messages quote files, and files may hold anything: no escape sequence of theirs reaches the terminal, and no endless line. */
+export function fitForTerminal(text: string): string {
+  const shown = text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd");
+  return shown.length > longestLine ? `${shown.slice(0, longestLine)}…` : shown;
 }

@@ -1,11 +1,18 @@
 import { Command } from "commander";
-import type { GenerateOptions, Generation, GenerationResult, Model, Session } from "../index.ts";
+import {
+  ContextLengthError,
+  type GenerateOptions,
+  type Generation,
+  type GenerationResult,
+  type Model,
+  type Session,
+} from "../index.ts";
 import { UsageError } from "./errors.ts";
 import { addModelFlags, loadFromFlags, type ModelFlags } from "./model-flags.ts";
 import { checkWritable, readPipedText, readTextFile } from "./node/input.ts";
 import { interruption } from "./node/interruption.ts";
 import { createProgressLine, type ProgressLine } from "./node/progress.ts";
-import { note, print, printJson, styleError, write } from "./node/terminal.ts";
+import { goOnWithoutReader, note, print, printJson, styleError, write } from "./node/terminal.ts";
 import { addSamplingFlags, type SamplingFlags, samplingOf } from "./sampling-flags.ts";
 
 interface GenerateFlags extends ModelFlags, SamplingFlags {
@@ -46,25 +53,38 @@ Examples:
 }
 
 async function run(source: string, flags: GenerateFlags): Promise<void> {
-  if (flags.save !== undefined) await checkWritable("--save", flags.save);
-  const input = await readInput(flags);
-  if (flags.maxTokens === 0 && !flags.save)
+  if (flags.resume === "") throw new UsageError("--resume needs the name of a file");
+  if (flags.save !== undefined) {
+    await checkWritable("--save", flags.save);
+    goOnWithoutReader();
+  }
+  if (flags.maxTokens === 0 && flags.save === undefined)
     throw new UsageError("--max-tokens 0 reads and answers nothing: add --save FILE to keep what was read");
+  const input = await readInput(flags);
   const progress = createProgressLine();
   const model = await loadFromFlags(source, flags, progress);
   try {
     progress.clear();
     const session = await openSession(model, flags);
-    if (flags.maxTokens === 0) await readOnly(model, session, input, progress);
-    else await answer(session ?? model, { ...samplingOf(flags), ...input }, flags, progress);
-    if (flags.save && session) {
-      await session.save(flags.save, { signal: interruption.signal });
-      note(styleError("dim", `saved ${count(session.length)} to ${flags.save}`));
+    try {
+      if (flags.maxTokens === 0) await readOnly(model, session, input, progress);
+      else await answer(session ?? model, { ...samplingOf(flags), ...input }, flags, progress);
+    } catch (error) {
+      // An open answer that reached the end of its window was read and written all the same.
+      if (error instanceof ContextLengthError && session && session.length > 0) await save(session, flags);
+      throw error;
     }
+    if (session) await save(session, flags);
   } finally {
     progress.clear();
     await model.dispose();
   }
+}
+
+async function save(session: Session, flags: GenerateFlags): Promise<void> {
+  if (flags.save === undefined) return;
+  await session.save(flags.save, { signal: interruption.signal });
+  note(styleError("dim", `saved ${count(session.length)} to ${flags.save}`));
 }
 
 async function readInput(flags: GenerateFlags): Promise<GenerateOptions> {
@@ -74,7 +94,7 @@ async function readInput(flags: GenerateFlags): Promise<GenerateOptions> {
   if (flags.chat && flags.resume)
     throw new UsageError("--chat cannot be added to a saved session: give the text as it shall stand there");
   const text = flags.prompt ?? (flags.file === undefined ? undefined : await readTextFile(flags.file));
-  if (text === undefined && flags.resume) return {};
+  if (text === undefined && flags.resume !== undefined) return {};
   const found = text ?? (await readPipedText());
   if (found === undefined)
     throw new UsageError("there is nothing to continue: give --prompt TEXT, --file PATH, or text on standard input");
@@ -85,8 +105,8 @@ async function readInput(flags: GenerateFlags): Promise<GenerateOptions> {
 }
 
 async function openSession(model: Model, flags: GenerateFlags): Promise<Session | undefined> {
-  if (flags.resume) return model.restoreSession(flags.resume, { signal: interruption.signal });
-  return flags.save ? model.createSession() : undefined;
+  if (flags.resume !== undefined) return model.restoreSession(flags.resume, { signal: interruption.signal });
+  return flags.save === undefined ? undefined : model.createSession();
 }
 
 async function readOnly(
@@ -112,12 +132,17 @@ async function answer(
     signal: interruption.signal,
     onProgress: showReading(progress),
   });
-  let isFirst = true;
-  for await (const chunk of generation) {
-    if (isFirst) progress.clear();
-    isFirst = false;
-    if (flags.json) printJson({ type: "chunk", ...chunk });
-    else await write(chunk.text);
+  let hasShown = false;
+  try {
+    for await (const chunk of generation) {
+      if (!hasShown) progress.clear();
+      hasShown = true;
+      if (flags.json) printJson({ type: "chunk", ...chunk });
+      else await write(chunk.text);
+    }
+  } catch (error) {
+    if (hasShown && !flags.json) print(); // what is said next has a line of its own
+    throw error;
   }
   const result = await generation.result();
   if (flags.json) printJson({ type: "result", ...result });

@@ -53,6 +53,6 @@ try {
     process.exitCode = reportError(error, {
       debug: process.argv.includes("--debug"),
       json: process.argv.includes("--json"),
-      interrupted: interruption.signal.aborted,
+      interruptedBy: interruption.signal.aborted ? interruption.exitCode : undefined,
     });
 }

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { type ContextOptions, type LoadOptions, loadModel, type Model } from "../index.ts";
-import { inFlags, UsageError } from "./errors.ts";
+import { fitForTerminal, inFlags, UsageError } from "./errors.ts";
 import { interruption } from "./node/interruption.ts";
 import type { ProgressLine } from "./node/progress.ts";
 import { note, styleError } from "./node/terminal.ts";
@@ -67,7 +67,7 @@ export function loadFromFlags(source: string, flags: ModelFlags, progress: Progr
     context: contextOf(flags),
     signal: interruption.signal,
     onProgress: ({ completed, total }) => progress.update("Loading", completed, total, "bytes"),
-    onWarning: ({ message }) => note(`${styleError("yellow", "warning:")} ${inFlags(message)}`),
+    onWarning: ({ message }) => note(`${styleError("yellow", "warning:")} ${fitForTerminal(inFlags(message))}`),
   });
 }
 

@@ -7,8 +7,8 @@ const width = 20;
 export function describeWindow(context: ContextSettings, session: Pick<Session, "length" | "factor">): string {
   const { nativeWindow, extendedWindow } = context;
   const factor = Number(session.factor.toFixed(3));
-  const extended = extendedWindow > nativeWindow ? `, extended ${extendedWindow}` : ", not extended";
-  return `${gauge(context, session.length)} ${session.length} tokens, native window ${nativeWindow}${extended}, factor now ${factor}`;
+  const extended = extendedWindow > nativeWindow ? `extended ${extendedWindow}` : "not extended";
+  return `${gauge(context, session.length)} ${session.length} tokens · native ${nativeWindow} · ${extended} · factor ${factor}`;
 }
 
 /** One cell stands for the same number of tokens everywhere; the mark is where the native window ends. */

@@ -23,7 +23,6 @@ export async function prepareGenerateCall(
   session: SessionId | undefined,
   signal: AbortSignal,
 ): Promise<GenerateCall> {
-  if (typeof options !== "object" || options === null) throw new InvalidOptionError("options", "must be an object");
   if (options.context !== undefined) validateContextOptions(options.context);
   const sampling = mergeSampling(options, defaults);
   validateSamplingOptions(sampling);
@@ -88,6 +87,7 @@ async function readInput(
   }
   if (prompt !== undefined) {
     if (typeof prompt !== "string") throw new InvalidOptionError("prompt", "must be a text");
+    if (typeof specialTokens !== "boolean") throw new InvalidOptionError("specialTokens", "must be true or false");
     return text.encode(prompt, specialTokens, signal);
   }
   if (hasSession) return new Uint32Array(); // goes on from where the session is

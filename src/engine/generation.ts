@@ -1,3 +1,4 @@
+import { checkOptions } from "./check-options.ts";
 import type { GenerateEvent, GenerateSummary } from "./methods.ts";
 import type { FinishReason, GenerationChunk, GenerationResult, TokenLogprob } from "./options.ts";
 
@@ -16,16 +17,16 @@ export type StartGeneration = (
  */
 export class Generation implements AsyncIterable<GenerationChunk> {
   readonly #start: StartGeneration;
-  readonly #signal: AbortSignal | undefined;
+  readonly #options: { readonly signal?: AbortSignal | undefined };
   readonly #leave = new AbortController();
   readonly #chunks: GenerationChunk[] = [];
   #work: Promise<GenerateSummary> | undefined;
   #isSettled = false;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(start: StartGeneration, signal: AbortSignal | undefined) {
+  constructor(start: StartGeneration, options: { readonly signal?: AbortSignal | undefined }) {
     this.#start = start;
-    this.#signal = signal;
+    this.#options = options;
   }
 
   /**
@@ -64,7 +65,9 @@ export class Generation implements AsyncIterable<GenerationChunk> {
 
   async #begin(): Promise<GenerateSummary> {
     try {
-      const signal = this.#signal ? AbortSignal.any([this.#signal, this.#leave.signal]) : this.#leave.signal;
+      checkOptions(this.#options);
+      const outer = this.#options.signal;
+      const signal = outer ? AbortSignal.any([outer, this.#leave.signal]) : this.#leave.signal;
       return await this.#start(signal, (event) => this.#receive(event));
     } finally {
       this.#isSettled = true;

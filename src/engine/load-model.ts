@@ -4,6 +4,7 @@ import { validateContextOptions } from "../context/options.ts";
 import { InvalidOptionError, SkeinError } from "../errors.ts";
 import { findPublishedConfig } from "../model/published.ts";
 import { WorkerClient } from "./channel.ts";
+import { checkOptions } from "./check-options.ts";
 import type { EngineMethods } from "./methods.ts";
 import { Model } from "./model.ts";
 import type { LoadOptions } from "./options.ts";
@@ -20,6 +21,11 @@ import { TextClient } from "./text-client.ts";
  * await using model = await loadModel("models/tiny-qwen2", { context: { extend: "yarn", factor: 4 } });
  */
 export async function loadModel(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
+  checkOptions(options);
+  for (const name of ["backend", "weights", "cache"] as const) {
+    if (options[name] !== undefined && typeof options[name] !== "string")
+      throw new InvalidOptionError(name, "must be a name");
+  }
   const { backend, weights, cache, threads, context = {}, signal, onProgress } = options;
   const onWarning = options.onWarning ?? (({ message }) => console.warn(`skein: ${message}`));
   validateContextOptions(context);

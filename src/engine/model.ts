@@ -7,9 +7,10 @@ import type { ModelConfig } from "../model/config.ts";
 import type { GenerationDefaults } from "../model/generation-config.ts";
 import type { ChatMessage } from "../text/chat-input.ts";
 import type { WorkerClient } from "./channel.ts";
+import { checkOptions } from "./check-options.ts";
 import { prepareGenerateCall, toTokens } from "./generate-call.ts";
 import { Generation } from "./generation.ts";
-import type { EngineMethods, EngineStatistics, LoadedFacts } from "./methods.ts";
+import type { EngineMethods, EngineStatistics, LoadedFacts, SessionId } from "./methods.ts";
 import type { ModelParts } from "./model-parts.ts";
 import type { ChatTemplateOptions, GenerateOptions, SessionOptions, Warning } from "./options.ts";
 import { Session } from "./session.ts";
@@ -26,7 +27,10 @@ export class Model implements AsyncDisposable {
 
   /** @internal Made by {@link loadModel}. */
   constructor(engine: WorkerClient<EngineMethods>, text: TextClient, facts: LoadedFacts) {
-    this.#parts = { engine, text, defaults: facts.defaults };
+    const abandoned = new FinalizationRegistry<SessionId>((session) => {
+      if (!engine.closed) engine.call("release", { session }).catch(() => {});
+    });
+    this.#parts = { engine, text, defaults: facts.defaults, abandoned };
     this.#facts = facts;
   }
 
@@ -104,11 +108,13 @@ export class Model implements AsyncDisposable {
           onEvent(event);
         },
       });
-    }, options.signal);
+    }, options);
   }
 
   /** @throws ContextLengthError when `plannedTokens` are more than the window has; InvalidOptionError */
-  async createSession({ plannedTokens, context }: SessionOptions = {}): Promise<Session> {
+  async createSession(options: SessionOptions = {}): Promise<Session> {
+    checkOptions(options as object);
+    const { plannedTokens, context } = options;
     if (plannedTokens !== undefined && !(Number.isSafeInteger(plannedTokens) && plannedTokens >= 1)) {
       throw new InvalidOptionError("plannedTokens", `must be a whole number from 1, not ${String(plannedTokens)}`);
     }
@@ -123,7 +129,11 @@ export class Model implements AsyncDisposable {
    * @throws SkeinError: `invalid_snapshot` for a file that is damaged or none, `snapshot_mismatch` for one of another model, adapter, cache type or
    * factor, `not_found`
    */
-  async restoreSession(source: string | Blob, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Session> {
+  async restoreSession(source: string | Blob, options: { readonly signal?: AbortSignal } = {}): Promise<Session> {
+    checkOptions(options);
+    const { signal } = options;
+    if (typeof source !== "string" && !(source instanceof Blob))
+      throw new InvalidOptionError("source", "must be a path or a Blob");
     const blob = typeof source === "string" ? await platform.openFile(source) : source;
     const { reader, header: json } = await SnapshotReader.open(blob);
     const header = parseSnapshotHeader(json);

@@ -1,6 +1,7 @@
 import { platform } from "#platform";
 import { encodeSnapshot } from "../cache/snapshot.ts";
 import { InvalidOptionError, SkeinError } from "../errors.ts";
+import { checkOptions } from "./check-options.ts";
 import { prepareGenerateCall, toTokens } from "./generate-call.ts";
 import { Generation } from "./generation.ts";
 import type { SessionId, SessionState } from "./methods.ts";
@@ -24,6 +25,7 @@ export class Session implements AsyncDisposable {
     this.#parts = parts;
     this.#id = id;
     this.#state = { length: state.length, factor: state.factor };
+    parts.abandoned.register(this, id, this);
   }
 
   /** Tokens in the session. */
@@ -42,7 +44,8 @@ export class Session implements AsyncDisposable {
    * @throws ContextLengthError when they do not fit, before any is computed
    * @throws InvalidOptionError for numbers that are no tokens, or logits above 1 GiB
    */
-  append(tokens: ArrayLike<number>, options: AppendOptions = {}): Promise<AppendResult> {
+  async append(tokens: ArrayLike<number>, options: AppendOptions = {}): Promise<AppendResult> {
+    checkOptions(options);
     const { logits = "none", logprobs = false, onProgress } = options;
     return this.#inTurn(async (signal) => {
       if (!["none", "last", "all"].includes(logits)) {
@@ -84,7 +87,7 @@ export class Session implements AsyncDisposable {
             },
           });
         }, outer),
-      options.signal,
+      options,
     );
   }
 
@@ -115,7 +118,14 @@ export class Session implements AsyncDisposable {
    *
    * @throws SkeinError (code `write_failed`) with the path and the reason
    */
-  save(target: string | WritableStream<Uint8Array>, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async save(
+    target: string | WritableStream<Uint8Array>,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<void> {
+    checkOptions(options);
+    if (typeof target !== "string" && !(target instanceof WritableStream)) {
+      throw new InvalidOptionError("target", "must be a path or a WritableStream");
+    }
     return this.#inTurn(async (signal) => {
       const { header, tokens } = await this.#parts.engine.call("exportSession", { session: this.#id });
       const payloads = this.#payloads(tokens, Math.ceil(header.cached / header.layout.blockTokens));
@@ -128,6 +138,7 @@ export class Session implements AsyncDisposable {
     if (this.#disposal.signal.aborted) return;
     this.#disposal.abort(new SkeinError("disposed", "this session was disposed of"));
     await this.#last;
+    this.#parts.abandoned.unregister(this);
     if (!this.#parts.engine.closed) await this.#parts.engine.call("release", { session: this.#id });
   }
 

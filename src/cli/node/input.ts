@@ -1,16 +1,22 @@
-import { access, constants, readFile, stat } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { access, constants, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { UsageError } from "../errors.ts";
+import { interruption } from "./interruption.ts";
 
 /** More text than any window takes; a file above it was not meant. */
 const mostBytes = 64 * 2 ** 20;
 
 /** @throws UsageError when the file cannot be read as text */
 export async function readTextFile(path: string): Promise<string> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(`--file ${path}: ${describeReason(error)}`);
-  });
-  return decode(bytes, `--file ${path}`);
+  try {
+    const stream = createReadStream(path, { signal: interruption.signal });
+    return decode(await collect(stream), `--file ${path}`);
+  } catch (error) {
+    interruption.signal.throwIfAborted();
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`--file ${path}: ${describeReason(error as NodeJS.ErrnoException)}`);
+  }
 }
 
 /**
@@ -19,14 +25,24 @@ export async function readTextFile(path: string): Promise<string> {
  */
 export async function readPipedText(): Promise<string | undefined> {
   if (process.stdin.isTTY === true) return undefined;
+  interruption.signal.addEventListener("abort", () => process.stdin.destroy(), { once: true });
+  try {
+    return decode(await collect(process.stdin), "standard input");
+  } finally {
+    interruption.signal.throwIfAborted();
+  }
+}
+
+/** Reads no further than {@link decode} would take. */
+async function collect(stream: AsyncIterable<unknown>): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of process.stdin) {
+  for await (const chunk of stream) {
     chunks.push(chunk as Buffer);
     size += (chunk as Buffer).length;
     if (size > mostBytes) break;
   }
-  return decode(Buffer.concat(chunks), "standard input");
+  return Buffer.concat(chunks);
 }
 
 /**
@@ -34,19 +50,14 @@ export async function readPipedText(): Promise<string | undefined> {
  * @throws UsageError when nothing can be written at this path
  */
 export async function checkWritable(option: string, path: string): Promise<void> {
-  try {
-    if (
-      await stat(path).then(
-        (found) => found.isDirectory(),
-        () => false,
-      )
-    )
-      throw Object.assign(new Error(), { code: "EISDIR" });
-    await access(dirname(path), constants.W_OK);
-    if (!(await stat(dirname(path))).isDirectory()) throw Object.assign(new Error(), { code: "ENOTDIR" });
-  } catch (error) {
-    throw new UsageError(`${option} ${path}: ${describeReason(error as NodeJS.ErrnoException)}`);
-  }
+  const refuse = (reason: string): never => {
+    throw new UsageError(`${option} ${path}: ${reason}`);
+  };
+  if (path === "") throw new UsageError(`${option} needs the name of a file`);
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory()) refuse("is a folder");
+  if (found && !found.isFile()) refuse("is not a file");
+  await access(dirname(path), constants.W_OK).catch((error: NodeJS.ErrnoException) => refuse(describeReason(error)));
 }
 
 function describeReason({ code, message }: NodeJS.ErrnoException): string {

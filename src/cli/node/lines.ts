@@ -25,9 +25,10 @@ export function createLineReader(prompt: string): LineReader {
   // readline takes Ctrl-C for itself while it has the terminal.
   reader.on("SIGINT", () => process.emit("SIGINT"));
   interruption.signal.addEventListener("abort", () => reader.close());
+  if (interruption.signal.aborted) reader.close();
   return {
     next: async () => {
-      if (prompt !== "" && !isClosed) reader.prompt();
+      if (prompt !== "" && !isClosed) reader.prompt(true);
       while (lines.length === 0 && !isClosed) {
         await new Promise<void>((resolve) => {
           wake = resolve;

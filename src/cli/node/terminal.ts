@@ -15,18 +15,21 @@ export function styleError(format: Style, text: string): string {
 
 /** Writes a line to stdout. */
 export function print(line = ""): void {
-  process.stdout.write(`${line}\n`);
+  if (!process.stdout.destroyed) process.stdout.write(`${line}\n`);
 }
 
 /** Writes text to stdout as it is, and waits while the reader is slower than we are. */
 export async function write(text: string): Promise<void> {
-  if (text === "" || process.stdout.write(text)) return;
-  await new Promise<void>((resolve) => process.stdout.once("drain", resolve));
+  if (text === "" || process.stdout.destroyed || process.stdout.write(text)) return;
+  await new Promise<void>((resolve) => {
+    process.stdout.once("drain", resolve);
+    process.stdout.once("close", resolve);
+  });
 }
 
 /** Writes one object as one line. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  if (!process.stdout.destroyed) process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
 /** Says something beside the result: to stderr. */
@@ -38,17 +41,25 @@ export function isInteractive(): boolean {
   return process.stdin.isTTY === true && process.stdout.isTTY === true;
 }
 
-/** The reader of a pipe may leave when it has what it wants (`| head`): that is no error, and nothing more is to be done. */
+let goesOnWithoutReader = false;
+
+/** What is under way has a use also when nobody reads the output any more, as a session that is to be saved. */
+export function goOnWithoutReader(): void {
+  goesOnWithoutReader = true;
+}
+
+/**
+ * The reader of a pipe may leave when it has what it wants (`| head`): that is no error, and as a rule nothing more is to be done. Errors of stderr
+ * cannot be told to anybody.
+ */
 export function quietOnClosedPipe(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit(0);
-      // Nothing more can be written there, so that what is under way has no use.
-      if (stream === process.stdout)
-        process.stderr.write(`skein: standard output cannot be written (${error.code ?? error.message})\n`);
-      process.exit(1);
-    });
-  }
+  process.stderr.on("error", () => {});
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE" && goesOnWithoutReader) return;
+    if (error.code === "EPIPE") process.exit(0);
+    note(`skein: standard output cannot be written (${error.code ?? error.message})`);
+    process.exit(1);
+  });
 }
 
 /**
