@@ -201,7 +201,7 @@ describe("generate", () => {
       ["SIGTERM", 143],
     ] as const) {
       const child = start(["generate", tiny, "--max-tokens", "2"]); // its input stays open
-      setTimeout(() => child.kill(signal), 700);
+      child.stdin.write("a ".repeat(500_000), () => child.kill(signal)); // it reads: more than a pipe holds was taken
       expect(await finish(child)).toEqual({ code: expected, stdout: "", stderr: "interrupted\n" });
     }
   });
