@@ -20,6 +20,12 @@ export interface DemoAnswer {
   readonly factor: number;
 }
 
+export interface DemoOptions {
+  readonly signal: AbortSignal;
+  /** Told how many tokens were read, and of how many. */
+  readonly onRead?: (completed: number, total: number) => void;
+}
+
 /** How many windows of text the perplexity is taken over: one alone says little. */
 const perplexityWindows = 4;
 
@@ -32,11 +38,18 @@ export async function askPassKey(
   model: Model,
   task: PassKeyTask,
   context: ContextOptions,
-  signal: AbortSignal,
+  { signal, onRead }: DemoOptions,
 ): Promise<DemoAnswer> {
   const { prompt, expected } = task;
   const { text, factor } = await model
-    .generate({ tokens: prompt, maxTokens: expected.length, temperature: 0, context, signal })
+    .generate({
+      tokens: prompt,
+      maxTokens: expected.length,
+      temperature: 0,
+      context,
+      signal,
+      onProgress: ({ completed, total }) => onRead?.(completed, total),
+    })
     .result();
   return { answer: text, correct: text === expected, factor };
 }
@@ -46,7 +59,7 @@ export async function inWindowPerplexity(
   model: Model,
   text: Uint32Array,
   context: ContextOptions,
-  signal: AbortSignal,
+  { signal, onRead }: DemoOptions,
 ): Promise<number> {
   const { nativeWindow } = model.context;
   let sum = 0;
@@ -54,6 +67,7 @@ export async function inWindowPerplexity(
   for (let window = 0; window < perplexityWindows; window++) {
     await using session = await model.createSession({ context });
     const tokens = text.subarray(window * nativeWindow, (window + 1) * nativeWindow);
+    onRead?.(window * nativeWindow, perplexityWindows * nativeWindow);
     const { logprobs = [] } = await session.append(tokens, { logprobs: true, signal });
     for (const logprob of logprobs.slice(1)) {
       sum += logprob;

@@ -5,6 +5,7 @@ import {
   askWithoutOptingIn,
   createPassKeyTask,
   type DemoAnswer,
+  type DemoOptions,
   demoMethods,
   inWindowPerplexity,
   loadDemoModel,
@@ -12,7 +13,7 @@ import {
 import { describeError, UsageError } from "./errors.ts";
 import { embeddedModel, readEmbeddedText } from "./node/embedded.ts";
 import { interruption } from "./node/interruption.ts";
-import { createProgressLine } from "./node/progress.ts";
+import { createProgressLine, type ProgressLine } from "./node/progress.ts";
 import { print, printJson, style, table } from "./node/terminal.ts";
 import { parseWhole } from "./parse.ts";
 
@@ -43,9 +44,17 @@ export function createDemoCommand(): Command {
     .action((flags: DemoFlags) => (flags.seeds === undefined ? demonstrate(flags) : countShares(flags.seeds, flags)));
 }
 
-async function demonstrate({ seed, json }: DemoFlags): Promise<void> {
-  const { signal } = interruption;
+async function demonstrate(flags: DemoFlags): Promise<void> {
   const progress = createProgressLine();
+  try {
+    await compare(flags, progress);
+  } finally {
+    progress.clear();
+  }
+}
+
+async function compare({ seed, json }: DemoFlags, progress: ProgressLine): Promise<void> {
+  const { signal } = interruption;
   const lines = await readEmbeddedText();
   await using model = await loadDemoModel(embeddedModel, signal);
   const { nativeWindow } = model.context;
@@ -53,24 +62,17 @@ async function demonstrate({ seed, json }: DemoFlags): Promise<void> {
   const text = await model.tokenize(lines.slice(0, 200).join("\n"));
 
   if (!json) {
-    print(
-      style(
-        "bold",
-        `The pass key in a document of ${totalTokens} tokens, for a model with a native window of ${nativeWindow}`,
-      ),
-    );
-    print(
-      style(
-        "dim",
-        `models/tiny-qwen2, ${model.config.num_hidden_layers} layers; document, question and answer are ${totalTokens} tokens; seed ${seed}\n`,
-      ),
-    );
+    print(style("bold", `A pass key in ${totalTokens} tokens, for a model with a native window of ${nativeWindow}`));
+    print(style("dim", `models/tiny-qwen2; document, question and answer are ${totalTokens} tokens; seed ${seed}\n`));
   }
   const rows = [];
-  for (const [index, { method, label, context }] of demoMethods.entries()) {
-    progress.update(`Reading with ${label}`, index, demoMethods.length, "methods");
-    const answer = await askPassKey(model, task, context, signal);
-    const perplexity = await inWindowPerplexity(model, text, context, signal);
+  for (const { method, label, context } of demoMethods) {
+    const tell =
+      (what: string): NonNullable<DemoOptions["onRead"]> =>
+      (completed, total) =>
+        progress.update(`${label}: ${what}`, completed, total, "tokens");
+    const answer = await askPassKey(model, task, context, { signal, onRead: tell("reading") });
+    const perplexity = await inWindowPerplexity(model, text, context, { signal, onRead: tell("perplexity") });
     rows.push({ method, label, expected: task.expected, ...answer, inWindowPerplexity: perplexity });
   }
   const refusal = await askWithoutOptingIn(embeddedModel, task, signal);
@@ -87,10 +89,9 @@ async function demonstrate({ seed, json }: DemoFlags): Promise<void> {
         "lllrr",
       ),
     );
-    print(
-      `\nThe key is ${style("bold", task.expected)}. Scaled dynamically, the window is native (factor 1) for what fits it, and its perplexity`,
-    );
-    print("there is exactly that of no scaling; static scaling pays for the long document in the short one too.\n");
+    print(`\nThe key is ${style("bold", task.expected)}. Scaled dynamically, the window is native (factor 1) for`);
+    print("what fits it, and its perplexity there is exactly that of no scaling; static");
+    print("scaling pays for the long document in the short one too.\n");
     print(style("bold", "And without opting in:"));
     print(`${style("red", "skein:")} ${describeError(refusal)}`);
   }
@@ -112,7 +113,7 @@ async function countShares(seeds: number, { json }: DemoFlags): Promise<void> {
     while (next < seeds) {
       const task = await createPassKeyTask(model, lines, totalTokens, next++);
       for (const { method, context } of demoMethods) {
-        const { correct } = await askPassKey(model, task, context, signal);
+        const { correct } = await askPassKey(model, task, context, { signal });
         if (correct) counts.set(method, (counts.get(method) ?? 0) + 1);
         progress.update("Asking", ++done, seeds * demoMethods.length, "answers");
       }

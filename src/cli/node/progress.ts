@@ -12,9 +12,15 @@ const patienceMilliseconds = 700;
 
 export function createProgressLine(): ProgressLine {
   let spinner: Ora | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let text = "";
   let label = "";
   let began = 0;
   let base = 0;
+  const show = (): void => {
+    // Standard input stays as it is, so that Ctrl-C reaches the process.
+    spinner = ora({ stream: process.stderr, discardStdin: false, text }).start();
+  };
   return {
     update: (newLabel, completed, total, unit) => {
       if (process.stderr.isTTY !== true) return;
@@ -24,12 +30,13 @@ export function createProgressLine(): ProgressLine {
         began = now;
         base = completed;
       }
-      if (now - began < patienceMilliseconds) return;
-      // Standard input stays as it is, so that Ctrl-C reaches the process.
-      spinner ??= ora({ stream: process.stderr, discardStdin: false }).start();
-      spinner.text = describe(label, completed, total, unit, (completed - base) / ((now - began) / 1000));
+      text = describe(label, completed, total, unit, ((completed - base) * 1000) / Math.max(1, now - began));
+      if (spinner) spinner.text = text;
+      else timer ??= setTimeout(show, patienceMilliseconds).unref();
     },
     clear: () => {
+      clearTimeout(timer);
+      timer = undefined;
       spinner?.stop();
       spinner = undefined;
       label = "";
@@ -39,18 +46,19 @@ export function createProgressLine(): ProgressLine {
 
 function describe(label: string, completed: number, total: number, unit: string, rate: number): string {
   const percent = Math.floor((100 * completed) / Math.max(1, total));
-  const left = rate > 0 ? `, ${formatDuration((total - completed) / rate)} left` : "";
-  const [done, all, speed] =
-    unit === "bytes"
-      ? [completed, total, rate].map((n) => `${(n / 1e6).toFixed(0)} MB`)
-      : [completed, total, Math.round(rate)];
-  const counted = unit === "bytes" ? `${done} of ${all}` : `${done} of ${all} ${unit}`;
-  return `${label} ${bar(percent)} ${percent} %  ${counted}, ${speed}${unit === "bytes" ? "" : ` ${unit}`}/s${left}`;
+  const show = (count: number): string =>
+    unit === "bytes" ? `${(count / 1e6).toFixed(1)}` : String(Math.round(count));
+  const name = unit === "bytes" ? "MB" : unit;
+  const speed =
+    rate > 0
+      ? `, ${show(rate)}${unit === "bytes" ? " MB" : ""}/s, ${formatDuration((total - completed) / rate)} left`
+      : "";
+  return `${label} ${bar(percent)} ${percent} %  ${show(completed)} of ${show(total)} ${name}${speed}`;
 }
 
 function bar(percent: number): string {
-  const filled = Math.round(percent / 5);
-  return "█".repeat(filled) + "░".repeat(20 - filled);
+  const filled = Math.round(percent / 10);
+  return "█".repeat(filled) + "░".repeat(10 - filled);
 }
 
 function formatDuration(seconds: number): string {
