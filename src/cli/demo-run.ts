@@ -1,5 +1,5 @@
 import { type ContextOptions, loadModel, type Model } from "../index.ts";
-import { createPassKeyTask, type PassKeyTask } from "./demo-task.ts";
+import type { PassKeyTask } from "./demo-task.ts";
 
 export type DemoMethod = "none" | "yarn-static" | "yarn-dynamic";
 
@@ -87,5 +87,3 @@ export async function askWithoutOptingIn(folder: string, task: PassKeyTask, sign
   }
   return undefined;
 }
-
-export { createPassKeyTask };

@@ -3,13 +3,13 @@ import type { Model } from "../index.ts";
 import {
   askPassKey,
   askWithoutOptingIn,
-  createPassKeyTask,
   type DemoAnswer,
   type DemoOptions,
   demoMethods,
   inWindowPerplexity,
   loadDemoModel,
 } from "./demo-run.ts";
+import { createPassKeyTask } from "./demo-task.ts";
 import { describeError, UsageError } from "./errors.ts";
 import { embeddedModel, readEmbeddedText } from "./node/embedded.ts";
 import { interruption } from "./node/interruption.ts";
