@@ -56,12 +56,15 @@ test("Node's own flags are no obstacle", async () => {
 test("the caller's thread is not held up: loading, tokenising, reading, saving", async () => {
   await loadModel(tiny).then((model) => model.dispose()); // modules are loaded and compiled
   const folder = await mkdtemp(join(tmpdir(), "skein-test-"));
-  for (const [name, file] of Object.entries(await createChatModel())) {
+  const files = await createChatModel();
+  for (const [name, file] of Object.entries(files)) {
     await writeFile(join(folder, name), new Uint8Array(await file.arrayBuffer())); // with the real tokenizer, which takes a second to build
   }
   const turns = await turnsDuring(async () => {
     await using model = await loadModel(tiny, { context: { extend: "yarn" } });
     await using large = await loadModel(folder);
+    await using given = await loadModel(files);
+    expect(given.config.vocab_size).toBe(151936);
     await large.tokenize("Some text that is long enough to take a while. ".repeat(20_000));
     await using session = await model.createSession();
     await session.append(someTokens(900), { logits: "all" });

@@ -13,7 +13,7 @@ export interface SharedFiles {
 }
 
 /** A read of more than this would hold the owner's thread up. */
-const pieceBytes = 2 ** 20;
+const pieceBytes = 2 ** 19;
 
 type Request = { readonly id: number } & (
   | { readonly ask: "size"; readonly name: string }
@@ -30,7 +30,7 @@ type Reply = { readonly id: number; readonly value: unknown } | { readonly id: n
 export function shareFiles(files: ModelFiles): { readonly shared: SharedFiles; readonly stop: () => void } {
   const opened = openBlobs(files);
   const { port1, port2 } = new MessageChannel();
-  port1.onmessage = async ({ data }: MessageEvent<Request>) => {
+  listen<Request>(port1, async (data) => {
     await nextTask(); // question and answer would else go on in one turn of the owner's loop
     try {
       const value = await answer(opened, data);
@@ -38,7 +38,7 @@ export function shareFiles(files: ModelFiles): { readonly shared: SharedFiles; r
     } catch (error) {
       port1.postMessage({ id: data.id, error: packError(error) });
     }
-  };
+  });
   return { shared: { port: port2, label: opened.label }, stop: () => port1.close() };
 }
 
@@ -49,12 +49,12 @@ export function openSharedFiles({ port, label }: SharedFiles): CheckpointFiles {
     { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
   >();
   let nextId = 0;
-  port.onmessage = ({ data }: MessageEvent<Reply>) => {
+  listen<Reply>(port, (data) => {
     const call = waiting.get(data.id);
     waiting.delete(data.id);
     if ("error" in data) call?.reject(unpackError(data.error));
     else call?.resolve(data.value);
-  };
+  });
   const ask = <T>(request: object): Promise<T> =>
     new Promise((resolve, reject) => {
       const id = nextId++;
@@ -85,6 +85,16 @@ export function openSharedFiles({ port, label }: SharedFiles): CheckpointFiles {
     list: () => ask({ ask: "list" }),
     close: async () => port.close(),
   };
+}
+
+/**
+ * Hears what comes through a port. Node makes `onmessage` its event from a library that takes tens of milliseconds to load, on the caller's thread; its
+ * own way needs none.
+ */
+function listen<T>(port: MessagePort, listener: (data: T) => void): void {
+  const own = port as unknown as { on?: (event: "message", listener: (data: T) => void) => void };
+  if (own.on) own.on("message", listener);
+  else port.onmessage = ({ data }: MessageEvent<T>) => listener(data);
 }
 
 function answer(files: CheckpointFiles, request: Request): Promise<unknown> {
