@@ -9,7 +9,8 @@ export type ModelSource = string | URL | ModelFiles;
 export type SourceDescription =
   | { readonly kind: "folder"; readonly path: string }
   | { readonly kind: "url"; readonly url: string }
-  | { readonly kind: "files"; readonly shared: SharedFiles };
+  | { readonly kind: "files"; readonly files: ModelFiles }
+  | { readonly kind: "shared"; readonly shared: SharedFiles };
 
 /** A source that is ready to be sent to one worker. */
 export interface SentSource {
@@ -22,9 +23,10 @@ export interface SentSource {
 /** Prepares a source for one worker. */
 export function sendSource(source: ModelSource): SentSource {
   const checked = checkSource(source);
-  if (checked.kind !== "files") return { description: checked, transfer: [], stop: () => {} };
+  if (checked.kind !== "files" || canBeSent(checked.files))
+    return { description: checked, transfer: [], stop: () => {} };
   const { shared, stop } = shareFiles(checked.files);
-  return { description: { kind: "files", shared }, transfer: [shared.port], stop };
+  return { description: { kind: "shared", shared }, transfer: [shared.port], stop };
 }
 
 /** @throws InvalidOptionError when it is none of the three */
@@ -40,11 +42,19 @@ export function checkSource(source: ModelSource): CheckedSource {
   return { kind: "files", files: source };
 }
 
-type CheckedSource =
-  | Exclude<SourceDescription, { readonly kind: "files" }>
-  | { readonly kind: "files"; readonly files: ModelFiles };
+type CheckedSource = Exclude<SourceDescription, { readonly kind: "shared" }>;
 
-function describeUrl(url: URL): Exclude<SourceDescription, { readonly kind: "files" }> {
+/** A Blob in memory goes to a worker as a handle, without a copy; one that stands for a file on disk does not, in Node. */
+function canBeSent(files: ModelFiles): boolean {
+  try {
+    structuredClone(files);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function describeUrl(url: URL): CheckedSource {
   if (!["http:", "https:", "file:"].includes(url.protocol)) {
     throw new InvalidOptionError("source", `${url.protocol} URLs cannot be read; give http:, https: or file:`);
   }

@@ -1,3 +1,4 @@
+import { openBlobs } from "../../checkpoint/blobs.ts";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { openUrl } from "../../checkpoint/http.ts";
 import { UnsupportedError } from "../../errors.ts";
@@ -28,6 +29,8 @@ async function openSource(source: SourceDescription): Promise<CheckpointFiles> {
     case "url":
       return openUrl(new URL(source.url));
     case "files":
+      return openBlobs(source.files);
+    case "shared":
       return openSharedFiles(source.shared);
   }
 }

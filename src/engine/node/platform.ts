@@ -2,6 +2,7 @@ import { openAsBlob } from "node:fs";
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parentPort } from "node:worker_threads";
+import { openBlobs } from "../../checkpoint/blobs.ts";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { openUrl } from "../../checkpoint/http.ts";
 import { openDirectory } from "../../checkpoint/node/directory.ts";
@@ -42,6 +43,8 @@ async function openSource(source: SourceDescription): Promise<CheckpointFiles> {
     case "url":
       return source.url.startsWith("file:") ? openDirectory(fileURLToPath(source.url)) : openUrl(new URL(source.url));
     case "files":
+      return openBlobs(source.files);
+    case "shared":
       return openSharedFiles(source.shared);
   }
 }
