@@ -15,7 +15,7 @@ const config: ViteUserConfig = defineConfig({
         extends: true,
         test: {
           name: "skein",
-          include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+          include: ["src/**/*.test.ts", "bench/*.test.ts", "bench/peers/*.test.ts", "test/**/*.test.ts"],
           exclude: [...timed, ...packaged],
           maxWorkers: Math.max(2, availableParallelism() - 1),
           sequence: { groupOrder: 0 },

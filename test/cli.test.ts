@@ -107,6 +107,23 @@ describe("generate", () => {
     expect(plain.stdout).toBe(`${json.at(-1).text}\n`);
   });
 
+  test("guesses what an answer quotes, when asked to, and gives the same answer", async () => {
+    const args = ["generate", tiny, "--prompt", haystack.slice(0, 300), "--max-tokens", "40", "--temperature", "0"];
+    const [plain, looked, few, refused] = await Promise.all([
+      skein(args),
+      skein([...args, "--prompt-lookup"]),
+      skein([...args, "--json", "--prompt-lookup", "3"]),
+      skein([...args, "--prompt-lookup", "40"]),
+    ]);
+    expect(looked.stdout).toBe(plain.stdout);
+    expect(looked.stderr).toMatch(/ 40 generated \(\d+ of \d+ guesses accepted\) at /);
+    expect(plain.stderr).not.toContain("guesses");
+    const { text, usage } = jsonLines(few.stdout).at(-1);
+    expect(`${text}\n`).toBe(plain.stdout);
+    expect(usage.guessedTokens).toBeGreaterThanOrEqual(usage.acceptedTokens);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/promptLookup.*from 1 to 32/)]);
+  });
+
   test("reads a file or standard input; past the window it says which flag helps, and the flag helps", async () => {
     await writeFile(join(folder, "text.txt"), haystack);
     const args = ["generate", tiny, "--max-tokens", "3"];

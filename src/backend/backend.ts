@@ -1,10 +1,10 @@
 import type { RotaryRows } from "../position/index.ts";
 
-/** How the numbers of the key/value cache are kept. */
-export type CacheType = "f32" | "f16";
+/** How the numbers of the key/value cache are kept; q8: in 8 bits, except those of the block that is being filled. */
+export type CacheType = "f32" | "f16" | "q8";
 
-/** How weights are kept in memory. */
-export type WeightType = "f32";
+/** How the weights of matrices are kept in memory; q8 and q4: in 8 and 4 bits, with a float16 scale to 32 inputs. */
+export type WeightType = "f32" | "f16" | "bf16" | "q8" | "q4";
 
 /** A matrix of one step, [rows, columns]; what it holds is the backend's business. Valid until {@link Backend.endStep}. */
 export interface Tensor {
@@ -17,12 +17,53 @@ export interface Weight {
   readonly shape: readonly number[];
 }
 
+/** A tensor that the backend shall hold. */
+export interface WeightSpec {
+  readonly name: string;
+  /** [outputs, inputs], or [width] */
+  readonly shape: readonly number[];
+  /** Of a matrix; vectors are kept as f32. */
+  readonly type: WeightType;
+}
+
+/** Where a tensor's numbers come from. */
+export interface WeightSource {
+  /** @returns the numbers from `start` to `end`, row by row; the caller's to keep */
+  read(start: number, end: number): Promise<Float32Array<ArrayBuffer>>;
+}
+
+/** Room for all weights of a model. */
+export interface WeightSpace {
+  /** In the order of the specs; usable when they have been filled. */
+  readonly weights: readonly Weight[];
+  /**
+   * Takes a tensor over, piece by piece.
+   * @throws UnsupportedError when its type cannot hold its numbers
+   */
+  fill(index: number, source: WeightSource): Promise<void>;
+  /** The bytes of one weight as the backend holds it, which may be a view of its memory; they tell whether two models are the same. */
+  contents(index: number): Uint8Array;
+  /** All weights as the backend holds them, for keeping them on a disk: who writes the same bytes here has filled them. */
+  readonly packed?: {
+    /** Says what the bytes are; those of another format are of no use. */
+    readonly format: string;
+    /** A view of the backend's memory. */
+    readonly bytes: Uint8Array<ArrayBuffer>;
+  };
+}
+
 /** The consecutive rows of a step that belong to one sequence, and where its cached keys and values are. */
 export interface Segment {
   /** Index of the first of these rows in the step's tensors. */
   readonly firstRow: number;
   /** How many rows, one a token. */
   readonly rows: number;
+  /**
+   * How many of these rows, the first ones, are certain to stay; at least 1. The rest are guesses: the sequence's next segment begins at or
+   * before the first of them that was wrong, and writes there anew. So all before `firstPosition` is certain, also what was written as a guess.
+   * Guesses never leave the block of the last certain row: all blocks before theirs are certain.
+   */
+  readonly final: number;
   /** Position of the first row: the number of tokens that the sequence has before it. */
   readonly firstPosition: number;
   /** The sequence's blocks in order: block i holds the positions from i · blockTokens. Room for the new rows included. */
@@ -51,13 +92,24 @@ export interface BlockStore {
   free(block: number): void;
   copy(from: number, to: number): void;
   /**
+   * How many of a block's first `tokens` tokens are still there as they were computed when later ones are taken back: all, or none, for a cache
+   * that has quantised the whole block.
+   */
+  keepable(block: number, tokens: number): number;
+  /**
    * Turns the cached keys of the block's first tokens, in all layers.
    * @param turn - one row a token: cosine and sine of the angle to turn *by*, the ratio of attention scalings multiplied in
    */
   rerotate(block: number, turn: RotaryRows): void;
-  /** @returns the first `tokens` tokens as little-endian numbers, [layers, 2 (keys, values), keyValueHeads, tokens, headDim]. */
+  /**
+   * @returns the first `tokens` tokens as little-endian numbers, [layers, 2 (keys, values), keyValueHeads, tokens, headDim]; of a q8 cache in the
+   * store's own form
+   */
   export(block: number, tokens: number): Promise<Uint8Array<ArrayBuffer>>;
-  /** The inverse of {@link BlockStore.export}. */
+  /**
+   * The inverse of {@link BlockStore.export}.
+   * @throws SkeinError (code `invalid_snapshot`) when it is not as many bytes as that gives
+   */
   import(block: number, tokens: number, bytes: Uint8Array): void;
 }
 
@@ -69,9 +121,18 @@ export interface BlockStore {
 export interface Backend {
   readonly name: string;
 
-  /** Takes a tensor of the checkpoint over. `data` may be kept and must not be changed afterwards. */
-  readonly upload: (shape: readonly number[], data: Float32Array) => Weight;
-  readonly createBlockStore: (layout: CacheLayout) => BlockStore;
+  /** Rows below which a step gets no cheaper by being smaller, or hardly. */
+  readonly leastRows: number;
+  /** Tokens in a block of the cache. */
+  readonly blockTokens: number;
+
+  /** @throws SkeinError (code `out_of_memory`) */
+  readonly allocateWeights: (specs: readonly WeightSpec[]) => WeightSpace;
+  /**
+   * @param keyScales - powers of two that keys are multiplied by before they are cached, and queries divided by, [layers, keyValueHeads, headDim]; the
+   * two channels of a rotated pair have the same
+   */
+  readonly createBlockStore: (layout: CacheLayout, keyScales?: Float32Array) => BlockStore;
 
   /** @returns the rows of `weight` for these tokens, [tokens, hidden] */
   readonly embed: (weight: Weight, tokens: Uint32Array) => Tensor;
@@ -81,7 +142,7 @@ export interface Backend {
   readonly rmsNorm: (x: Tensor, weight: Weight, epsilon: number) => Tensor;
   /**
    * Rotates each head of x, [rows, heads · headDim], by its row's angles, in Hugging Face's layout: channel j turns with channel
-   * j + pairs; channels from 2 · pairs on are left alone.
+   * j + pairs; channels from 2 · pairs on are left alone. What comes of it is for `writeCache` and `attention`.
    */
   readonly rotate: (x: Tensor, headDim: number, rotary: RotaryRows) => Tensor;
   /** Puts rows of rotated keys and of values, [rows, keyValueHeads · headDim], at their positions in the cache. */
@@ -105,8 +166,17 @@ export interface Backend {
   readonly add: (a: Tensor, b: Tensor) => Tensor;
   readonly takeRows: (x: Tensor, rows: Uint32Array) => Tensor;
 
-  /** Waits until x is computed. @returns its numbers, row by row; the caller's to keep. */
+  /**
+   * Computes what was enqueued. @returns the numbers of x, row by row; the caller's to keep
+   * @throws SkeinError (code `cancelled`) after `cancelStep`
+   */
   readonly read: (x: Tensor) => Promise<Float32Array<ArrayBuffer>>;
-  /** Ends a step: all its tensors become invalid and their memory may be used again. */
-  readonly endStep: () => void;
+  /**
+   * Ends a step: computes what is left of it, then all its tensors become invalid and their memory may be used again.
+   * @param isWhole - false: what was enqueued is thrown away, and what was computed of it into the cache counts for nothing
+   * @throws SkeinError (code `cancelled`) after `cancelStep`
+   */
+  readonly endStep: (isWhole: boolean) => Promise<void>;
+  /** Gives the step up that is being computed, between two of its operations. Nothing happens when there is none. */
+  readonly cancelStep: () => void;
 }

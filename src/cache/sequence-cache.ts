@@ -21,6 +21,12 @@ export class SequenceCache {
     return this.#blocks;
   }
 
+  /** @returns the position after the last one in the block of this position */
+  blockEnd(position: number): number {
+    const { blockTokens } = this.#pool.store.layout;
+    return (Math.floor(position / blockTokens) + 1) * blockTokens;
+  }
+
   /** Makes room for tokens after the present ones, and makes sure that nobody shares the block they begin in. */
   reserve(tokens: number): void {
     const { blockTokens } = this.#pool.store.layout;
@@ -30,14 +36,17 @@ export class SequenceCache {
     while (this.#blocks.length < needed) this.#blocks.push(this.#pool.allocate());
   }
 
-  /** Counts tokens that were computed into reserved room. */
+  /** Counts tokens that were computed into reserved room; what was computed there and is not counted is written over. */
   advance(tokens: number): void {
     this.#length += tokens;
   }
 
-  /** Forgets the tokens from `length` on, and gives back blocks that no token needs, reserved ones too. */
+  /**
+   * Forgets the tokens from `length` on, and gives back blocks that no token needs, reserved ones too. A quantised cache may keep fewer: the tokens
+   * of a block were computed over its unquantised keys and values, which are gone when it is complete.
+   */
   truncate(length: number): void {
-    this.#length = Math.min(this.#length, length);
+    this.#length = this.#keepable(Math.min(this.#length, length));
     const needed = Math.ceil(this.#length / this.#pool.store.layout.blockTokens);
     while (this.#blocks.length > needed) this.#pool.release(this.#blocks.pop()!);
   }
@@ -85,6 +94,15 @@ export class SequenceCache {
   /** Gives all blocks back. */
   release(): void {
     this.truncate(0);
+  }
+
+  /** A block of which not every beginning can be had again is given up as a whole. */
+  #keepable(length: number): number {
+    const { blockTokens } = this.#pool.store.layout;
+    const inBlock = length % blockTokens;
+    if (inBlock === 0) return length;
+    const block = this.#blocks[(length - inBlock) / blockTokens]!;
+    return length - inBlock + this.#pool.store.keepable(block, inBlock);
   }
 
   #tokensIn(index: number, total: number): number {

@@ -1,4 +1,5 @@
 import { CheckpointError, quoteName } from "./errors.ts";
+import type { FileIdentity } from "./identity.ts";
 
 /**
  * Where a checkpoint's files come from: a folder, a web address, blobs in memory. Names are relative to the checkpoint's
@@ -17,6 +18,14 @@ export interface CheckpointFiles {
   read(name: string, start: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
   /** All names, where the source can list them; a web address cannot. */
   list?(): Promise<readonly string[]>;
+  /** The folder's path with all links resolved, where the source is a folder on disk. */
+  readonly realPath?: string;
+  /**
+   * The file as it is now; only a folder on disk can say.
+   *
+   * @throws CheckpointError when the file is not there, or cannot be read.
+   */
+  identify?(name: string): Promise<FileIdentity>;
   /** Frees what is held open. Later reads are errors; closing again is not. */
   close(): Promise<void>;
 }

@@ -10,7 +10,9 @@ async function fingerprintOf(
   shape?: readonly number[],
 ): Promise<string> {
   const entries = Object.entries(tensors);
-  const digests = entries.map(([name, data]) => digestTensor(name, shape ?? [data.length], Float32Array.from(data)));
+  const digests = entries.map(([name, data]) =>
+    digestTensor({ name, shape: shape ?? [data.length], type: "f32" }, new Uint8Array(Float32Array.from(data).buffer)),
+  );
   return await fingerprintModel(configuration, await Promise.all(digests));
 }
 

@@ -3,10 +3,15 @@ import { CheckpointError } from "./errors.ts";
 /** A configuration nested deeper than this is not one. */
 const DEPTH_LIMIT = 64;
 
-/** What a tensor adds to a fingerprint: its name, its shape, and SHA-256 of its numbers as float32, in hexadecimal. */
+/** Bytes that are digested at a time; a tensor may lie in shared memory, which has to be copied for it. */
+const PIECE_BYTES: number = 16 * 2 ** 20;
+
+/** What a tensor adds to a fingerprint: its name, its shape, how its numbers are kept, and a digest of them. */
 export interface TensorDigest {
   readonly name: string;
   readonly shape: readonly number[];
+  readonly type: string;
+  /** SHA-256, in hexadecimal, of the SHA-256 of all pieces. */
   readonly digest: string;
 }
 
@@ -16,24 +21,26 @@ export function canFingerprint(): boolean {
   return subtle !== undefined;
 }
 
-/** @param data - copied before this returns */
+/** @param bytes - not to be changed until this ends */
 export async function digestTensor(
-  name: string,
-  shape: readonly number[],
-  data: Float32Array<ArrayBuffer>,
+  { name, shape, type }: Omit<TensorDigest, "digest">,
+  bytes: Uint8Array,
 ): Promise<TensorDigest> {
-  return { name, shape, digest: await sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)) };
+  const digests: string[] = [];
+  for (let start = 0; start < bytes.length; start += PIECE_BYTES)
+    digests.push(await sha256(bytes.slice(start, start + PIECE_BYTES) as Uint8Array<ArrayBuffer>));
+  return { name, shape, type, digest: await sha256(new TextEncoder().encode(digests.join(""))) };
 }
 
 /**
- * A model's identity, in hexadecimal: SHA-256 over its configuration and the digests of its tensors. It does not depend on how the tensors
- * are spread over files, nor on the order of keys; a checkpoint in bfloat16 and its exact copy in float32 are one model.
+ * A model's identity, in hexadecimal: SHA-256 over its configuration and the digests of its tensors as they are in memory, so that a model with
+ * quantised weights is another one. It does not depend on how the tensors are spread over files, nor on the order of keys.
  *
  * @param config - the configuration as JSON
  */
 export async function fingerprintModel(config: unknown, tensors: readonly TensorDigest[]): Promise<string> {
   const sorted = tensors
-    .map(({ name, shape, digest }) => [name, shape, digest] as const)
+    .map(({ name, shape, type, digest }) => [name, shape, type, digest] as const)
     .sort(([a], [b]) => (a < b ? -1 : 1));
   return await sha256(new TextEncoder().encode(JSON.stringify([sortKeys(config, 0), sorted])));
 }

@@ -14,10 +14,12 @@ export interface TensorIndex {
    * A tensor's numbers, row-major, as float32; F16 and BF16 are widened exactly. At most 64 MiB of the file are in
    * memory beside the result.
    *
+   * @param start - the first number wanted, 0 unless given
+   * @param end - the one after the last, the tensor's end unless given
    * @throws CheckpointError when there is no such tensor, or it cannot be read or held.
    * @throws UnsupportedError when it is of another type.
    */
-  readFloat32(name: string): Promise<Float32Array<ArrayBuffer>>;
+  readFloat32(name: string, start?: number, end?: number): Promise<Float32Array<ArrayBuffer>>;
   /** A tensor's bytes as they are in the file, little-endian. */
   readBytes(name: string): Promise<Uint8Array<ArrayBuffer>>;
 }
@@ -47,7 +49,7 @@ export async function openTensors(files: CheckpointFiles): Promise<TensorIndex> 
   return {
     names: [...entries.keys()],
     entry: (name) => entries.get(name),
-    readFloat32: async (name) => await readFloat32(files, entryOf(name)),
+    readFloat32: async (name, start, end) => await readFloat32(files, entryOf(name), start, end),
     async readBytes(name) {
       const { file, start, end } = entryOf(name);
       return await files.read(file, start, end);
@@ -105,12 +107,19 @@ function isSameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
 
-async function readFloat32(files: CheckpointFiles, entry: TensorEntry): Promise<Float32Array<ArrayBuffer>> {
-  const { name, dtype, file, start, end } = entry;
+async function readFloat32(
+  files: CheckpointFiles,
+  entry: TensorEntry,
+  first = 0,
+  last?: number,
+): Promise<Float32Array<ArrayBuffer>> {
+  const { name, dtype, file } = entry;
   if (!isWeightType(dtype)) {
     throw new UnsupportedError(`${quoteName(name)} in ${file} is of type ${dtype}; weights must be F32, F16 or BF16`);
   }
   const elementBytes = dtype === "F32" ? 4 : 2;
+  const start = entry.start + first * elementBytes;
+  const end = last === undefined ? entry.end : entry.start + last * elementBytes;
   const values = allocate(entry, (end - start) / elementBytes);
   for (let offset = 0; offset < end - start; offset += PIECE_BYTES) {
     const piece = await files.read(file, start + offset, Math.min(end, start + offset + PIECE_BYTES));

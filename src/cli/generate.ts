@@ -160,7 +160,9 @@ function summarise({ usage, timings, factor, finishReason }: GenerationResult): 
   const rate = (tokens: number, seconds: number): string =>
     seconds > 0 ? ` at ${(tokens / seconds).toFixed(1)} tokens/s` : "";
   const read = `${count(usage.promptTokens)} read${cached}${rate(usage.promptTokens - usage.cachedTokens, timings.prefillSeconds)}`;
-  const made = `${usage.completionTokens} generated${rate(usage.completionTokens, timings.decodeSeconds)}`;
+  const { guessedTokens, acceptedTokens } = usage;
+  const guesses = guessedTokens === undefined ? "" : ` (${acceptedTokens} of ${guessedTokens} guesses accepted)`;
+  const made = `${usage.completionTokens} generated${guesses}${rate(usage.completionTokens, timings.decodeSeconds)}`;
   return `${read}, ${made}, factor ${Number(factor.toFixed(3))}, ended by ${finishReason}`;
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
+import { createCacheCommand } from "./cache.ts";
 import { createChatCommand } from "./chat.ts";
 import { createDemoCommand } from "./demo.ts";
 import { reportError } from "./errors.ts";
@@ -27,8 +28,16 @@ Examples:
 Every command has --help with examples of its own.`,
   );
 
-for (const command of [createDemoCommand(), createGenerateCommand(), createChatCommand(), createInspectCommand()]) {
-  program.addCommand(inOneLine(command, `skein ${command.name()} --help has the options and examples`));
+for (const command of [
+  createDemoCommand(),
+  createGenerateCommand(),
+  createChatCommand(),
+  createInspectCommand(),
+  createCacheCommand(),
+]) {
+  const hint = `skein ${command.name()} --help has the options and examples`;
+  for (const part of command.commands) inOneLine(part, hint);
+  program.addCommand(inOneLine(command, hint));
 }
 inOneLine(program, "skein --help has the commands");
 

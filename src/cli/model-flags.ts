@@ -17,10 +17,14 @@ export interface ModelFlags {
   readonly nativeWindow?: number;
   readonly allowBeyondWindow?: true;
   readonly weights?: NonNullable<LoadOptions["weights"]>;
+  readonly embeddings?: NonNullable<LoadOptions["embeddings"]>;
   readonly cache?: NonNullable<LoadOptions["cache"]>;
   readonly backend?: NonNullable<LoadOptions["backend"]>;
   readonly threads?: number;
+  readonly kernels?: NonNullable<LoadOptions["kernels"]>;
 }
+
+const weightTypes = ["f32", "f16", "bf16", "q8", "q4"];
 
 export function addModelFlags(command: Command): Command {
   return command
@@ -50,20 +54,30 @@ export function addModelFlags(command: Command): Command {
     )
     .option("--native-window <tokens>", "in place of what the configuration says", parseWhole)
     .option("--allow-beyond-window", "accept tokens past the extended window, to see what goes wrong")
-    .addOption(new Option("--weights <type>", "how weights are kept").choices(["f32"]))
-    .addOption(new Option("--cache <type>", "how keys and values are kept").choices(["f32", "f16"]))
-    .addOption(new Option("--backend <name>", "what computes").choices(["auto", "reference"]))
-    .option("--threads <n>", "threads to compute on", parseWhole);
+    .addOption(new Option("--weights <type>", "how weights are kept (default: as in the files)").choices(weightTypes))
+    .addOption(
+      new Option("--embeddings <type>", "the same for embedding and output (default: as --weights; q8 for q4)").choices(
+        weightTypes,
+      ),
+    )
+    .addOption(
+      new Option("--cache <type>", "how keys and values are kept (default: f32)").choices(["f32", "f16", "q8"]),
+    )
+    .addOption(new Option("--backend <name>", "what computes").choices(["auto", "wasm", "reference"]))
+    .option("--threads <n>", "threads to compute on (default: all cores)", parseWhole)
+    .addOption(new Option("--kernels <variant>", "with relaxed SIMD or without").choices(["auto", "relaxed", "plain"]));
 }
 
 /** Loads a model as the flags say; warnings go to stderr. */
 export function loadFromFlags(source: string, flags: ModelFlags, progress: ProgressLine): Promise<Model> {
-  const { backend, weights, cache, threads } = flags;
+  const { backend, weights, embeddings, cache, threads, kernels } = flags;
   return loadModel(source, {
     backend,
     weights,
+    embeddings,
     cache,
     threads,
+    kernels,
     context: contextOf(flags),
     signal: interruption.signal,
     onProgress: ({ completed, total }) => progress.update("Loading", completed, total, "bytes"),

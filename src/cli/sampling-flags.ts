@@ -14,6 +14,7 @@ export interface SamplingFlags {
   readonly frequencyPenalty?: number;
   readonly seed?: number;
   readonly stop?: readonly string[];
+  readonly promptLookup?: true | number;
 }
 
 /** @param openEnd - how far an answer goes without `--max-tokens` */
@@ -28,11 +29,28 @@ export function addSamplingFlags(command: Command, openEnd: string): Command {
     .option("--presence-penalty <p>", "the same for generated tokens, once", parseNumber)
     .option("--frequency-penalty <p>", "the same for generated tokens, each time", parseNumber)
     .option("--seed <n>", "the same seed gives the same text", parseWhole)
-    .option("--stop <text>", "end the answer before this text (may be repeated)", collectTexts);
+    .option("--stop <text>", "end the answer before this text (may be repeated)", collectTexts)
+    .option(
+      "--prompt-lookup [n]",
+      "guess what the answer quotes, up to n tokens a step (8): the same answer in fewer steps",
+      parseWhole,
+    );
 }
 
 export function samplingOf(flags: SamplingFlags): GenerateOptions {
-  const { maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty, seed, stop } =
-    flags;
-  return { maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty, seed, stop };
+  const { maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty } = flags;
+  const { seed, stop, promptLookup } = flags;
+  return {
+    maxTokens,
+    temperature,
+    topK,
+    topP,
+    minP,
+    repetitionPenalty,
+    presencePenalty,
+    frequencyPenalty,
+    seed,
+    stop,
+    promptLookup,
+  };
 }

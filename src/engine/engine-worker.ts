@@ -1,4 +1,5 @@
 import { platform } from "#platform";
+import { becomeThread } from "#threads";
 import { serve } from "./channel.ts";
 import type { EngineMethods } from "./methods.ts";
 import { EngineHost } from "./runtime/engine-host.ts";
@@ -6,4 +7,4 @@ import { EngineHost } from "./runtime/engine-host.ts";
 /** The worker that computes: one model, its sessions, its steps. */
 const host = new EngineHost(platform.openSource);
 
-serve<EngineMethods>(platform.ownerPort(), host.handlers);
+if (!becomeThread()) serve<EngineMethods>(platform.ownerPort(), host.handlers);

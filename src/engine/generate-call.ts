@@ -9,6 +9,8 @@ import type { TextClient } from "./text-client.ts";
 
 const mostStops = 16;
 const mostAlternatives = 20;
+const mostGuesses = 32;
+const usualGuesses = 8;
 const mostTokens = 2 ** 31;
 const mostInputTokens = 2 ** 26;
 
@@ -40,6 +42,7 @@ export async function prepareGenerateCall(
     stop: checkStop(options.stop),
     endTokens: checkEndTokens(options.endTokens) ?? defaults.endTokens,
     logprobs: checkLogprobs(options.logprobs),
+    promptLookup: checkPromptLookup(options.promptLookup),
     context: options.context,
     replace: options.messages !== undefined,
     tokens: await readInput(options, text, session !== undefined, signal),
@@ -132,4 +135,16 @@ function checkLogprobs(logprobs: GenerateOptions["logprobs"]): number | undefine
     throw new InvalidOptionError("logprobs", `must be true, or a number of alternatives from 0 to ${mostAlternatives}`);
   }
   return logprobs;
+}
+
+function checkPromptLookup(promptLookup: GenerateOptions["promptLookup"]): number {
+  if (promptLookup === undefined || promptLookup === false) return 0;
+  if (promptLookup === true) return usualGuesses;
+  if (!Number.isInteger(promptLookup) || promptLookup < 1 || promptLookup > mostGuesses) {
+    throw new InvalidOptionError(
+      "promptLookup",
+      `must be true, false, or the most guesses a step, a whole number from 1 to ${mostGuesses}`,
+    );
+  }
+  return promptLookup;
 }

@@ -96,6 +96,7 @@ export class Generation implements AsyncIterable<GenerationChunk> {
 
 function collect(chunks: readonly GenerationChunk[], summary: GenerateSummary): GenerationResult {
   const { finishReason, factor, promptTokens, cachedTokens, prefillSeconds, decodeSeconds, seed } = summary;
+  const { guessedTokens, acceptedTokens } = summary;
   const tokens = chunks.flatMap((chunk) => chunk.tokens);
   const logprobs: TokenLogprob[] = chunks.flatMap((chunk) => chunk.logprobs ?? []);
   const completionTokens = tokens.length;
@@ -105,7 +106,14 @@ function collect(chunks: readonly GenerationChunk[], summary: GenerateSummary): 
     ...(logprobs.length > 0 && { logprobs }),
     finishReason: finishReason satisfies FinishReason,
     factor,
-    usage: { promptTokens, cachedTokens, completionTokens, totalTokens: promptTokens + completionTokens },
+    usage: {
+      promptTokens,
+      cachedTokens,
+      completionTokens,
+      totalTokens: promptTokens + completionTokens,
+      ...(guessedTokens !== undefined && { guessedTokens }),
+      ...(acceptedTokens !== undefined && { acceptedTokens }),
+    },
     timings: { prefillSeconds, decodeSeconds },
     seed,
   };

@@ -22,11 +22,11 @@ import { TextClient } from "./text-client.ts";
  */
 export async function loadModel(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
   checkOptions(options);
-  for (const name of ["backend", "weights", "cache"] as const) {
+  for (const name of ["backend", "weights", "embeddings", "cache", "kernels"] as const) {
     if (options[name] !== undefined && typeof options[name] !== "string")
       throw new InvalidOptionError(name, "must be a name");
   }
-  const { backend, weights, cache, threads, context = {}, signal, onProgress } = options;
+  const { backend, weights, embeddings, cache, threads, kernels, context = {}, signal, onProgress } = options;
   const onWarning = options.onWarning ?? (({ message }) => console.warn(`skein: ${message}`));
   validateContextOptions(context);
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024)) {
@@ -39,7 +39,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   const engine = new WorkerClient<EngineMethods>(workers.spawnEngineWorker());
   const text = new TextClient(workers.spawnTextWorker, source);
   try {
-    const call = { source: sent.description, backend, weights, cache, threads, context };
+    const call = { source: sent.description, backend, weights, embeddings, cache, threads, kernels, context };
     const [facts, table] = await Promise.all([
       engine.call("load", call, { signal, onEvent: onProgress, abandon: true, transfer: sent.transfer }),
       text.load(signal),

@@ -19,7 +19,8 @@ export interface SessionState {
   readonly factor: number;
 }
 
-export interface LoadCall extends Pick<LoadOptions, "backend" | "weights" | "cache" | "threads"> {
+export interface LoadCall
+  extends Pick<LoadOptions, "backend" | "weights" | "embeddings" | "cache" | "threads" | "kernels"> {
   readonly source: SourceDescription;
   readonly context: ContextOptions;
 }
@@ -56,6 +57,8 @@ export interface GenerateCall {
   readonly endTokens: readonly number[];
   /** Alternatives beside each token; undefined: no log probabilities. */
   readonly logprobs: number | undefined;
+  /** The most guesses a step; 0: none. */
+  readonly promptLookup: number;
   readonly context: ContextOptions | undefined;
 }
 
@@ -78,6 +81,9 @@ export interface GenerateSummary {
   readonly prefillSeconds: number;
   readonly decodeSeconds: number;
   readonly seed: number;
+  /** With prompt lookup: guesses that were computed, and those of them that saved a step. */
+  readonly guessedTokens?: number;
+  readonly acceptedTokens?: number;
 }
 
 /** What a saved session says about itself, besides tokens, keys and values. */

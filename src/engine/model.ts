@@ -1,4 +1,5 @@
 import { platform } from "#platform";
+import type { CacheLayout } from "../backend/backend.ts";
 import { SnapshotReader } from "../cache/snapshot.ts";
 import { validateContextOptions } from "../context/options.ts";
 import type { ContextSettings } from "../context/settings.ts";
@@ -16,8 +17,6 @@ import type { ChatTemplateOptions, GenerateOptions, SessionOptions, Warning } fr
 import { Session } from "./session.ts";
 import { parseSnapshotHeader } from "./snapshot-header.ts";
 import type { TextClient } from "./text-client.ts";
-
-const elementBytes = { f32: 4, f16: 2 };
 
 /** A loaded model. It computes in workers of its own; the caller's thread is never blocked. */
 export class Model implements AsyncDisposable {
@@ -145,14 +144,11 @@ export class Model implements AsyncDisposable {
       tokens: new Uint32Array(tokens.buffer),
     });
     try {
-      const { layers, keyValueHeads, headDim, blockTokens, type } = header.layout;
+      const { blockTokens } = header.layout;
       for (let block = 0; block * blockTokens < header.cached; block++) {
         signal?.throwIfAborted();
         const count = Math.min(blockTokens, header.cached - block * blockTokens);
-        const size = layers * 2 * keyValueHeads * count * headDim * elementBytes[type];
-        const bytes = await reader.next(size);
-        if (bytes.length !== size)
-          throw new SkeinError("invalid_snapshot", `this saved session is damaged: block ${block} is short`);
+        const bytes = await reader.next(mostBlockBytes(header.layout, count));
         await this.#parts.engine.call(
           "importBlock",
           { session, block, total: header.cached, bytes },
@@ -184,4 +180,9 @@ export class Model implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }
+}
+
+/** The most bytes that a block of a saved session takes: numbers of 32 bits, of heads that are padded. The engine knows exactly. */
+function mostBlockBytes({ layers, keyValueHeads, headDim }: CacheLayout, tokens: number): number {
+  return layers * 2 * keyValueHeads * (tokens * 4 * Math.ceil(headDim / 16) * 16 + 2048);
 }

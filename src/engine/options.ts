@@ -19,14 +19,18 @@ export interface Warning {
 
 /** How a model is loaded. */
 export interface LoadOptions {
-  /** `auto` (default) takes the fastest one there is. */
-  readonly backend?: "auto" | "reference" | undefined;
-  /** How weights are kept: `f32`, exact for every checkpoint. */
+  /** `auto` (default) takes the fastest one there is: `wasm`. `reference` is plain TypeScript, for checking. */
+  readonly backend?: "auto" | "wasm" | "reference" | undefined;
+  /** How the weights of matrices are kept: as the checkpoint has them unless given; `q8` and `q4` in 8 and 4 bits. */
   readonly weights?: WeightType | undefined;
-  /** How keys and values are kept: `f32` (default), or `f16`, half the memory. */
+  /** The same for the embedding and output matrices: as `weights`, but in 8 bits where that is `q4`. */
+  readonly embeddings?: WeightType | undefined;
+  /** How keys and values are kept: `f32` (default), `f16`, half the memory, or `q8`, a quarter, and the fastest. */
   readonly cache?: CacheType | undefined;
-  /** Threads to compute on. */
+  /** Threads to compute on: all cores unless given; one in a page that is not cross-origin isolated. */
   readonly threads?: number | undefined;
+  /** Which kernels compute: `relaxed` (relaxed SIMD) where the engine has it, else `plain`. Results differ in the last bits. */
+  readonly kernels?: "auto" | "relaxed" | "plain" | undefined;
   readonly context?: ContextOptions | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
@@ -99,6 +103,11 @@ export interface GenerateOptions extends GenerateInput, SamplingOptions {
   readonly endTokens?: readonly number[] | undefined;
   /** Log probabilities of the generated tokens, and how many alternatives beside each (true: none). */
   readonly logprobs?: boolean | number | undefined;
+  /**
+   * Guess what follows from where the text said the same before, and check the guesses in one step (true: up to 8 of them; a number from 1 to 32:
+   * the most). The answer is the same, token by token and bit by bit; where it quotes, it takes fewer steps. Off by default.
+   */
+  readonly promptLookup?: boolean | number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** May only narrow what the model, or the session, was given. */
@@ -136,6 +145,10 @@ export interface Usage {
   readonly cachedTokens: number;
   readonly completionTokens: number;
   readonly totalTokens: number;
+  /** With `promptLookup`: guesses that were computed beside the answer's own tokens. */
+  readonly guessedTokens?: number;
+  /** With `promptLookup`: those of them that were right and saved a step each. */
+  readonly acceptedTokens?: number;
 }
 
 /** Seconds. */

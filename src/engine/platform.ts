@@ -1,6 +1,7 @@
 import type { CheckpointFiles } from "../checkpoint/files.ts";
 import type { OwnerPort, WorkerHandle } from "./channel.ts";
 import type { SourceDescription } from "./source.ts";
+import type { WeightCache } from "./weight-cache.ts";
 
 /** A file that appears at its path whole, or not at all. */
 export interface AtomicFile {
@@ -23,6 +24,8 @@ export interface Platform {
   readonly isFolder: (path: string) => Promise<boolean>;
   readonly createFile: (path: string) => Promise<AtomicFile>;
   readonly openFile: (path: string) => Promise<Blob>;
+  /** Undefined where there is no disk. */
+  readonly weightCache: WeightCache | undefined;
 }
 
 /**

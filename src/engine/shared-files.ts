@@ -1,6 +1,6 @@
+import { nextTask } from "../backend/next-task.ts";
 import { type ModelFiles, openBlobs } from "../checkpoint/blobs.ts";
 import type { CheckpointFiles } from "../checkpoint/files.ts";
-import { nextTask } from "./next-task.ts";
 import { packError, type RemoteError, unpackError } from "./remote-error.ts";
 
 /**

@@ -37,6 +37,10 @@ export class ReferenceBlockStore implements BlockStore {
     this.data(to).set(this.data(from));
   }
 
+  keepable(_block: number, tokens: number): number {
+    return tokens;
+  }
+
   /** The block's numbers. */
   data(block: number): Numbers {
     const data = this.#blocks[block];
@@ -102,6 +106,8 @@ export class ReferenceBlockStore implements BlockStore {
 
   import(block: number, tokens: number, bytes: Uint8Array): void {
     const { layers, keyValueHeads, blockTokens, headDim } = this.layout;
+    const expected = layers * 2 * keyValueHeads * tokens * headDim * (this.layout.type === "f16" ? 2 : 4);
+    if (bytes.length !== expected) throw new SkeinError("invalid_snapshot", "a part of the cache has a wrong size");
     const aligned = bytes.slice().buffer;
     const numbers = this.layout.type === "f16" ? new Float16Array(aligned) : new Float32Array(aligned);
     const data = this.data(block);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Segment } from "../backend.ts";
-import type { Matrix } from "./matrix.ts";
+import type { Matrix, Parameter } from "./matrix.ts";
 import { createReferenceBackend } from "./reference.ts";
 
 const backend = createReferenceBackend();
@@ -12,6 +12,7 @@ const matrix = (rows: number, columns: number, data: ArrayLike<number>): Matrix 
 });
 const random = (count: number, seed: number): number[] =>
   Array.from({ length: count }, (_, i) => Math.sin(seed + 12.9898 * i * i) * 3);
+const upload = (shape: readonly number[], numbers: Float32Array): Parameter => ({ shape, data: numbers });
 const data = (tensor: unknown): Float32Array => (tensor as Matrix).data;
 
 test("linear is x · weightᵀ + bias for any shape, and a row does not see its neighbours", () => {
@@ -22,8 +23,8 @@ test("linear is x · weightᵀ + bias for any shape, and a row does not see its 
       fc.integer({ min: 1, max: 9 }),
       (rows, inputs, outputs) => {
         const x = matrix(rows, inputs, random(rows * inputs, 1));
-        const weight = backend.upload([outputs, inputs], Float32Array.from(random(outputs * inputs, 2)));
-        const bias = backend.upload([outputs], Float32Array.from(random(outputs, 3)));
+        const weight = upload([outputs, inputs], Float32Array.from(random(outputs * inputs, 2)));
+        const bias = upload([outputs], Float32Array.from(random(outputs, 3)));
         const out = data(backend.linear(x, weight, bias));
         const w = (weight as unknown as Matrix).data;
         for (let row = 0; row < rows; row++) {
@@ -43,7 +44,7 @@ test("linear is x · weightᵀ + bias for any shape, and a row does not see its 
 });
 
 test("rmsNorm norms rows, or each head of a row where the weight is a head wide", () => {
-  const ones = backend.upload([2], Float32Array.of(1, 2));
+  const ones = upload([2], Float32Array.of(1, 2));
   const out = data(backend.rmsNorm(matrix(1, 4, [3, 4, 0, 0]), ones, 1e-6));
   const root = Math.sqrt(12.5 + 1e-6);
   expect([...out]).toEqual([3 / root, (2 * 4) / root, 0, 0].map((value) => expect.closeTo(value, 6)));
@@ -68,8 +69,8 @@ test("attention is causal, groups its heads, and sees only its own sequence's bl
   const store = backend.createBlockStore(layout);
   const [a, b] = [[store.allocate(), store.allocate()], [store.allocate()]];
   const segments: Segment[] = [
-    { firstRow: 0, rows: 3, firstPosition: 0, blocks: a },
-    { firstRow: 3, rows: 1, firstPosition: 0, blocks: b },
+    { firstRow: 0, rows: 3, final: 3, firstPosition: 0, blocks: a },
+    { firstRow: 3, rows: 1, final: 1, firstPosition: 0, blocks: b },
   ];
   const keys = matrix(4, 2, random(8, 5));
   const values = matrix(4, 2, random(8, 6));

@@ -1,5 +1,6 @@
+import { UnsupportedError } from "../../errors.ts";
 import type { RotaryRows } from "../../position/index.ts";
-import type { Backend, BlockStore, CacheLayout, Segment, Tensor, Weight } from "../backend.ts";
+import type { Backend, BlockStore, CacheLayout, Segment, Tensor, Weight, WeightSpace, WeightSpec } from "../backend.ts";
 import { attention } from "./attention.ts";
 import { ReferenceBlockStore } from "./block-store.ts";
 import { linear } from "./linear.ts";
@@ -12,8 +13,10 @@ import { createMatrix, type Matrix, type Parameter } from "./matrix.ts";
 export function createReferenceBackend(): Backend {
   return {
     name: "reference",
-    upload: (shape, data): Parameter => ({ shape, data }),
-    createBlockStore: (layout: CacheLayout): BlockStore => new ReferenceBlockStore(layout),
+    leastRows: 4,
+    blockTokens: 128,
+    allocateWeights,
+    createBlockStore,
     embed,
     linear: (x, weight, bias) => linear(x as Matrix, weight as Parameter, bias as Parameter | undefined),
     rmsNorm,
@@ -25,8 +28,35 @@ export function createReferenceBackend(): Backend {
     add,
     takeRows,
     read: async (x) => (x as Matrix).data.slice(),
-    endStep: () => {}, // the garbage collector does it
+    endStep: async () => {}, // the garbage collector does it
+    cancelStep: () => {}, // each operation is computed where it is asked for
   };
+}
+
+/** Weights of a type that is not float32 are refused by whoever chooses the backend. */
+function allocateWeights(specs: readonly WeightSpec[]): WeightSpace {
+  const weights = specs.map(({ shape }): { shape: readonly number[]; data: Float32Array } => ({
+    shape,
+    data: new Float32Array(),
+  }));
+  return {
+    weights,
+    fill: async (index, source) => {
+      const { shape } = specs[index]!;
+      const count = shape.reduce((product, size) => product * size, 1);
+      weights[index]!.data = await source.read(0, count);
+    },
+    contents: (index) => {
+      const { buffer, byteOffset, byteLength } = weights[index]!.data;
+      return new Uint8Array(buffer, byteOffset, byteLength);
+    },
+  };
+}
+
+/** What scales keys for the sake of a quantised cache changes nothing in an exact one. */
+function createBlockStore(layout: CacheLayout): BlockStore {
+  if (layout.type !== "q8") return new ReferenceBlockStore({ ...layout, type: layout.type });
+  throw new UnsupportedError("cache: q8 is not known to the reference backend; it has f32 and f16");
 }
 
 function embed(weight: Weight, tokens: Uint32Array): Matrix {

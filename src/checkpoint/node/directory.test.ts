@@ -1,5 +1,17 @@
 import { execFileSync } from "node:child_process";
-import { type FileHandle, mkdir, mkdtemp, open, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import {
+  type FileHandle,
+  mkdir,
+  mkdtemp,
+  open,
+  realpath,
+  rm,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -51,6 +63,41 @@ test("sizes and ranges of bytes, also in nested folders and through links", asyn
   expect(new TextDecoder().decode(await files.read("linked.bin", 0, 7))).toBe("outside");
   expect(await files.list?.()).toContain("linked.bin");
   await files.close();
+});
+
+test("a file is identified by size, time and beginning; a folder by its real path", async () => {
+  const path = join(folder, "model", "changing.bin");
+  const bytes = new Uint8Array(2 ** 20 + 10).fill(5);
+  await writeFile(path, bytes);
+  await utimes(path, 1e9, 1e9);
+  await symlink("model", join(folder, "alias"));
+  const open = () => openDirectory(join(folder, "alias"));
+  const identify = async () => {
+    const files = await open();
+    const identity = await files.identify?.("changing.bin");
+    await files.close();
+    return identity;
+  };
+  const files = await open();
+  expect(files.realPath).toBe(join(await realpath(folder), "model"));
+  await expect(files.identify?.("absent")).rejects.toMatchObject({ code: "not_found" });
+  await expect(files.identify?.("../outside.bin")).rejects.toMatchObject({ code: "invalid_checkpoint" });
+  await files.close();
+  await expect(files.identify?.("data.bin")).rejects.toMatchObject({ code: "closed" });
+
+  const before = await identify();
+  const headerHash = createHash("sha256")
+    .update(bytes.subarray(0, 2 ** 20))
+    .digest("hex");
+  expect(before).toEqual({ name: "changing.bin", size: bytes.length, modified: 1e12, headerHash });
+  expect(await identify()).toEqual(before);
+
+  await utimes(path, 1e9, 1e9 + 1);
+  expect(await identify()).toEqual({ ...before, modified: 1e12 + 1000 });
+  bytes[7] = 6;
+  await writeFile(path, bytes);
+  await utimes(path, 1e9, 1e9);
+  expect((await identify())?.headerHash).not.toBe(headerHash);
 });
 
 test("what is not there, a folder, and a broken link have no size", async () => {

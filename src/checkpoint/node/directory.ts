@@ -1,12 +1,17 @@
-import { constants } from "node:fs";
-import { type FileHandle, open, readdir, stat } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { constants, type Stats } from "node:fs";
+import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { InvalidOptionError } from "../../errors.ts";
 import { CheckpointError } from "../errors.ts";
 import { type CheckpointFiles, checkFileName, checkRange, closedFiles, missingFile } from "../files.ts";
+import type { FileIdentity } from "../identity.ts";
 
 /** The most that one system call reads: Linux ends a read a page short of 2 GiB. */
 const READ_BYTES: number = 2 ** 30;
+
+/** How much of a file's beginning identifies it, in bytes. */
+const IDENTIFYING_BYTES: number = 2 ** 20;
 
 /**
  * A checkpoint from a folder. Files are opened when they are first read and stay open until `close()`. Links inside the
@@ -21,21 +26,36 @@ const READ_BYTES: number = 2 ** 30;
  */
 export async function openDirectory(path: string): Promise<CheckpointFiles> {
   await checkDirectory(path);
+  const realPath = await realpath(path).catch((error: unknown) => {
+    throw readError(path, error);
+  });
   const handles = new Map<string, Promise<FileHandle>>();
   let closed = false;
 
-  async function size(name: string): Promise<number | undefined> {
+  async function statusOf(name: string): Promise<Stats | undefined> {
     checkFileName(name, path);
     if (closed) throw closedFiles(path);
     const file = join(path, name);
     try {
       const status = await stat(file);
       // A folder is no file; a pipe or device would block or never end.
-      return status.isFile() ? status.size : undefined;
+      return status.isFile() ? status : undefined;
     } catch (error) {
       if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
       throw readError(file, error);
     }
+  }
+
+  async function size(name: string): Promise<number | undefined> {
+    return (await statusOf(name))?.size;
+  }
+
+  async function identify(name: string): Promise<FileIdentity> {
+    const status = await statusOf(name);
+    if (status === undefined) throw missingFile(name, path);
+    const { size, mtimeMs: modified } = status;
+    const beginning = await read(name, 0, Math.min(size, IDENTIFYING_BYTES));
+    return { name, size, modified, headerHash: createHash("sha256").update(beginning).digest("hex") };
   }
 
   function handleOf(name: string): Promise<FileHandle> {
@@ -92,7 +112,7 @@ export async function openDirectory(path: string): Promise<CheckpointFiles> {
     );
   }
 
-  return { label: path, size, read, list: () => readdir(path), close };
+  return { label: path, size, read, list: () => readdir(path), realPath, identify, close };
 }
 
 async function checkDirectory(path: string): Promise<void> {

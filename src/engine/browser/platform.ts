@@ -19,6 +19,7 @@ export const platform: Platform = {
   openFile: async (path) => {
     throw new UnsupportedError(`a browser has no file ${path}; give a Blob`);
   },
+  weightCache: undefined,
 };
 
 async function openSource(source: SourceDescription): Promise<CheckpointFiles> {

@@ -12,6 +12,7 @@ import type { Platform } from "../platform.ts";
 import { openSharedFiles } from "../shared-files.ts";
 import type { SourceDescription } from "../source.ts";
 import { createAtomicFile } from "./atomic-file.ts";
+import { createWeightCache } from "./weight-cache.ts";
 
 export const platform: Platform = {
   ownerPort,
@@ -25,6 +26,7 @@ export const platform: Platform = {
   },
   createFile: createAtomicFile,
   openFile,
+  weightCache: createWeightCache(),
 };
 
 function ownerPort(): OwnerPort {

@@ -90,9 +90,9 @@ export class EngineHost {
       transfer.push(bytes.buffer);
       return bytes;
     },
-    restoreSession: ({ header, tokens }) => {
+    restoreSession: async ({ header, tokens }) => {
       checkTokens(tokens, this.#loaded.config.vocab_size);
-      return this.#add(restoreSnapshot(this.#loaded, header, tokens));
+      return this.#add(await restoreSnapshot(this.#loaded, header, tokens));
     },
     importBlock: ({ session, block, total, bytes }) => {
       this.#session(session).cache.importBlock(block, total, bytes);

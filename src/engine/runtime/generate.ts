@@ -11,6 +11,7 @@ import type { GenerateCall, GenerateEvent, GenerateSummary } from "../methods.ts
 import type { FinishReason, TokenLogprob } from "../options.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { reportPrefill } from "./prefill-progress.ts";
+import { PromptLookup } from "./prompt-lookup.ts";
 import type { Context, Sequence } from "./sequence.ts";
 
 /** One answer while it is made. */
@@ -24,6 +25,13 @@ interface Answer {
   readonly text: TextStream;
   readonly signal: AbortSignal;
   readonly emit: (event: GenerateEvent) => void;
+}
+
+/** How an answer ended, and what became of its guesses. */
+interface Ending {
+  readonly finishReason: FinishReason;
+  readonly guessedTokens: number;
+  readonly acceptedTokens: number;
 }
 
 /**
@@ -61,19 +69,19 @@ export async function generate(
 
   const began = performance.now();
   let cachedTokens: number;
-  let logits: Float32Array;
+  let logits: readonly Float32Array[];
   try {
     const grew = sequence.adopt(chooseEncoding(context.settings, planned.factor), context.settings.growth);
     sequence.cache.truncate(promptTokens - 1); // the last token's logits are needed, and are nowhere kept
     cachedTokens = sequence.cache.length;
-    logits = await lastLogits(model, sequence, signal, reportPrefill(sequence, grew, emit));
+    logits = await computeLogits(model, sequence, [], signal, reportPrefill(sequence, grew, emit));
   } catch (error) {
     if (!call.replace) sequence.rollback(mark);
     throw error;
   }
   const answering = performance.now();
   const answer: Answer = { model, sequence, call, plan: planned, sampler, endTokens, text, signal, emit };
-  const finishReason = await decode(answer, logits, context.settings);
+  const { finishReason, ...guesses } = await decode(answer, logits, context.settings);
   return {
     finishReason,
     factor: sequence.encoding.factor,
@@ -82,55 +90,81 @@ export async function generate(
     prefillSeconds: (answering - began) / 1000,
     decodeSeconds: (performance.now() - answering) / 1000,
     seed: sampler.seed,
+    ...(call.promptLookup > 0 && guesses),
   };
 }
 
-async function decode(answer: Answer, first: Float32Array, settings: ContextSettings): Promise<FinishReason> {
-  const { model, sequence, call, plan: planned, sampler, endTokens, text, signal, emit } = answer;
-  const { factor } = sequence.encoding;
-  let logits = first;
-  for (let count = 1; ; count++) {
-    const token = sampler.sample(logits);
-    sequence.push([token]);
-    const isEnd = endTokens.has(token);
-    const isLast = count >= planned.maxTokens;
-    const piece = (isEnd ? "" : text.push(token)) + (isEnd || isLast ? text.end() : "");
-    const finishReason =
-      isEnd || text.stopped ? "stop" : isLast && planned.limit === "maxTokens" ? "length" : undefined;
-    const logprobs = call.logprobs === undefined ? undefined : [describeToken(logits, token, call.logprobs)];
-    emit({
-      type: "chunk",
-      text: piece,
-      token,
-      factor,
-      ...(logprobs && { logprobs }),
-      ...(finishReason && { finishReason }),
-    });
-    if (finishReason) return finishReason;
-    if (isLast) throw openEndError(settings, sequence.length + 1, factor);
-    logits = await lastLogits(model, sequence, signal, undefined);
+/**
+ * Token by token, each drawn from its own logits as if there were no guesses: these only decide how many of the logits a step computes. A guess
+ * becomes part of the sequence as the token that was drawn, so that nothing ever has to be taken off it.
+ *
+ * @param first - the logits of the prompt's last token
+ */
+async function decode(answer: Answer, first: readonly Float32Array[], settings: ContextSettings): Promise<Ending> {
+  const { model, sequence, call, plan: planned, sampler, signal } = answer;
+  const lookup = call.promptLookup > 0 ? new PromptLookup(sequence.tokens) : undefined;
+  let guesses: readonly number[] = [];
+  let rows = first; // of the sequence's last token, and of each guess after it
+  let [count, guessedTokens, acceptedTokens] = [0, 0, 0];
+  for (;;) {
+    for (let index = 0; ; index++) {
+      const logits = rows[index]!;
+      const token = sampler.sample(logits);
+      const isLast = ++count >= planned.maxTokens;
+      const finishReason = addToken(answer, token, logits, isLast);
+      if (finishReason) return { finishReason, guessedTokens, acceptedTokens };
+      if (isLast) throw openEndError(settings, sequence.length + 1, sequence.encoding.factor);
+      if (index + 1 >= rows.length || token !== guesses[index]) break;
+      sequence.cache.advance(1); // its keys and values were computed with the guess
+      acceptedTokens++;
+    }
+    guesses = lookup?.guess(Math.min(call.promptLookup, planned.maxTokens - count - 1)) ?? [];
+    rows = await computeLogits(model, sequence, guesses, signal, undefined);
+    guessedTokens += rows.length - 1;
   }
 }
 
-/** Computes what the sequence lacks. @returns the last token's logits */
-async function lastLogits(
+/** @returns why the answer ends with this token, if it does */
+function addToken(answer: Answer, token: number, logits: Float32Array, isLast: boolean): FinishReason | undefined {
+  const { sequence, call, plan: planned, endTokens, text, emit } = answer;
+  sequence.push([token]);
+  const isEnd = endTokens.has(token);
+  const piece = (isEnd ? "" : text.push(token)) + (isEnd || isLast ? text.end() : "");
+  const finishReason = isEnd || text.stopped ? "stop" : isLast && planned.limit === "maxTokens" ? "length" : undefined;
+  const logprobs = call.logprobs === undefined ? undefined : [describeToken(logits, token, call.logprobs)];
+  emit({
+    type: "chunk",
+    text: piece,
+    token,
+    factor: sequence.encoding.factor,
+    ...(logprobs && { logprobs }),
+    ...(finishReason && { finishReason }),
+  });
+  return finishReason;
+}
+
+/**
+ * Computes what the sequence lacks.
+ * @returns the logits of its last token, and of the guesses after it that there was room for
+ */
+async function computeLogits(
   model: LoadedModel,
   sequence: Sequence,
+  guesses: readonly number[],
   signal: AbortSignal,
   onStep: ((cached: number) => void) | undefined,
-): Promise<Float32Array> {
+): Promise<Float32Array[]> {
   const last = sequence.length - 1;
-  let logits = new Float32Array();
+  const rows: Float32Array[] = [];
   await model.scheduler.compute({
     sequence,
+    guesses,
     signal,
-    wanted: { from: last, to: last },
-    onLogits: (row) => {
-      logits = row.slice();
-    },
+    wanted: { from: last, to: last + guesses.length },
+    onLogits: (row) => rows.push(row.slice()),
     ...(onStep && { onStep }),
   });
-  return logits;
+  return rows;
 }
 
 function describeToken(logits: Float32Array, token: number, alternatives: number): TokenLogprob {

@@ -1,9 +1,7 @@
 import type { Backend, CacheLayout } from "../../backend/backend.ts";
-import { createReferenceBackend } from "../../backend/reference/reference.ts";
 import { BlockPool } from "../../cache/block-pool.ts";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { readJson } from "../../checkpoint/files.ts";
-import { canFingerprint, digestTensor, fingerprintModel, type TensorDigest } from "../../checkpoint/fingerprint.ts";
 import { checkTensors, openTensors } from "../../checkpoint/tensors.ts";
 import { type ContextSettings, resolveContext } from "../../context/settings.ts";
 import { contextWarnings } from "../../context/warnings.ts";
@@ -14,11 +12,10 @@ import { type GenerationDefaults, parseGenerationConfig } from "../../model/gene
 import type { TokenTable } from "../../text/token-table.ts";
 import type { LoadCall } from "../methods.ts";
 import type { Progress, Warning } from "../options.ts";
+import { checkBackendOptions, chooseBackend } from "./choose-backend.ts";
+import { loadWeights, weightSpecs } from "./load-weights.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Context } from "./sequence.ts";
-
-/** Tokens in a cache block: small enough that short sequences hold little, large enough that long ones have few. */
-const blockTokens = 64;
 
 /** A model in the engine worker: all that sequences share. */
 export interface LoadedModel {
@@ -29,7 +26,7 @@ export interface LoadedModel {
   readonly pool: BlockPool;
   readonly scheduler: Scheduler;
   /** Ties saved sessions to the model; undefined where SHA-256 is not to be had (a page without https). */
-  readonly fingerprint: string | undefined;
+  readonly fingerprint: () => Promise<string | undefined>;
   /** Comes from the text worker; absent when the checkpoint has no tokenizer. */
   tokenTable: TokenTable | undefined;
 }
@@ -42,34 +39,22 @@ export interface LoadedModel {
 export async function loadCheckpoint(
   files: CheckpointFiles,
   call: LoadCall,
-  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
+  options: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
 ): Promise<LoadedModel> {
+  checkBackendOptions(call);
   const { config, defaults } = await readConfiguration(files);
   const context = { options: call.context, settings: resolveContext(config, call.context) };
   refuseSlidingWindow(config, context.settings);
-  const backend = createBackend(call);
   const index = await openTensors(files);
-  const expected = expectedTensors(config);
-  checkTensors(index, expected, { optional: optionalTensors(config) });
+  checkTensors(index, expectedTensors(config), { optional: optionalTensors(config) });
+  const specs = weightSpecs(config, index, call);
+  const chosen = await chooseBackend(call, config, specs, context.settings.extendedWindow);
+  const { backend } = chosen;
+  const weights = await loadWeights(files, index, config, specs, backend, options);
 
-  const sizes = [...expected.keys()].map((name) => ({ name, bytes: sizeOf(index.entry(name)) }));
-  const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
-  const weights = new Map<string, ReturnType<Backend["upload"]>>();
-  const digests: TensorDigest[] = [];
-  let completed = 0;
-  for (const { name, bytes } of sizes) {
-    signal.throwIfAborted();
-    const shape = expected.get(name) ?? [];
-    const data = await index.readFloat32(name);
-    if (canFingerprint()) digests.push(await digestTensor(name, shape, data));
-    weights.set(name, backend.upload(shape, data));
-    completed += bytes;
-    onProgress({ phase: "load", completed, total });
-  }
-
-  const pool = new BlockPool(backend.createBlockStore(cacheLayout(config, call)));
+  const pool = new BlockPool(backend.createBlockStore(cacheLayout(config, call, backend)));
   const decoder = createDecoder(config, backend, pool.store, (name) => {
-    const weight = weights.get(name);
+    const weight = weights.byName.get(name);
     if (!weight) throw new SkeinError("internal", `the decoder asks for ${name}, which was not loaded`);
     return weight;
   });
@@ -78,8 +63,8 @@ export async function loadCheckpoint(
     context,
     defaults,
     pool,
-    fingerprint: canFingerprint() ? await fingerprintModel(config, digests) : undefined,
-    warnings: [...contextWarnings(config, call.context), ...threadWarnings(call), ...generationWarnings(defaults)],
+    fingerprint: weights.fingerprint,
+    warnings: [...contextWarnings(config, call.context), ...chosen.warnings, ...generationWarnings(defaults)],
     scheduler: new Scheduler(decoder, backend, config.vocab_size),
     tokenTable: undefined,
   };
@@ -100,26 +85,9 @@ async function readConfiguration(
   return { config, defaults: parseGenerationConfig(await readJson(files, "generation_config.json"), config) };
 }
 
-function createBackend({ backend = "auto", weights = "f32" }: LoadCall): Backend {
-  if (backend !== "auto" && backend !== "reference") {
-    throw new UnsupportedError(`backend: ${String(backend)} is not built in; there is reference`);
-  }
-  if (weights !== "f32")
-    throw new UnsupportedError(`weights: ${String(weights)} is not known to the reference backend; it has f32`);
-  return createReferenceBackend();
-}
-
-function cacheLayout(config: ModelConfig, { cache = "f32" }: LoadCall): CacheLayout {
-  if (cache !== "f32" && cache !== "f16") {
-    throw new UnsupportedError(`cache: ${String(cache)} is not known to the reference backend; it has f32 and f16`);
-  }
+function cacheLayout(config: ModelConfig, { cache = "f32" }: LoadCall, { blockTokens }: Backend): CacheLayout {
   const { num_hidden_layers: layers, num_key_value_heads: keyValueHeads, head_dim: headDim } = config;
   return { layers, keyValueHeads, headDim, blockTokens, type: cache };
-}
-
-function threadWarnings({ threads = 1 }: LoadCall): Warning[] {
-  if (threads === 1) return [];
-  return [{ code: "threads", message: `threads: ${threads} were asked for; the reference backend computes on one` }];
 }
 
 function generationWarnings({ notFollowed }: GenerationDefaults): Warning[] {
@@ -139,8 +107,4 @@ function refuseSlidingWindow(config: ModelConfig, { extendedWindow, allowBeyondW
   throw new UnsupportedError(
     `config.json: sliding_window: layers see ${sliding} tokens, and sliding-window attention is not supported; extend the context to ${sliding} at most`,
   );
-}
-
-function sizeOf(entry: { readonly start: number; readonly end: number } | undefined): number {
-  return entry ? entry.end - entry.start : 0;
 }

@@ -1,13 +1,19 @@
 import type { Backend, Segment } from "../../backend/backend.ts";
+import { nextTask } from "../../backend/next-task.ts";
+import { SkeinError } from "../../errors.ts";
 import type { Decoder } from "../../model/decoder.ts";
 import { rotaryRows } from "../../position/index.ts";
-import { nextTask } from "../next-task.ts";
 import type { Sequence } from "./sequence.ts";
 
 /** What one sequence wants computed: all its tokens that are not cached yet. */
 export interface Computation {
   readonly sequence: Sequence;
-  /** The first and the last position whose logits are wanted; none by default. */
+  /**
+   * Tokens that may follow the sequence's own: computed in the same step as its last one, as many of them as the step has room for. They do not
+   * count as cached; whoever finds them right counts them.
+   */
+  readonly guesses?: readonly number[];
+  /** The first and the last position whose logits are wanted, guesses included; none by default. */
   readonly wanted?: { readonly from: number; readonly to: number };
   /** Receives the logits of each wanted position in turn, [vocabulary]; valid during the call. */
   readonly onLogits?: (logits: Float32Array, position: number) => void;
@@ -24,12 +30,19 @@ interface Entry extends Computation {
 interface Part {
   readonly entry: Entry;
   readonly start: number;
+  /** Rows, guesses included. */
   readonly count: number;
+  /** The first of them, which are the sequence's own tokens. */
+  readonly final: number;
 }
 
-/** How long a step should take: short enough that an abort or a newcomer waits no longer than people notice. */
-const stepMilliseconds = 80;
+/** How long a step should take that several sequences share: short enough that a newcomer waits no longer than people notice. */
+const sharedMilliseconds = 80;
+/** How long a step should take that a sequence has for itself: long steps read the weights less often. */
+const ownMilliseconds = 800;
 const mostRows = 1024;
+/** Guesses that a step has room for in any case, above its other rows: a row beside others costs much less than a step of its own. */
+const guessRows = 32;
 /** The most memory that the logits of one step may take. */
 const logitsBytes = 64 * 2 ** 20;
 
@@ -76,6 +89,8 @@ export class Scheduler {
       try {
         await this.#step(parts);
       } catch (error) {
+        // Given up for the sake of those that are aborted; the others do it again.
+        if (error instanceof SkeinError && error.code === "cancelled") continue;
         for (const { entry } of parts) this.#finish(entry, () => entry.reject(error));
       }
     }
@@ -88,23 +103,30 @@ export class Scheduler {
     }
   }
 
-  /** Every sequence gets at least one row; those that lack more share the rest of the step evenly. */
+  /** Every sequence gets at least one row; those that lack more share the rest of the step evenly, and else those that have guesses do. */
   #choose(): Part[] {
-    const spare = Math.max(0, this.#rows - this.#queue.length);
-    const hungry = this.#queue.filter(({ sequence }) => sequence.length - sequence.cache.length > 1).length;
+    const sequences = this.#queue.length;
+    const spare = Math.max(0, this.#rows - sequences);
+    const hungry = this.#queue.filter((entry) => lackedBy(entry) > 1).length;
     const share = 1 + Math.floor(spare / Math.max(1, hungry));
     const parts: Part[] = [];
     let logits = Math.max(1, Math.floor(logitsBytes / (4 * this.#vocabulary)));
+    const guessShare = Math.min(
+      Math.floor(Math.max(guessRows, hungry > 0 ? 0 : spare) / sequences),
+      Math.max(0, Math.floor(logits / sequences) - 1), // they take no room from others' logits
+    );
     for (const entry of [...this.#queue]) {
       const start = entry.sequence.cache.length;
-      let count = Math.min(share, entry.sequence.length - start);
+      const lacked = lackedBy(entry);
+      let count = Math.min(share, lacked);
+      if (count === lacked) count += Math.min(guessesOf(entry), guessShare);
       const wanted = wantedIn(entry, start, count);
       if (wanted > logits) count = Math.max(0, count - (wanted - logits));
       if (count === 0) continue; // its logits come in a later step
       logits -= wantedIn(entry, start, count);
       try {
         entry.sequence.cache.reserve(count);
-        parts.push({ entry, start, count });
+        parts.push({ entry, start, count, final: Math.min(count, lacked) });
       } catch (error) {
         this.#finish(entry, () => entry.reject(error));
       }
@@ -119,25 +141,32 @@ export class Scheduler {
     const segments: Segment[] = [];
     const outputs: { readonly entry: Entry; readonly row: number; readonly position: number }[] = [];
     let firstRow = 0;
-    for (const { entry, start, count } of parts) {
+    for (const { entry, start, count, final } of parts) {
       for (let i = 0; i < count; i++) {
-        tokens[firstRow + i] = entry.sequence.tokens[start + i]!;
+        tokens[firstRow + i] = i < final ? entry.sequence.tokens[start + i]! : entry.guesses![i - final]!;
         if (wantedIn(entry, start + i, 1) === 1) outputs.push({ entry, row: firstRow + i, position: start + i });
       }
-      segments.push({ firstRow, rows: count, firstPosition: start, blocks: entry.sequence.cache.blocks });
+      segments.push({ firstRow, rows: count, final, firstPosition: start, blocks: entry.sequence.cache.blocks });
       firstRow += count;
     }
     let logits = new Float32Array();
+    let isWhole = false;
+    const stopListening = this.#cancelWhenAborted(parts);
     try {
       const outputRows = Uint32Array.from(outputs, ({ row }) => row);
       const computed = this.#decoder({ tokens, segments, rotary: rotaryOf(parts), outputRows });
       if (computed) logits = await this.#backend.read(computed);
+      isWhole = true;
     } finally {
-      this.#backend.endStep();
+      try {
+        await this.#backend.endStep(isWhole);
+      } finally {
+        stopListening();
+      }
     }
     this.steps++;
     this.rows += rows;
-    for (const { entry, count } of parts) entry.sequence.cache.advance(count);
+    for (const { entry, final } of parts) entry.sequence.cache.advance(final);
     for (const [index, { entry, position }] of outputs.entries()) {
       const row = logits.subarray(index * this.#vocabulary, (index + 1) * this.#vocabulary);
       this.#tell(entry, () => entry.onLogits?.(row, position));
@@ -150,11 +179,25 @@ export class Scheduler {
     this.#adapt(rows, performance.now() - began);
   }
 
+  /** A step that nobody waits for any more is not computed to its end. @returns what ends this */
+  #cancelWhenAborted(parts: readonly Part[]): () => void {
+    const signals = parts.flatMap(({ entry }) => entry.signal ?? []);
+    if (signals.length < parts.length) return () => {};
+    const onAbort = (): void => {
+      if (signals.every(({ aborted }) => aborted)) this.#backend.cancelStep();
+    };
+    for (const signal of signals) signal.addEventListener("abort", onAbort);
+    return () => {
+      for (const signal of signals) signal.removeEventListener("abort", onAbort);
+    };
+  }
+
   /** A row's bits do not depend on the rows beside it, so the size of a step may follow the machine's speed. */
   #adapt(rows: number, elapsed: number): void {
     if (rows * 2 < this.#rows) return; // a small step says little about a large one
-    const aim = (rows * stepMilliseconds) / Math.max(elapsed, 0.01);
-    this.#rows = Math.round(Math.min(mostRows, this.#rows * 2, Math.max(4, aim)));
+    const milliseconds = this.#queue.length > 1 ? sharedMilliseconds : ownMilliseconds;
+    const aim = (rows * milliseconds) / Math.max(elapsed, 0.01);
+    this.#rows = Math.round(Math.min(mostRows, this.#rows * 2, Math.max(this.#backend.leastRows, aim)));
   }
 
   /** A listener that throws ends its own computation, not its neighbours'. */
@@ -170,6 +213,16 @@ export class Scheduler {
     this.#queue = this.#queue.filter((other) => other !== entry);
     settle();
   }
+}
+
+/** Tokens of the sequence that are not cached. */
+function lackedBy({ sequence }: Entry): number {
+  return sequence.length - sequence.cache.length;
+}
+
+/** Guesses stay in the block of the last token; see {@link Segment.final}. So they take no memory either. */
+function guessesOf({ sequence, guesses = [] }: Entry): number {
+  return Math.min(guesses.length, sequence.cache.blockEnd(sequence.length - 1) - sequence.length);
 }
 
 function wantedIn({ wanted }: Entry, start: number, count: number): number {

@@ -9,11 +9,12 @@ import type { LoadedModel } from "./loaded-model.ts";
 import { type Context, Sequence } from "./sequence.ts";
 
 /** What is saved of a session, besides the blocks of its cache. */
-export function describeSnapshot(
+export async function describeSnapshot(
   model: LoadedModel,
   sequence: Sequence,
-): { readonly header: SnapshotHeader; readonly tokens: Uint32Array<ArrayBuffer> } {
-  const { fingerprint, pool } = model;
+): Promise<{ readonly header: SnapshotHeader; readonly tokens: Uint32Array<ArrayBuffer> }> {
+  const { pool } = model;
+  const fingerprint = await model.fingerprint();
   if (fingerprint === undefined) throw noDigest();
   const { length, encoding, cache, plannedTokens, ownOptions: context } = sequence;
   const { layout } = pool.store;
@@ -28,9 +29,15 @@ export function describeSnapshot(
  * loaded with
  * @throws ContextLengthError when it is longer than the window
  */
-export function restoreSnapshot(model: LoadedModel, header: SnapshotHeader, tokens: Uint32Array): Sequence {
-  if (model.fingerprint === undefined) throw noDigest();
-  if (header.fingerprint !== model.fingerprint) throw mismatch("it was saved with another model; load that one");
+export async function restoreSnapshot(
+  model: LoadedModel,
+  header: SnapshotHeader,
+  tokens: Uint32Array,
+): Promise<Sequence> {
+  const fingerprint = await model.fingerprint();
+  if (fingerprint === undefined) throw noDigest();
+  if (header.fingerprint !== fingerprint)
+    throw mismatch("it was saved with another model, or with other weights or another backend; load that one");
   if (header.adapter !== null) throw mismatch(`it was saved with the adapter ${header.adapter}`);
   checkLayout(header.layout, model.pool.store.layout);
   const context = narrowToSaved(model, header);

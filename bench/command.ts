@@ -1,0 +1,67 @@
+import { Command, CommanderError, Option } from "commander";
+import { reportError } from "../src/cli/errors.ts";
+import { interruption } from "../src/cli/node/interruption.ts";
+import { note, quietOnClosedPipe } from "../src/cli/node/terminal.ts";
+import { defaultFolder, defaultThreads, parseCount, parseShape } from "./options.ts";
+import { measuredShapes, type Shape, shapes } from "./shapes.ts";
+import type { SkeinSettings } from "./skein-runner.ts";
+
+/** Flags of both commands. */
+export interface CommonFlags extends SkeinSettings {
+  readonly shape: Shape;
+  readonly runs: number;
+  readonly folder: string;
+  readonly json?: true;
+}
+
+/**
+ * A command with the flags that both have. Peers' packages bring a commander of their own: only this file names ours.
+ *
+ * @param name - as people type it
+ * @param options.runs - how often everything is measured, unless the user says otherwise
+ */
+export function createBenchCommand(
+  name: string,
+  { description, runs }: { readonly description: string; readonly runs: number },
+): Command {
+  return new Command(name)
+    .description(description)
+    .addOption(
+      new Option("--shape <name>", `the model's sizes: ${measuredShapes.join(", ")}`)
+        .argParser(parseShape)
+        .default(shapes["0.5b"], "0.5b"),
+    )
+    .addOption(
+      new Option("--weights <type>", "how Skein keeps weights")
+        .choices(["f32", "f16", "bf16", "q8", "q4"])
+        .default("q4"),
+    )
+    .addOption(
+      new Option("--cache <type>", "how Skein keeps keys and values").choices(["f32", "f16", "q8"]).default("q8"),
+    )
+    .addOption(new Option("--backend <name>", "what computes").choices(["auto", "wasm", "reference"]).default("auto"))
+    .option("--threads <n>", "threads to compute on", parseCount, defaultThreads)
+    .option("--runs <n>", "how often each figure is measured", parseCount, runs)
+    .option("--folder <path>", "where checkpoints, saved texts and results are kept", defaultFolder)
+    .option("--json", "one JSON object, to standard output");
+}
+
+/** Runs the command of this process, and says in one line what went wrong. */
+export async function runCommand(command: Command): Promise<void> {
+  quietOnClosedPipe();
+  command.exitOverride().configureOutput({
+    outputError: (message) =>
+      note(`${message.trim().replaceAll(/\s*\n\s*/g, " ")} --help has the options and examples`),
+  });
+  try {
+    await command.parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+    else
+      process.exitCode = reportError(error, {
+        debug: false,
+        json: process.argv.includes("--json"),
+        interruptedBy: interruption.signal.aborted ? interruption.exitCode : undefined,
+      });
+  }
+}

@@ -1,0 +1,73 @@
+import { createProgressLine } from "../src/cli/node/progress.ts";
+import { note, styleError } from "../src/cli/node/terminal.ts";
+import type { Measurement } from "./engine.ts";
+import { type Figure, figureValue, formatValue } from "./figures.ts";
+import type { TaskEvents } from "./run-task.ts";
+import type { Shape } from "./shapes.ts";
+import { synthesizeCheckpoint } from "./synthetic-checkpoint.ts";
+import { openWorkspace, type Workspace } from "./workspace.ts";
+
+/** What all measurements of one command share. */
+export interface MeasuringContext {
+  readonly shape: Shape;
+  /** The model's folder. */
+  readonly checkpoint: string;
+  readonly workspace: Workspace;
+  readonly signal: AbortSignal;
+  /** Shows on stderr what goes on. @param label - what is measured */
+  readonly eventsOf: (label: string) => TaskEvents;
+  /** The same for what is counted in bytes. */
+  readonly onBytes: (label: string) => (completed: number, total: number) => void;
+  /** Says on stderr what was measured. */
+  readonly report: (engine: string, figure: Figure, measurement: Measurement) => void;
+  /** Takes the line of progress away. */
+  readonly clearProgress: () => void;
+}
+
+/** Opens the benchmark's folder, and writes the shape's checkpoint into it unless it is there. */
+export async function createMeasuringContext(
+  shape: Shape,
+  folder: string,
+  signal: AbortSignal,
+): Promise<MeasuringContext> {
+  const progress = createProgressLine();
+  const told = new Set<string>();
+  const onBytes: MeasuringContext["onBytes"] = (label) => (completed, total) =>
+    progress.update(label, completed, total, "bytes");
+  const workspace = await openWorkspace(folder);
+  try {
+    const checkpoint = await synthesizeCheckpoint(shape, {
+      folder: workspace.checkpoints,
+      signal,
+      onProgress: onBytes(`Writing a checkpoint of the ${shape.name} shape`),
+    });
+    return {
+      shape,
+      checkpoint,
+      workspace,
+      signal,
+      eventsOf: (label) => ({
+        onProgress: (what, completed, total) => progress.update(`${label}: ${what}`, completed, total, "tokens"),
+        onNote: (text) => {
+          if (told.has(text)) return; // every measurement loads the model, and would say it again
+          told.add(text);
+          progress.clear();
+          note(`${styleError("yellow", "note:")} ${text}`);
+        },
+      }),
+      onBytes,
+      report: (engine, figure, measurement) => {
+        progress.clear();
+        note(
+          styleError(
+            "dim",
+            `${engine} ${figure.name}: ${formatValue(figure, figureValue(figure, measurement))} ${figure.unit}`,
+          ),
+        );
+      },
+      clearProgress: () => progress.clear(),
+    };
+  } finally {
+    progress.clear();
+  }
+}

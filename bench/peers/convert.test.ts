@@ -1,0 +1,43 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { openDirectory } from "../../src/checkpoint/node/directory.ts";
+import { openTensors } from "../../src/checkpoint/tensors.ts";
+import { shapes } from "../shapes.ts";
+import { synthesizeCheckpoint } from "../synthetic-checkpoint.ts";
+import { convertToGguf } from "./convert.ts";
+import { quantizeQ4, quantizeQ8 } from "./quantize.ts";
+
+test("a checkpoint's numbers stand in the file in its own order: norms and biases exact, projections Q4_0, embeddings Q8_0", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "skein-bench-test-"));
+  try {
+    const checkpoint = await synthesizeCheckpoint(shapes.tiny, { folder });
+    const gguf = await readFile(await convertToGguf(checkpoint, join(folder, "gguf")));
+    const files = await openDirectory(checkpoint);
+    const index = await openTensors(files);
+    let at = gguf.length;
+    for (const name of index.names.toReversed()) {
+      const values = await index.readFloat32(name);
+      const isMatrix = index.entry(name)!.shape.length === 2;
+      const bytes = !isMatrix
+        ? new Uint8Array(values.buffer)
+        : name.includes("embed")
+          ? quantizeQ8(values)
+          : quantizeQ4(values);
+      at -= Math.ceil(bytes.length / 32) * 32;
+      expect(gguf.subarray(at, at + bytes.length).equals(bytes), name).toBe(true);
+    }
+    await files.close();
+    const header = gguf.subarray(0, at).toString("latin1");
+    for (const text of [
+      "qwen2.attention.head_count_kv",
+      "token_embd.weight",
+      "blk.1.attn_output.weight",
+      "blk.0.attn_q.bias",
+    ])
+      expect(header).toContain(text);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import { encodeGgufHeader, type GgufTensor, tensorBytes } from "./gguf.ts";
+
+const tensors: readonly GgufTensor[] = [
+  { name: "a", shape: [3, 32], type: "Q4_0" }, // 54 bytes, padded to 64
+  { name: "b", shape: [5], type: "F32" },
+];
+
+test("a header holds metadata, and tensors with the fastest dimension first, padded to where data begins", () => {
+  const header = encodeGgufHeader(
+    {
+      n: { type: "uint32", value: 7 },
+      f: { type: "float32", value: 1.5 },
+      s: { type: "string", value: "é" },
+      l: { type: "strings", value: ["x"] },
+    },
+    tensors,
+  );
+  const u32 = (value: number): number[] => [value, 0, 0, 0];
+  const u64 = (value: number): number[] => [value, 0, 0, 0, 0, 0, 0, 0];
+  const text = (value: string): number[] => {
+    const bytes = [...new TextEncoder().encode(value)];
+    return [...u64(bytes.length), ...bytes];
+  };
+  const expected = [
+    ...[0x47, 0x47, 0x55, 0x46, ...u32(3), ...u64(2), ...u64(4)],
+    ...[...text("n"), ...u32(4), ...u32(7)],
+    ...[...text("f"), ...u32(6), 0, 0, 0xc0, 0x3f],
+    ...[...text("s"), ...u32(8), ...text("é")],
+    ...[...text("l"), ...u32(9), ...u32(8), ...u64(1), ...text("x")],
+    ...[...text("a"), ...u32(2), ...u64(32), ...u64(3), ...u32(2), ...u64(0)],
+    ...[...text("b"), ...u32(1), ...u64(5), ...u32(0), ...u64(64)],
+  ];
+  expect([...header.subarray(0, expected.length)]).toEqual(expected);
+  expect(header.length % 32).toBe(0);
+  expect(header.length - expected.length).toBeLessThan(32);
+});
+
+test("tensors have the bytes of their blocks", () => {
+  expect(tensors.map(tensorBytes)).toEqual([54, 20]);
+  expect(tensorBytes({ name: "c", shape: [2, 64], type: "Q8_0" })).toBe(136);
+});

@@ -1,0 +1,4 @@
+import { serveJob } from "../../child.ts";
+import { openLlama } from "./engine.ts";
+
+serveJob(openLlama);

@@ -1,0 +1,107 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { getLlama, LlamaLogLevel, type Token } from "node-llama-cpp";
+import { openDirectory } from "../../../src/checkpoint/node/directory.ts";
+import { openTensors } from "../../../src/checkpoint/tensors.ts";
+import { safetensorsBytes } from "../../../src/checkpoint/test-safetensors.ts";
+import { loadModel, type ModelFiles } from "../../../src/index.ts";
+import { tokenLogprob } from "../../../src/sampling/logprobs.ts";
+import { defaultFolder } from "../../options.ts";
+import { randomTokens } from "../../random-tokens.ts";
+import { shapes } from "../../shapes.ts";
+import { synthesizeCheckpoint } from "../../synthetic-checkpoint.ts";
+import { convertToGguf } from "../convert.ts";
+import { dequantize } from "../dequantize.ts";
+import { quantizeQ4, quantizeQ8 } from "../quantize.ts";
+
+/*
+ * Shows that llama.cpp has the weights that Skein has: what it predicts from the GGUF file is what Skein's reference backend predicts from the same
+ * numbers, but for the 8-bit rounding of activations. With the numbers before quantisation it is far from that.
+ *
+ * npm run verify --prefix bench/peers
+ */
+
+const tokenCount = 200;
+/** Nats a token. 8-bit activations alone cost about 5e-4 here, other weights more than 0.1. */
+const mostDivergence = 2e-3;
+
+const folder = join(defaultFolder, "checkpoints");
+const checkpoint = await synthesizeCheckpoint(shapes.tiny, { folder });
+const tokens = randomTokens(tokenCount, shapes.tiny.vocab_size);
+
+const theirs = await predictWithLlama(await convertToGguf(checkpoint, join(folder, "qwen2-tiny-gguf")));
+const same = divergence(await predictWithSkein(await dequantized(checkpoint)), theirs);
+const original = divergence(await predictWithSkein(checkpoint), theirs);
+console.log(`Skein with the GGUF file's weights: ${same.toExponential(1)} nats a token from llama.cpp`);
+console.log(`Skein with the checkpoint's own:    ${original.toExponential(1)}`);
+if (!(same < mostDivergence && same < original / 20)) throw new Error("llama.cpp has other weights than Skein");
+
+/** Natural logarithms of probabilities, [tokens][vocabulary]. */
+type Prediction = readonly (readonly number[])[];
+
+async function predictWithSkein(source: string | ModelFiles): Promise<Prediction> {
+  await using model = await loadModel(source, { backend: "reference" });
+  await using session = await model.createSession();
+  const { logits } = await session.append(tokens, { logits: "all" });
+  return tokens.map((_, row) => {
+    const size = shapes.tiny.vocab_size;
+    const ofRow = logits!.subarray(row * size, (row + 1) * size);
+    const offset = tokenLogprob(ofRow, 0) - ofRow[0]!;
+    return Array.from(ofRow, (logit) => logit + offset);
+  });
+}
+
+async function predictWithLlama(path: string): Promise<Prediction> {
+  await using llama = await getLlama({
+    gpu: false,
+    build: "never",
+    logLevel: LlamaLogLevel.error,
+    progressLogs: false,
+  });
+  const model = await llama.loadModel({ modelPath: path });
+  const context = await model.createContext({ contextSize: 2 * tokenCount });
+  const generateNext = { probabilities: true, options: { temperature: 1, topK: 0, topP: 1, minP: 0 } };
+  const outputs = await context
+    .getSequence()
+    .controlledEvaluate(tokens.map((token) => [token as Token, { generateNext }]));
+  return outputs.map((output) => {
+    const probabilities = output!.next.probabilities!;
+    return Array.from({ length: shapes.tiny.vocab_size }, (_, token) => Math.log(probabilities.get(token as Token)!));
+  });
+}
+
+/** The checkpoint with its numbers as they are after quantising, in memory. */
+async function dequantized(path: string): Promise<ModelFiles> {
+  const files = await openDirectory(path);
+  const index = await openTensors(files);
+  const header: Record<string, object> = {};
+  const parts: Float32Array<ArrayBuffer>[] = [];
+  let end = 0;
+  for (const name of index.names) {
+    const { shape } = index.entry(name)!;
+    const exact = await index.readFloat32(name);
+    const values =
+      shape.length === 1
+        ? exact
+        : name === "model.embed_tokens.weight"
+          ? dequantize(quantizeQ8(exact), "Q8_0")
+          : dequantize(quantizeQ4(exact), "Q4_0");
+    const begin = end;
+    end += values.byteLength;
+    header[name] = { dtype: "F32", shape, data_offsets: [begin, end] };
+    parts.push(values);
+  }
+  await files.close();
+  return {
+    "config.json": new Blob([await readFile(join(path, "config.json"))]),
+    "model.safetensors": new Blob([safetensorsBytes(header), ...parts]),
+  };
+}
+
+/** @returns the mean Kullback–Leibler divergence of the second from the first, nats a token */
+function divergence(first: Prediction, second: Prediction): number {
+  const rows = first.map((row, i) =>
+    row.reduce((sum, logprob, token) => sum + Math.exp(logprob) * (logprob - second[i]![token]!), 0),
+  );
+  return rows.reduce((sum, row) => sum + row, 0) / rows.length;
+}

@@ -1,0 +1,114 @@
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import type { Engine, Sequence, Task } from "./engine.ts";
+import { runTask } from "./run-task.ts";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "skein-bench-test-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** What the engine was asked, and the tokens that it holds. */
+let calls: string[] = [];
+let held: number[] = [];
+let notes: string[] = [];
+beforeEach(() => {
+  calls = [];
+  held = [];
+  notes = [];
+});
+
+const sequence: Sequence = {
+  append: async (tokens) => {
+    calls.push(`append ${tokens.length}`);
+    held.push(...tokens);
+  },
+  generate: async (first, count, onToken) => {
+    calls.push(`generate ${count} after ${held.length}`);
+    held.push(first);
+    for (let i = 0; i < count; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      held.push(i);
+      onToken(i);
+    }
+  },
+  truncate: async (length) => {
+    calls.push(`truncate ${length}`);
+    held.length = length;
+  },
+  save: async (path) => {
+    calls.push(`save ${held.length}`);
+    await writeFile(path, JSON.stringify(held));
+  },
+  release: async () => {
+    held = [];
+  },
+};
+
+const engine: Engine = {
+  vocabulary: 100,
+  createSequence: async () => sequence,
+  restoreSequence: async (path) => {
+    if (path.includes("stale")) throw new Error("another model");
+    calls.push("restore");
+    return sequence;
+  },
+  close: async () => void calls.push("close"),
+};
+
+function run(task: Task) {
+  return runTask(async () => engine, task, { onProgress: () => {}, onNote: (text) => notes.push(text) });
+}
+
+test("decoding is measured at the same depth each time, from tokens to token", async () => {
+  const { rates } = await run({ kind: "decode", text: { length: 300, path: undefined } });
+  expect(calls.filter((call) => call.startsWith("generate 17"))).toEqual(Array(3).fill("generate 17 after 300"));
+  expect(rates).toHaveLength(3);
+  for (const rate of rates) expect(rate).toBeLessThanOrEqual(1010); // a token takes a millisecond or more
+  expect(calls.at(-1)).toBe("close");
+});
+
+test("a long text is read and saved the first time, and restored from then on", async () => {
+  const task: Task = { kind: "decode", text: { length: 2000, path: join(folder, "2000.text") } };
+  await run(task);
+  expect(calls).toContain("append 2000");
+  expect(calls).toContain("save 2000");
+  expect(await readdir(folder)).toEqual(["2000.text"]);
+  calls = [];
+  await run(task);
+  expect(calls).toContain("restore");
+  expect(calls).not.toContain("append 2000");
+});
+
+test("a saved text that is of no use is read again, and says so", async () => {
+  const path = join(folder, "stale.text");
+  await writeFile(path, "");
+  await run({ kind: "decode", text: { length: 2000, path } });
+  expect(calls).toContain("save 2000");
+  expect(notes.join()).toContain("another model");
+});
+
+test("short prompts are read several times, long ones once, and what is kept has the length that is asked for", async () => {
+  expect((await run({ kind: "prefill", tokens: 512, save: undefined })).rates).toHaveLength(4);
+  const save = { length: 2990, path: join(folder, "2990.text") };
+  expect((await run({ kind: "prefill", tokens: 3000, save })).rates).toHaveLength(1);
+  expect(calls).toContain("save 2990");
+});
+
+test("loading is measured to the first token, and its memory is this process's", async () => {
+  const { loadSeconds, rates, peakBytes } = await run({ kind: "load" });
+  expect(calls).toEqual(["generate 1 after 0", "close"]);
+  expect(loadSeconds).toBeGreaterThan(0.0005);
+  expect(rates).toEqual([]);
+  expect(peakBytes).toBeGreaterThan(process.memoryUsage.rss() / 2);
+});
+
+test("an engine is closed when its task fails", async () => {
+  const failing: Engine = { ...engine, createSequence: () => Promise.reject(new Error("no memory")) };
+  const events = { onProgress: () => {}, onNote: () => {} };
+  await expect(runTask(async () => failing, { kind: "load" }, events)).rejects.toThrow("no memory");
+  expect(calls).toEqual(["close"]);
+});

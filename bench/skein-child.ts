@@ -1,0 +1,4 @@
+import { serveJob } from "./child.ts";
+import { openSkein } from "./skein-engine.ts";
+
+serveJob(openSkein);

@@ -1,0 +1,44 @@
+import { type LoadOptions, loadModel, type Session } from "../src/index.ts";
+import type { Engine, EngineOptions, Sequence } from "./engine.ts";
+
+/** How Skein is measured. */
+export interface SkeinOptions extends EngineOptions {
+  readonly weights: string;
+  readonly cache: string;
+  readonly backend: string;
+}
+
+export async function openSkein(options: SkeinOptions, onNote: (text: string) => void): Promise<Engine> {
+  // Names that are not known are refused by loadModel, which says what there is.
+  const { model: folder, threads, room, ...names } = options;
+  const { weights, cache, backend } = names as LoadOptions;
+  const model = await loadModel(folder, {
+    weights,
+    cache,
+    backend,
+    threads,
+    context: { extend: "yarn", factor: 4 },
+    onWarning: ({ message }) => onNote(message),
+  });
+  return {
+    vocabulary: model.config.vocab_size,
+    createSequence: async () => toSequence(await model.createSession({ plannedTokens: room })),
+    restoreSequence: async (path) => toSequence(await model.restoreSession(path)),
+    close: () => model.dispose(),
+  };
+}
+
+function toSequence(session: Session): Sequence {
+  return {
+    append: async (tokens, onProgress) => {
+      await session.append(tokens, { onProgress: ({ completed }) => onProgress(completed) });
+    },
+    generate: async (first, count, onToken) => {
+      const generation = session.generate({ tokens: [first], maxTokens: count, temperature: 0, endTokens: [] });
+      for await (const { tokens } of generation) tokens.forEach(onToken);
+    },
+    truncate: (length) => session.truncate(length),
+    save: (path) => session.save(path),
+    release: () => session.dispose(),
+  };
+}

@@ -1,0 +1,158 @@
+import { SkeinError } from "../../errors.ts";
+import type { RotaryRows } from "../../position/index.ts";
+import type { BlockStore, CacheLayout } from "../backend.ts";
+import { readTiles, writeTiles } from "./block-transfer.ts";
+import { tileBytes, tileTokens } from "./kernels/tile-layout.ts";
+import type { Memory } from "./memory.ts";
+
+/** What is done to tiles at once, outside of a step. */
+export interface TileWork {
+  readonly turn: (tiles: readonly number[], type: "f32" | "f16" | "q8", turn: RotaryRows) => void;
+  /** Quantises f32 tiles, one after the other, into as many q8 tiles. */
+  readonly quantise: (from: number, to: number, count: number) => void;
+}
+
+interface Block {
+  /** Address of its tiles in the cache's type, [layers][keyValueHeads]; 0: there are none yet. */
+  tiles: number;
+  /** Address of f32 tiles, which a q8 block has until all its tokens are there; 0: there are none. */
+  openTiles: number;
+  /** Whether what counts are the quantised tiles. */
+  isSealed: boolean;
+}
+
+/**
+ * Blocks of one tile (128 tokens) of every layer and key/value head. Tiles are drawn in `kernels/tile-layout.ts`. A q8 block begins as
+ * f32 tiles, since a query reads its own tile unquantised, and is sealed, that is quantised, when all its tokens are certain; then the f32
+ * tiles are given back.
+ */
+export class WasmBlockStore implements BlockStore {
+  readonly layout: CacheLayout;
+  readonly bytesPerBlock: number;
+  readonly #openBytes: number;
+  readonly #memory: Memory;
+  readonly #work: TileWork;
+  readonly #blocks: (Block | undefined)[] = [];
+  readonly #freeNumbers: number[] = [];
+  /** Address of what keys are multiplied by, [layers, keyValueHeads, headDim] f32, or 0; and of the inverse, for queries. */
+  readonly keyScales: number = 0;
+  readonly queryScales: number = 0;
+
+  constructor(memory: Memory, layout: CacheLayout, work: TileWork, keyScales?: Float32Array) {
+    this.layout = layout;
+    this.#memory = memory;
+    this.#work = work;
+    const tiles = layout.layers * layout.keyValueHeads;
+    this.bytesPerBlock = tiles * tileBytes(layout.type, layout.headDim);
+    this.#openBytes = tiles * tileBytes("f32", layout.headDim);
+    if (!keyScales) return;
+    this.keyScales = memory.allocate(keyScales.byteLength);
+    this.queryScales = memory.allocate(keyScales.byteLength);
+    memory.floats(this.keyScales, keyScales.length).set(keyScales);
+    memory.floats(this.queryScales, keyScales.length).set(keyScales.map((scale) => 1 / scale));
+  }
+
+  allocate(): number {
+    const isQuantised = this.layout.type === "q8";
+    const tiles = isQuantised ? 0 : this.#memory.allocate(this.bytesPerBlock);
+    const block = this.#freeNumbers.pop() ?? this.#blocks.length;
+    this.#blocks[block] = { tiles, openTiles: 0, isSealed: !isQuantised };
+    return block;
+  }
+
+  free(number: number): void {
+    const { tiles, openTiles } = this.block(number);
+    if (tiles !== 0) this.#memory.free(tiles, this.bytesPerBlock);
+    if (openTiles !== 0) this.#memory.free(openTiles, this.#openBytes);
+    this.#blocks[number] = undefined;
+    this.#freeNumbers.push(number);
+  }
+
+  copy(from: number, to: number): void {
+    const source = this.block(from);
+    if (source.isSealed) this.#copyBytes(source.tiles, this.#tilesOf(to), this.bytesPerBlock);
+    else if (source.openTiles !== 0) this.#copyBytes(source.openTiles, this.openTiles(to), this.#openBytes);
+    this.block(to).isSealed = source.isSealed;
+  }
+
+  keepable(number: number, tokens: number): number {
+    return this.layout.type === "q8" && this.block(number).isSealed && tokens < tileTokens ? 0 : tokens;
+  }
+
+  rerotate(number: number, turn: RotaryRows): void {
+    const { isSealed, tiles, openTiles } = this.block(number);
+    const type = isSealed ? this.layout.type : "f32";
+    const first = isSealed ? tiles : openTiles;
+    const size = tileBytes(type, this.layout.headDim);
+    const count = this.layout.layers * this.layout.keyValueHeads;
+    this.#work.turn(
+      Array.from({ length: count }, (_, i) => first + i * size),
+      type,
+      turn,
+    );
+  }
+
+  async export(number: number, tokens: number): Promise<Uint8Array<ArrayBuffer>> {
+    const { layers, keyValueHeads, type } = this.layout;
+    // Guesses that came true have completed it: what is exported is certain.
+    if (type === "q8" && tokens === tileTokens && !this.block(number).isSealed) {
+      this.#work.quantise(this.openTiles(number), this.#tilesOf(number), layers * keyValueHeads);
+      this.seal(number);
+    }
+    const { isSealed, tiles, openTiles } = this.block(number);
+    if (type === "q8" && isSealed) return this.#memory.bytes(tiles, this.bytesPerBlock).slice();
+    if (isSealed) return readTiles(this.#memory, this.layout, tiles, type as "f32" | "f16", tokens);
+    return readTiles(this.#memory, this.layout, openTiles, "f32", tokens);
+  }
+
+  import(number: number, tokens: number, bytes: Uint8Array): void {
+    if (this.layout.type !== "q8") {
+      writeTiles(this.#memory, this.layout, this.block(number).tiles, this.layout.type, tokens, bytes);
+      return;
+    }
+    if (tokens < tileTokens) {
+      writeTiles(this.#memory, this.layout, this.openTiles(number), "f32", tokens, bytes);
+      return;
+    }
+    if (bytes.length !== this.bytesPerBlock)
+      throw new SkeinError("invalid_snapshot", "a part of the cache has a wrong size");
+    this.#memory.bytes(this.#tilesOf(number), this.bytesPerBlock).set(bytes);
+    this.block(number).isSealed = true;
+  }
+
+  block(number: number): Readonly<Block> & { isSealed: boolean } {
+    const block = this.#blocks[number];
+    if (!block) throw new SkeinError("internal", `cache block ${number} is used and was not allocated`);
+    return block;
+  }
+
+  /** The address of a block's f32 tiles, which it gets if it has none. */
+  openTiles(number: number): number {
+    const block = this.block(number) as Block;
+    if (block.openTiles === 0) block.openTiles = this.#memory.allocate(this.#openBytes);
+    return block.openTiles;
+  }
+
+  /** The address of the tiles that a block is to be sealed into. */
+  prepareSeal(number: number): number {
+    return this.#tilesOf(number);
+  }
+
+  /** Says that a block's quantised tiles are complete. */
+  seal(number: number): void {
+    const block = this.block(number) as Block;
+    block.isSealed = true;
+    if (block.openTiles !== 0) this.#memory.free(block.openTiles, this.#openBytes);
+    block.openTiles = 0;
+  }
+
+  #tilesOf(number: number): number {
+    const block = this.block(number) as Block;
+    if (block.tiles === 0) block.tiles = this.#memory.allocate(this.bytesPerBlock);
+    return block.tiles;
+  }
+
+  #copyBytes(from: number, to: number, length: number): void {
+    this.#memory.bytes(to, length).set(this.#memory.bytes(from, length));
+  }
+}

@@ -1,0 +1,255 @@
+import type { WasmFunction } from "./kernel.ts";
+import { f32x4, i16x8, i32, i32x4, type Local, shuffle32, type Type, type Value, value } from "./values.ts";
+
+/** What a module is built for. */
+export interface Target {
+  /** Whether the engine has relaxed SIMD: fused multiply-add and dot products of bytes. */
+  readonly relaxed: boolean;
+  /** i64: memory beyond 4 GiB. */
+  readonly address: "i32" | "i64";
+}
+
+/** A parameter of a kernel. Addresses come as f64: a JavaScript number holds every address, an i64 would have to be a BigInt. */
+export type ParameterType = "i32" | "f32" | "f64" | "address";
+
+/** The body of one WebAssembly function, written statement by statement. */
+export class Code {
+  readonly target: Target;
+  readonly #statements: string[] = [];
+  readonly #locals: string[] = [];
+  readonly #calls: WasmFunction[] = [];
+  #names = 0;
+
+  constructor(target: Target) {
+    this.target = target;
+  }
+
+  get text(): string {
+    return [...this.#locals, ...this.#statements].join("\n");
+  }
+
+  /** The functions that this one calls. */
+  get calls(): readonly WasmFunction[] {
+    return this.#calls;
+  }
+
+  local<T extends Type>(type: T, initial?: Value<T>): Local<T> {
+    const name = `$${type}${this.#names++}`;
+    this.#locals.push(`(local ${name} ${this.typeText(type)})`);
+    const local = { ...value(type, `(local.get ${name})`), name };
+    if (initial) this.set(local, initial);
+    return local;
+  }
+
+  /** Several locals of one type. */
+  locals<T extends Type>(count: number, type: T, initial?: Value<T>): Local<T>[] {
+    return Array.from({ length: count }, () => this.local(type, initial));
+  }
+
+  set<T extends Type>(local: Local<T>, to: Value<T>): void {
+    this.#statements.push(`(local.set ${local.name} ${to.text})`);
+  }
+
+  /** Runs the body `times` times; not at all for 0. */
+  repeat(times: Value<"i32">, body: () => void): void {
+    const left = this.local("i32", times);
+    this.if(left, () => this.repeatAtLeastOnce(left, body));
+  }
+
+  /** Runs the body until `left`, which it counts down, is 0. */
+  repeatAtLeastOnce(left: Local<"i32">, body: () => void): void {
+    const label = `$loop${this.#names++}`;
+    this.#statements.push(`(loop ${label}`);
+    body();
+    this.set(left, i32.sub(left, i32.const(1)));
+    this.#statements.push(`(br_if ${label} ${left.text}))`);
+  }
+
+  if(condition: Value<"i32">, then: () => void, otherwise?: () => void): void {
+    this.#statements.push(`(if ${condition.text} (then`);
+    then();
+    this.#statements.push(")");
+    if (otherwise) {
+      this.#statements.push("(else");
+      otherwise();
+      this.#statements.push(")");
+    }
+    this.#statements.push(")");
+  }
+
+  /** Calls an inner function; its parameters by name. */
+  call<P extends Readonly<Record<string, ParameterType>>>(
+    callee: WasmFunction<P>,
+    parameters: { readonly [K in keyof P]: Value<P[K]> },
+  ): void {
+    const inOrder = Object.keys(callee.parameters).map((name) => parameters[name]!.text);
+    this.#statements.push(`(call $${callee.name} ${inOrder.join(" ")})`);
+    this.#calls.push(callee as unknown as WasmFunction);
+  }
+
+  // Addresses
+
+  /** address + bytes; the bytes are unsigned. */
+  offset(address: Value<"address">, bytes: number | Value<"i32">): Value<"address"> {
+    const { address: type } = this.target;
+    if (typeof bytes === "number") {
+      if (bytes === 0) return address;
+      return value("address", `(${type}.add ${address.text} (${type}.const ${bytes}))`);
+    }
+    const wide = type === "i64" ? `(i64.extend_i32_u ${bytes.text})` : bytes.text;
+    return value("address", `(${type}.add ${address.text} ${wide})`);
+  }
+
+  /** address - bytes. */
+  back(address: Value<"address">, bytes: Value<"i32">): Value<"address"> {
+    const { address: type } = this.target;
+    const wide = type === "i64" ? `(i64.extend_i32_u ${bytes.text})` : bytes.text;
+    return value("address", `(${type}.sub ${address.text} ${wide})`);
+  }
+
+  advance(address: Local<"address">, bytes: number | Value<"i32">): void {
+    this.set(address, this.offset(address, bytes));
+  }
+
+  // Memory
+
+  load(address: Value<"address">, offset = 0): Value<"v128"> {
+    return this.#read("v128", "v128.load", address, offset);
+  }
+
+  /** One 32-bit number into all four lanes. */
+  loadSplat32(address: Value<"address">, offset = 0): Value<"v128"> {
+    return this.#read("v128", "v128.load32_splat", address, offset);
+  }
+
+  /** Eight bytes into the lower half. */
+  load64Zero(address: Value<"address">, offset = 0): Value<"v128"> {
+    return this.#read("v128", "v128.load64_zero", address, offset);
+  }
+
+  /** Eight signed bytes into 16-bit lanes. */
+  load8x8(address: Value<"address">, offset = 0): Value<"v128"> {
+    return this.#read("v128", "v128.load8x8_s", address, offset);
+  }
+
+  /** Four 16-bit numbers, signed, into 32-bit lanes. */
+  load16x4(address: Value<"address">, offset = 0): Value<"v128"> {
+    return this.#read("v128", "v128.load16x4_s", address, offset);
+  }
+
+  /** Four 16-bit numbers, unsigned, into 32-bit lanes. */
+  load16x4U(address: Value<"address">, offset = 0): Value<"v128"> {
+    return this.#read("v128", "v128.load16x4_u", address, offset);
+  }
+
+  loadF32(address: Value<"address">, offset = 0): Value<"f32"> {
+    return this.#read("f32", "f32.load", address, offset);
+  }
+
+  loadI32(address: Value<"address">, offset = 0): Value<"i32"> {
+    return this.#read("i32", "i32.load", address, offset);
+  }
+
+  loadU16(address: Value<"address">, offset = 0): Value<"i32"> {
+    return this.#read("i32", "i32.load16_u", address, offset);
+  }
+
+  loadI8(address: Value<"address">, offset = 0): Value<"i32"> {
+    return this.#read("i32", "i32.load8_s", address, offset);
+  }
+
+  loadU8(address: Value<"address">, offset = 0): Value<"i32"> {
+    return this.#read("i32", "i32.load8_u", address, offset);
+  }
+
+  store(address: Value<"address">, vector: Value<"v128">, offset = 0): void {
+    this.#write("v128.store", address, vector, offset);
+  }
+
+  /** Stores one 64-bit lane. */
+  store64Lane(address: Value<"address">, vector: Value<"v128">, lane: number, offset = 0): void {
+    this.#statements.push(`(v128.store64_lane offset=${offset} ${lane} ${address.text} ${vector.text})`);
+  }
+
+  /** Stores one 32-bit lane. */
+  store32Lane(address: Value<"address">, vector: Value<"v128">, lane: number, offset = 0): void {
+    this.#statements.push(`(v128.store32_lane offset=${offset} ${lane} ${address.text} ${vector.text})`);
+  }
+
+  /** Stores one 16-bit lane. */
+  store16Lane(address: Value<"address">, vector: Value<"v128">, lane: number, offset = 0): void {
+    this.#statements.push(`(v128.store16_lane offset=${offset} ${lane} ${address.text} ${vector.text})`);
+  }
+
+  storeF32(address: Value<"address">, x: Value<"f32">, offset = 0): void {
+    this.#write("f32.store", address, x, offset);
+  }
+
+  storeI32(address: Value<"address">, x: Value<"i32">, offset = 0): void {
+    this.#write("i32.store", address, x, offset);
+  }
+
+  storeI16(address: Value<"address">, x: Value<"i32">, offset = 0): void {
+    this.#write("i32.store16", address, x, offset);
+  }
+
+  storeI8(address: Value<"address">, x: Value<"i32">, offset = 0): void {
+    this.#write("i32.store8", address, x, offset);
+  }
+
+  // What relaxed SIMD does in one instruction
+
+  /** a · b + c in float32; rounded once where the engine has relaxed SIMD and the machine a fused multiply-add, else twice. */
+  multiplyAdd(a: Value<"v128">, b: Value<"v128">, c: Value<"v128">): Value<"v128"> {
+    if (this.target.relaxed) return value("v128", `(f32x4.relaxed_madd ${a.text} ${b.text} ${c.text})`);
+    return f32x4.add(f32x4.mul(a, b), c);
+  }
+
+  /**
+   * sum + the products of four neighbouring bytes, in each 32-bit lane: exact.
+   * @param signed - bytes from -128 to 127; must be a local or a load: it may stand twice in the text
+   * @param small - bytes from 0 to 127: what relaxed SIMD does with the top bit differs between machines; the same holds
+   */
+  dotBytes(signed: Value<"v128">, small: Value<"v128">, sum: Value<"v128">): Value<"v128"> {
+    if (this.target.relaxed) {
+      return value("v128", `(i32x4.relaxed_dot_i8x16_i7x16_add_s ${signed.text} ${small.text} ${sum.text})`);
+    }
+    const low = i32x4.extaddPairwiseI16(i16x8.extmulLowI8(signed, small));
+    const high = i32x4.extaddPairwiseI16(i16x8.extmulHighI8(signed, small));
+    const pairs = this.local("v128", low);
+    const others = this.local("v128", high);
+    const even = shuffle32(pairs, others, [0, 2, 4, 6]);
+    const odd = shuffle32(pairs, others, [1, 3, 5, 7]);
+    return i32x4.add(sum, i32x4.add(even, odd));
+  }
+
+  /** Truncates to 32-bit integers; the numbers must fit. */
+  truncate(x: Value<"v128">): Value<"v128"> {
+    if (this.target.relaxed) return value("v128", `(i32x4.relaxed_trunc_f32x4_s ${x.text})`);
+    return i32x4.truncF32(x);
+  }
+
+  /** Bytes of a table of 16 by their numbers, which must be 0 to 15, or have the top bit set, which gives 0. */
+  lookUp(table: Value<"v128">, indices: Value<"v128">): Value<"v128"> {
+    const instruction = this.target.relaxed ? "i8x16.relaxed_swizzle" : "i8x16.swizzle";
+    return value("v128", `(${instruction} ${table.text} ${indices.text})`);
+  }
+
+  /** Products of numbers with 15 fractional bits, rounded; not both may be -32768. */
+  multiplyQ15(a: Value<"v128">, b: Value<"v128">): Value<"v128"> {
+    const instruction = this.target.relaxed ? "i16x8.relaxed_q15mulr_s" : "i16x8.q15mulr_sat_s";
+    return value("v128", `(${instruction} ${a.text} ${b.text})`);
+  }
+
+  typeText(type: Type): string {
+    return type === "address" ? this.target.address : type;
+  }
+
+  #read<T extends Type>(type: T, instruction: string, address: Value<"address">, offset: number): Value<T> {
+    return value(type, `(${instruction} offset=${offset} ${address.text})`);
+  }
+
+  #write(instruction: string, address: Value<"address">, x: Value<Type>, offset: number): void {
+    this.#statements.push(`(${instruction} offset=${offset} ${address.text} ${x.text})`);
+  }
+}

@@ -1,0 +1,88 @@
+import { Code, type ParameterType, type Target } from "./code.ts";
+import { type Value, value } from "./values.ts";
+
+/** A function of the module. */
+export interface WasmFunction<P extends Parameters = Parameters> {
+  readonly name: string;
+  readonly parameters: P;
+  readonly isExported: boolean;
+  /** @returns its WebAssembly text, and the functions that it calls */
+  readonly build: (target: Target) => { readonly text: string; readonly calls: readonly WasmFunction[] };
+}
+
+/** A function that JavaScript calls. */
+export type Kernel = WasmFunction;
+
+type Parameters = Readonly<Record<string, ParameterType>>;
+type Values<P extends Parameters> = { readonly [K in keyof P]: Value<P[K]> };
+
+/**
+ * Defines a kernel. JavaScript calls it with numbers in the order of `parameters`; it returns nothing.
+ *
+ * @param body - writes the function; it is run once for every target
+ */
+export function defineKernel<const P extends Parameters>(
+  name: string,
+  parameters: P,
+  body: (code: Code, parameters: Values<P>) => void,
+): WasmFunction<P> {
+  return define(name, parameters, body, true);
+}
+
+/** Defines a function that only kernels call, by `code.call`. Its addresses come as they are. */
+export function defineInner<const P extends Parameters>(
+  name: string,
+  parameters: P,
+  body: (code: Code, parameters: Values<P>) => void,
+): WasmFunction<P> {
+  return define(name, parameters, body, false);
+}
+
+function define<P extends Parameters>(
+  name: string,
+  parameters: P,
+  body: (code: Code, parameters: Values<P>) => void,
+  isExported: boolean,
+): WasmFunction<P> {
+  return {
+    name,
+    parameters,
+    isExported,
+    build(target) {
+      const code = new Code(target);
+      const values: Record<string, Value<ParameterType>> = {};
+      for (const [parameter, type] of Object.entries(parameters)) {
+        const given = `(local.get $${parameter})`;
+        values[parameter] =
+          type === "address" && isExported
+            ? code.local("address", value("address", `(${target.address}.trunc_f64_u ${given})`))
+            : value(type, given);
+      }
+      body(code, values as Values<P>);
+      const header = Object.entries(parameters).map(
+        ([parameter, type]) =>
+          `(param $${parameter} ${type === "address" && isExported ? "f64" : code.typeText(type)})`,
+      );
+      const exported = isExported ? `(export "${name}")` : "";
+      return { text: `(func $${name} ${exported} ${header.join(" ")}\n${code.text})`, calls: code.calls };
+    },
+  };
+}
+
+/** WebAssembly's most pages of 64 KiB: 4 GiB; V8 ends a 64-bit memory at 16 GiB. */
+export const mostPages = { i32: 65536, i64: 262144 } as const;
+
+/** @returns the text of a module that exports the kernels and imports its memory, which is shared, as `memory` of `engine` */
+export function buildModule(kernels: readonly Kernel[], target: Target): string {
+  const { address } = target;
+  const memory = `(memory ${address === "i64" ? "i64 " : ""}1 ${mostPages[address]} shared)`;
+  const texts = new Map<string, string>();
+  const waiting: WasmFunction[] = [...kernels];
+  for (const next of waiting) {
+    if (texts.has(next.name)) continue;
+    const { text, calls } = next.build(target);
+    texts.set(next.name, text);
+    waiting.push(...calls);
+  }
+  return `(module (import "engine" "memory" ${memory})\n${[...texts.values()].join("\n")})`;
+}

@@ -1,0 +1,94 @@
+import { defineKernel, type Kernel } from "../builder/kernel.ts";
+import { i32 } from "../builder/values.ts";
+import { queryRecord, stateRecord } from "./row-records.ts";
+import { advanceQuery, advanceState, chooseVariant, queryBytes } from "./row-variants.ts";
+import { scoresF32 } from "./scores-f32.ts";
+import { scoresQ8 } from "./scores-q8.ts";
+import { softmaxF32 } from "./softmax-f32.ts";
+import { softmaxQ8 } from "./softmax-q8.ts";
+import { tileTokens } from "./tile-layout.ts";
+import { weightedValuesF32 } from "./weighted-values-f32.ts";
+import { weightedValuesQ8 } from "./weighted-values-q8.ts";
+
+/**
+ * Takes one f32 tile into the states of all rows of an item.
+ *
+ *   queries  `records` query records
+ *   states   as many state records
+ *   work     a workspace
+ *   tile     an f32 tile
+ *   causal   1: it is the tile that the queries' own tokens are in, and a row sees no key after its token; 0: all rows see all keys
+ */
+export const attendTileF32: Kernel = defineKernel(
+  "attendTileF32",
+  {
+    queries: "address",
+    states: "address",
+    work: "address",
+    tile: "address",
+    records: "i32",
+    width: "i32",
+    causal: "i32",
+  },
+  (code, { queries, states, work, tile, records, width, causal }) => {
+    const query = code.local("address", queries);
+    const state = code.local("address", states);
+    const values = code.local("address", code.offset(tile, i32.mul(width, i32.const(tileTokens * 4))));
+    const limit = code.local("i32");
+    const rows = code.local("i32");
+    code.repeat(records, () => {
+      code.set(rows, code.loadI32(query, queryRecord.rows));
+      code.set(limit, i32.const(tileTokens));
+      code.if(causal, () => code.set(limit, code.loadI32(query, queryRecord.lastLimit)));
+      const numbers = code.local("address", code.offset(query, queryRecord.numbers));
+      chooseVariant(code, scoresF32, rows, (scores) =>
+        code.call(scores, { queries: numbers, keys: tile, scores: work, width, limit }),
+      );
+      code.call(softmaxF32, { query, work, state, limit, causal });
+      const sums = code.local("address", code.offset(state, stateRecord.values));
+      chooseVariant(code, weightedValuesF32, rows, (weightedValues) =>
+        code.call(weightedValues, { work, values, state: sums, width, limit }),
+      );
+      advanceQuery(code, query, width);
+      advanceState(code, state, width);
+    });
+  },
+);
+
+/**
+ * Takes one q8 tile, which all rows see as a whole, into the states of all rows of an item.
+ *
+ *   queries  `records` query records
+ *   states   as many state records
+ *   work     a workspace
+ *   keys, values   the two parts of a q8 tile
+ */
+export const attendTileQ8: Kernel = defineKernel(
+  "attendTileQ8",
+  {
+    queries: "address",
+    states: "address",
+    work: "address",
+    keys: "address",
+    values: "address",
+    records: "i32",
+    width: "i32",
+  },
+  (code, { queries, states, work, keys, values, records, width }) => {
+    const query = code.local("address", queries);
+    const state = code.local("address", states);
+    const rows = code.local("i32");
+    code.repeat(records, () => {
+      code.set(rows, code.loadI32(query, queryRecord.rows));
+      const bytes = code.local("address", queryBytes(code, query, width));
+      chooseVariant(code, scoresQ8, rows, (scores) => code.call(scores, { queries: bytes, keys, scores: work, width }));
+      code.call(softmaxQ8, { query, work, state });
+      const sums = code.local("address", code.offset(state, stateRecord.values));
+      chooseVariant(code, weightedValuesQ8, rows, (weightedValues) =>
+        code.call(weightedValues, { work, values, state: sums, width }),
+      );
+      advanceQuery(code, query, width);
+      advanceState(code, state, width);
+    });
+  },
+);

@@ -1,0 +1,120 @@
+import type { Code } from "../builder/code.ts";
+import { defineInner, defineKernel, type WasmFunction } from "../builder/kernel.ts";
+import type { Value } from "../builder/values.ts";
+import { blockInputs } from "../layout.ts";
+import { loadBfloat16, loadFloat16 } from "./float16.ts";
+import { defineRows, defineTiles, type Tiles, tileParameters } from "./linear-rows.ts";
+
+/*
+ * y = x · weightsᵀ + start, weights in floating point.
+ *
+ * Weights, for each group of 16 outputs: [inputs][16 outputs], f32, f16 or bf16. Inputs are padded to whole blocks of 32 with zeros.
+ * Activations, for each tile of M rows (made by `panelFloat32`): [inputs][M] f32. Inputs are added up in order, in every variant.
+ */
+type Load = (code: Code, address: Value<"address">, offset: number) => Value<"v128">;
+
+const loadFloat32: Load = (code, address, offset) => code.load(address, offset);
+
+/** Inputs in one turn of the loop over them. */
+const unrolled = 4;
+
+/** One row of activations. weights: [groups][inputs][16]; x: a panel of one row; start and y: [groups][16] f32. */
+function defineRow(name: string, elementBytes: number, load: Load): WasmFunction {
+  return defineKernel(
+    name,
+    { weights: "address", x: "address", start: "address", y: "address", groups: "i32", blocks: "i32" },
+    (code, { weights, x, start, y, groups, blocks }) => {
+      const w = code.local("address", weights);
+      const from = code.local("address", start);
+      const to = code.local("address", y);
+      const panel = code.local("address");
+      const sums = code.locals(4, "v128");
+      const input = code.local("v128");
+      code.repeat(groups, () => {
+        code.set(panel, x);
+        for (const [v, sum] of sums.entries()) code.set(sum, code.load(from, v * 16));
+        code.repeat(blocks, () => {
+          for (let i = 0; i < blockInputs; i++) {
+            code.set(input, code.loadSplat32(panel, i * 4));
+            for (const [v, sum] of sums.entries())
+              code.set(sum, code.multiplyAdd(load(code, w, (i * 16 + v * 4) * elementBytes), input, sum));
+          }
+          code.advance(w, blockInputs * 16 * elementBytes);
+          code.advance(panel, blockInputs * 4);
+        });
+        for (const [v, sum] of sums.entries()) code.store(to, sum, v * 16);
+        code.advance(from, 64);
+        code.advance(to, 64);
+      });
+    },
+  );
+}
+
+/** @param stride - bytes from one input's weights to the next one's */
+function defineTile(name: string, stride: number, rows: number): WasmFunction<typeof tileParameters> {
+  return defineInner(`${name}${rows}`, tileParameters, (code, { weights, x, sums, blocks }) => {
+    const w = code.local("address", weights);
+    const panel = code.local("address", x);
+    const vectors = code.locals(2, "v128");
+    const accumulators = Array.from({ length: rows }, (_, row) =>
+      [0, 1].map((v) => code.local("v128", code.load(sums, (row * 2 + v) * 16))),
+    );
+    const input = code.local("v128");
+    code.repeat(blocks, () => {
+      const left = code.local("i32", { type: "i32", text: `(i32.const ${blockInputs / unrolled})` });
+      code.repeatAtLeastOnce(left, () => {
+        for (let i = 0; i < unrolled; i++) {
+          for (const [v, vector] of vectors.entries()) code.set(vector, code.load(w, i * stride + v * 16));
+          for (const [row, pair] of accumulators.entries()) {
+            code.set(input, code.loadSplat32(panel, (i * rows + row) * 4));
+            for (const [v, sum] of pair.entries()) code.set(sum, code.multiplyAdd(vectors[v]!, input, sum));
+          }
+        }
+        code.advance(w, unrolled * stride);
+        code.advance(panel, unrolled * rows * 4);
+      });
+    });
+    for (const [row, pair] of accumulators.entries())
+      for (const [v, sum] of pair.entries()) code.store(sums, sum, (row * 2 + v) * 16);
+  });
+}
+
+/** Tiles over f32 weights where they lie, and over half a group that was widened into scratch, [inputs][8] f32. */
+const tilesInPlace: Tiles = defineTiles((rows) => defineTile("linearFloat32Tile", 64, rows));
+const tilesWidened: Tiles = defineTiles((rows) => defineTile("linearWidenedTile", 32, rows));
+
+const wideningParameters = { weights: "address", widened: "address", blocks: "i32" } as const;
+
+function defineWidening(name: string, load: Load): WasmFunction<typeof wideningParameters> {
+  return defineInner(name, wideningParameters, (code, { weights, widened, blocks }) => {
+    const w = code.local("address", weights);
+    const to = code.local("address", widened);
+    code.repeat(blocks, () => {
+      for (let i = 0; i < blockInputs; i++)
+        for (let v = 0; v < 2; v++) code.store(to, load(code, w, i * 32 + v * 8), i * 32 + v * 16);
+      code.advance(w, blockInputs * 32);
+      code.advance(to, blockInputs * 32);
+    });
+  });
+}
+
+/** Several rows of activations; scratch holds half a group's widened weights: 1024 bytes a block. */
+function defineWidenedRows(name: string, load: Load): WasmFunction {
+  const widen = defineWidening(`${name}Widen`, load);
+  return defineRows(name, [tilesWidened, tilesWidened], (code, half, weights, scratch, blocks) => {
+    code.call(widen, { weights: code.offset(weights, half * 16), widened: scratch, blocks });
+    return scratch;
+  });
+}
+
+export const linearFloat32Row: WasmFunction = defineRow("linearFloat32Row", 4, loadFloat32);
+export const linearFloat16Row: WasmFunction = defineRow("linearFloat16Row", 2, loadFloat16);
+export const linearBfloat16Row: WasmFunction = defineRow("linearBfloat16Row", 2, loadBfloat16);
+
+export const linearFloat32Rows: WasmFunction = defineRows(
+  "linearFloat32Rows",
+  [tilesInPlace, tilesInPlace],
+  (code, half, weights) => code.offset(weights, half * 32),
+);
+export const linearFloat16Rows: WasmFunction = defineWidenedRows("linearFloat16Rows", loadFloat16);
+export const linearBfloat16Rows: WasmFunction = defineWidenedRows("linearBfloat16Rows", loadBfloat16);

@@ -1,0 +1,147 @@
+import { defineInner, defineKernel, type WasmFunction } from "../builder/kernel.ts";
+import { f32x4, i8x16, i16x8, v128 } from "../builder/values.ts";
+import { loadFloat16 } from "./float16.ts";
+import { defineRows, defineTiles, tileParameters } from "./linear-rows.ts";
+
+/*
+ * y = x · weightsᵀ + start, weights in 4 bits.
+ *
+ * Weights, for each group of 16 outputs and each block of 32 inputs (288 bytes):
+ *
+ *     | scale: 16 × f16 | 4 chunks of 8 inputs: | 4 vectors: | 4 outputs: | 4 bytes: input b, and input 4 + b in the upper half |
+ *
+ * A weight is scale · (its four bits - 8). Activations, for each tile of M rows and each block (40 · M bytes, made by `panelInt8`):
+ *
+ *     | scale: M × f32 | -8 · sum of the inputs: M × i32 | 8 steps of 4 inputs: | M rows: | 4 × i8 |
+ *
+ * The integer sum of a block is exact; blocks are added up in order, in float32, in every variant: so a row has the same bits whichever
+ * kernel computes it.
+ */
+export const q4GroupBytes = 288;
+const scaleBytes = 32;
+const lowHalf = i8x16.const(15);
+
+/** Bytes of one block of M rows of activations. */
+export const int8PanelBytes = 40;
+
+/**
+ * One row of activations: weights go from memory to registers once.
+ *
+ * weights: of the first group, [groups][blocks]; x: a panel of one row; start and y: [groups][16] f32.
+ */
+export const linearQ4Row: WasmFunction = defineKernel(
+  "linearQ4Row",
+  { weights: "address", x: "address", start: "address", y: "address", groups: "i32", blocks: "i32" },
+  (code, { weights, x, start, y, groups, blocks }) => {
+    const w = code.local("address", weights);
+    const from = code.local("address", start);
+    const to = code.local("address", y);
+    const panel = code.local("address");
+    const sums = code.locals(4, "v128");
+    const integers = code.locals(4, "v128");
+    const packed = code.local("v128");
+    const [first, second] = [code.local("v128"), code.local("v128")];
+    code.repeat(groups, () => {
+      code.set(panel, x);
+      for (const [v, sum] of sums.entries()) code.set(sum, code.load(from, v * 16));
+      code.repeat(blocks, () => {
+        for (const integer of integers) code.set(integer, code.loadSplat32(panel, 4));
+        for (let chunk = 0; chunk < 4; chunk++) {
+          code.set(first, code.loadSplat32(panel, 8 + chunk * 8));
+          code.set(second, code.loadSplat32(panel, 12 + chunk * 8));
+          for (const [v, integer] of integers.entries()) {
+            code.set(packed, code.load(w, scaleBytes + (chunk * 4 + v) * 16));
+            code.set(integer, code.dotBytes(first, v128.and(packed, lowHalf), integer));
+            code.set(integer, code.dotBytes(second, v128.and(i16x8.shrU(packed, 4), lowHalf), integer));
+          }
+        }
+        code.set(first, code.loadSplat32(panel));
+        for (const [v, integer] of integers.entries()) {
+          const scale = f32x4.mul(loadFloat16(code, w, v * 8), first);
+          code.set(sums[v]!, code.multiplyAdd(f32x4.convertI32(integer), scale, sums[v]!));
+        }
+        code.advance(w, q4GroupBytes);
+        code.advance(panel, int8PanelBytes);
+      });
+      for (const [v, sum] of sums.entries()) code.store(to, sum, v * 16);
+      code.advance(from, 64);
+      code.advance(to, 64);
+    });
+  },
+);
+
+/**
+ * Half a group's weights, one byte each, with scales as f32; for each block (288 bytes):
+ *
+ *     | scale: 8 × f32 | 8 steps of 4 inputs: | 2 vectors: | 4 outputs: | 4 × u8 |
+ */
+const expandedBytes = 288;
+
+function defineExpansion(half: 0 | 1): WasmFunction<typeof expansionParameters> {
+  return defineInner(`expandQ4Half${half}`, expansionParameters, (code, { weights, expanded, blocks }) => {
+    const w = code.local("address", weights);
+    const to = code.local("address", expanded);
+    const packed = code.local("v128");
+    code.repeat(blocks, () => {
+      for (let v = 0; v < 2; v++) code.store(to, loadFloat16(code, w, (half * 2 + v) * 8), v * 16);
+      for (let chunk = 0; chunk < 4; chunk++) {
+        for (let v = 0; v < 2; v++) {
+          code.set(packed, code.load(w, scaleBytes + (chunk * 4 + half * 2 + v) * 16));
+          code.store(to, v128.and(packed, lowHalf), 32 + (chunk * 4 + v) * 16);
+          code.store(to, v128.and(i16x8.shrU(packed, 4), lowHalf), 32 + (chunk * 4 + 2 + v) * 16);
+        }
+      }
+      code.advance(w, q4GroupBytes);
+      code.advance(to, expandedBytes);
+    });
+  });
+}
+
+const expansionParameters = { weights: "address", expanded: "address", blocks: "i32" } as const;
+const expansions = [defineExpansion(0), defineExpansion(1)] as const;
+
+function defineTile(rows: number): WasmFunction<typeof tileParameters> {
+  return defineInner(`linearQ4Tile${rows}`, tileParameters, (code, { weights, x, sums, blocks }) => {
+    const w = code.local("address", weights);
+    const panel = code.local("address", x);
+    const vectors = code.locals(2, "v128");
+    const integers = Array.from({ length: rows }, () => code.locals(2, "v128"));
+    const input = code.local("v128");
+    code.repeat(blocks, () => {
+      for (const [row, pair] of integers.entries()) {
+        code.set(input, code.loadSplat32(panel, (rows + row) * 4));
+        for (const integer of pair) code.set(integer, input);
+      }
+      for (let step = 0; step < 8; step++) {
+        for (const [v, vector] of vectors.entries()) code.set(vector, code.load(w, 32 + (step * 2 + v) * 16));
+        for (const [row, pair] of integers.entries()) {
+          code.set(input, code.loadSplat32(panel, rows * 8 + (step * rows + row) * 4));
+          for (const [v, integer] of pair.entries()) code.set(integer, code.dotBytes(input, vectors[v]!, integer));
+        }
+      }
+      for (const [v, vector] of vectors.entries()) code.set(vector, code.load(w, v * 16));
+      for (const [row, pair] of integers.entries()) {
+        code.set(input, code.loadSplat32(panel, row * 4));
+        for (const [v, integer] of pair.entries()) {
+          const offset = (row * 2 + v) * 16;
+          const scale = f32x4.mul(vectors[v]!, input);
+          code.store(sums, code.multiplyAdd(f32x4.convertI32(integer), scale, code.load(sums, offset)), offset);
+        }
+      }
+      code.advance(w, expandedBytes);
+      code.advance(panel, rows * int8PanelBytes);
+    });
+  });
+}
+
+const tiles = defineTiles(defineTile);
+
+/** Several rows of activations; scratch holds half a group's expanded weights: 288 bytes a block. */
+export const linearQ4Rows: WasmFunction = defineRows(
+  "linearQ4Rows",
+  [tiles, tiles],
+  (code, half, weights, scratch, blocks) => {
+    code.call(expansions[half], { weights, expanded: scratch, blocks });
+    return scratch;
+  },
+);

@@ -1,0 +1,99 @@
+import type { Code } from "../builder/code.ts";
+import { defineKernel, type WasmFunction } from "../builder/kernel.ts";
+import { i32, type Local, type Value } from "../builder/values.ts";
+import { panelRows } from "../layout.ts";
+
+/** Parameters of a tile: M rows of activations by half a group of outputs. `sums`, [M][8] f32, holds them before and after. */
+export const tileParameters = { weights: "address", x: "address", sums: "address", blocks: "i32" } as const;
+
+/** A tile for each number of rows from 1 to `panelRows`. */
+export type Tiles = readonly WasmFunction<typeof tileParameters>[];
+
+export function defineTiles(tile: (rows: number) => WasmFunction<typeof tileParameters>): Tiles {
+  return Array.from({ length: panelRows }, (_, i) => tile(i + 1));
+}
+
+/** Bytes of `scratch` that hold sums. */
+const sumBytes = 512;
+
+/**
+ * Any number of rows of activations by one group of 16 outputs, one half of it after the other: a tile's registers hold five rows of
+ * eight outputs.
+ *
+ * Parameters of the kernel: weights: of the group's first block; x: of the first tile's first block, tiles `tileBytes` apart; the last
+ * tile has `rest` rows (0: there is none) and its first block at `restX`; y: [rows][16] f32, rows `stride` bytes apart; start: what the
+ * sums begin with, rows `startStride` apart (0: one row for all, the bias); blocks: of 32 inputs; scratch: the thread's.
+ *
+ * @param tiles - for each half of a group
+ * @param half - prepares the weights of half a group: given those of the group and room in scratch, says where the tile finds them
+ */
+export function defineRows(
+  name: string,
+  tiles: readonly [Tiles, Tiles],
+  half: (
+    code: Code,
+    half: 0 | 1,
+    weights: Value<"address">,
+    scratch: Value<"address">,
+    blocks: Value<"i32">,
+  ) => Value<"address">,
+): WasmFunction {
+  const parameters = {
+    weights: "address",
+    x: "address",
+    tileBytes: "i32",
+    wholeTiles: "i32",
+    rest: "i32",
+    restX: "address",
+    start: "address",
+    startStride: "i32",
+    y: "address",
+    stride: "i32",
+    blocks: "i32",
+    scratch: "address",
+  } as const;
+  return defineKernel(name, parameters, (code, given) => {
+    const { x, tileBytes, wholeTiles, rest, restX, startStride, stride, blocks, scratch } = given;
+    const panel = code.local("address");
+    const start = code.local("address");
+    const y = code.local("address");
+    const room = code.local("address", code.offset(scratch, sumBytes));
+    for (const which of [0, 1] as const) {
+      const weights = code.local("address", half(code, which, given.weights, room, blocks));
+      const compute = (rows: number, at: Value<"address">): void => {
+        moveRows(code, rows, start, startStride, scratch, i32.const(32));
+        code.call(tiles[which][rows - 1]!, { weights, x: at, sums: scratch, blocks });
+        moveRows(code, rows, scratch, i32.const(32), y, stride);
+        code.advance(start, i32.mul(startStride, i32.const(rows)));
+        code.advance(y, i32.mul(stride, i32.const(rows)));
+      };
+      code.set(panel, x);
+      code.set(start, code.offset(given.start, which * 32));
+      code.set(y, code.offset(given.y, which * 32));
+      code.repeat(wholeTiles, () => {
+        compute(panelRows, panel);
+        code.advance(panel, tileBytes);
+      });
+      for (let rows = 1; rows < panelRows; rows++) code.if(i32.eq(rest, i32.const(rows)), () => compute(rows, restX));
+    }
+  });
+}
+
+/** Copies rows of eight numbers. */
+function moveRows(
+  code: Code,
+  rows: number,
+  from: Value<"address">,
+  fromStride: Value<"i32">,
+  to: Value<"address">,
+  toStride: Value<"i32">,
+): void {
+  const source: Local<"address"> = code.local("address", from);
+  const target: Local<"address"> = code.local("address", to);
+  for (let row = 0; row < rows; row++) {
+    for (const offset of [0, 16]) code.store(target, code.load(source, offset), offset);
+    if (row === rows - 1) break;
+    code.advance(source, fromStride);
+    code.advance(target, toStride);
+  }
+}

@@ -1,0 +1,158 @@
+import type { Code } from "../builder/code.ts";
+import { defineKernel, type WasmFunction } from "../builder/kernel.ts";
+import { f32, f32x4, i8x16, i16x8, i32, i32x4, type Local, shuffle32, type Value, v128 } from "../builder/values.ts";
+import { blockInputs } from "../layout.ts";
+
+/*
+ * A row of activations becomes row `index` of a panel of `rows`: the form in which a matrix kernel reads several rows at once. The layouts
+ * are drawn in `linear-q4.ts` (int8), `linear-q8.ts` (int16) and `linear-float.ts` (float32). Inputs past `columns` are zero.
+ *
+ * row: [columns] f32; panel: of the row's tile; scratch: 128 bytes, for the last block where it is not whole.
+ */
+const panelParameters = {
+  row: "address",
+  panel: "address",
+  index: "i32",
+  rows: "i32",
+  columns: "i32",
+  scratch: "address",
+} as const;
+
+const vectorsInBlock = blockInputs / 4;
+
+/** Activations in 8 bits: scale = largest / 127. */
+export const panelInt8: WasmFunction = defineQuantisingPanel(
+  "panelInt8",
+  127,
+  (code, values, { panel, index, rows }) => {
+    const sum = code.local(
+      "v128",
+      values.map((value): Value<"v128"> => value).reduce((total, value) => i32x4.add(total, value)),
+    );
+    code.set(sum, i32x4.add(sum, shuffle32(sum, sum, [2, 3, 0, 1])));
+    code.set(sum, i32x4.add(sum, shuffle32(sum, sum, [1, 0, 3, 2])));
+    const correction = i32.mul(i32x4.extractLane(sum, 0), i32.const(-8));
+    code.storeI32(code.offset(panel, i32.shl(i32.add(rows, index), i32.const(2))), correction);
+    const to = code.local(
+      "address",
+      code.offset(panel, i32.shl(i32.add(i32.shl(rows, i32.const(1)), index), i32.const(2))),
+    );
+    for (let half = 0; half < 2; half++) {
+      const [a, b, c, d] = values.slice(half * 4) as [Local<"v128">, Local<"v128">, Local<"v128">, Local<"v128">];
+      const bytes = code.local("v128", i8x16.narrowI16(i16x8.narrowI32(a, b), i16x8.narrowI32(c, d)));
+      for (let lane = 0; lane < 4; lane++) {
+        code.store32Lane(to, bytes, lane);
+        code.advance(to, i32.shl(rows, i32.const(2)));
+      }
+    }
+    return to;
+  },
+);
+
+/** Activations in 16 bits: scale = largest / 32767. */
+export const panelInt16: WasmFunction = defineQuantisingPanel(
+  "panelInt16",
+  32767,
+  (code, values, { panel, index, rows }) => {
+    const to = code.local("address", code.offset(panel, i32.shl(i32.add(rows, index), i32.const(2))));
+    for (let i = 0; i < values.length; i += 2) {
+      const words = code.local("v128", i16x8.narrowI32(values[i]!, values[i + 1]!));
+      for (let lane = 0; lane < 4; lane++) {
+        code.store32Lane(to, words, lane);
+        code.advance(to, i32.shl(rows, i32.const(2)));
+      }
+    }
+    return to;
+  },
+);
+
+interface PanelPlace {
+  /** Of the block. */
+  readonly panel: Value<"address">;
+  readonly index: Value<"i32">;
+  readonly rows: Value<"i32">;
+}
+
+/**
+ * @param store - stores a block's 32 integers, [8 vectors]; returns the address of what would come next in the row's column of words, from
+ * which the next block's is found
+ */
+function defineQuantisingPanel(
+  name: string,
+  largest: number,
+  store: (code: Code, values: readonly Local<"v128">[], place: PanelPlace) => Local<"address">,
+): WasmFunction {
+  return defineKernel(name, panelParameters, (code, { row, panel, index, rows, columns, scratch }) => {
+    const place = code.local("address", panel);
+    const values = code.locals(vectorsInBlock, "v128");
+    forBlocks(code, row, columns, scratch, (from) => {
+      for (const [i, value] of values.entries()) code.set(value, code.load(from, i * 16));
+      const peak = code.local("v128", f32x4.abs(values[0]!));
+      for (const value of values.slice(1)) code.set(peak, f32x4.pmax(peak, f32x4.abs(value)));
+      code.set(peak, f32x4.pmax(peak, shuffle32(peak, peak, [2, 3, 0, 1])));
+      code.set(peak, f32x4.pmax(peak, shuffle32(peak, peak, [1, 0, 3, 2])));
+      const top = code.local("f32", f32x4.extractLane(peak, 0));
+      // A quotient that overflows or is no number gives zeros, never an integer that does not fit.
+      const inverse = code.local("f32", f32.div(f32.const(largest), top));
+      code.if(f32.gt(inverse, f32.const(3e38)), () => code.set(inverse, f32.const(0)));
+      code.storeF32(code.offset(place, i32.shl(index, i32.const(2))), f32.div(top, f32.const(largest)));
+      for (const value of values)
+        code.set(value, i32x4.truncF32(f32x4.nearest(f32x4.mul(value, f32x4.splat(inverse)))));
+      const next = store(code, values, { panel: place, index, rows });
+      code.set(place, next);
+      // The next block begins where this row's words would go on, less the row's own place.
+      code.set(place, code.back(place, i32.shl(index, i32.const(2))));
+    });
+  });
+}
+
+/** Activations as they are, [inputs][rows]. */
+export const panelFloat32: WasmFunction = defineKernel(
+  "panelFloat32",
+  panelParameters,
+  (code, { row, panel, index, rows, columns, scratch }) => {
+    const to = code.local("address", code.offset(panel, i32.shl(index, i32.const(2))));
+    const value = code.local("v128");
+    forBlocks(code, row, columns, scratch, (from) => {
+      for (let i = 0; i < vectorsInBlock; i++) {
+        code.set(value, code.load(from, i * 16));
+        for (let lane = 0; lane < 4; lane++) {
+          code.store32Lane(to, value, lane);
+          code.advance(to, i32.shl(rows, i32.const(2)));
+        }
+      }
+    });
+  },
+);
+
+/** Runs the body for every block of 32 numbers of a row; a last one that is not whole is completed by zeros in scratch. */
+function forBlocks(
+  code: Code,
+  row: Value<"address">,
+  columns: Value<"i32">,
+  scratch: Value<"address">,
+  body: (from: Value<"address">) => void,
+): void {
+  const from = code.local("address", row);
+  const rest = code.local("i32", i32.and(columns, i32.const(blockInputs - 1)));
+  const whole = i32.shrU(columns, i32.const(5));
+  const turns = code.local("i32", whole);
+  code.if(rest, () => code.set(turns, i32.add(turns, i32.const(1))));
+  const left = code.local("i32", turns);
+  code.if(left, () =>
+    code.repeatAtLeastOnce(left, () => {
+      code.if(i32.and(i32.eq(left, i32.const(1)), i32.gtS(rest, i32.const(0))), () => {
+        for (let i = 0; i < vectorsInBlock; i++) code.store(scratch, v128.zero, i * 16);
+        const to = code.local("address", scratch);
+        code.repeat(rest, () => {
+          code.storeF32(to, code.loadF32(from));
+          code.advance(to, 4);
+          code.advance(from, 4);
+        });
+        code.set(from, scratch);
+      });
+      body(from);
+      code.advance(from, blockInputs * 4);
+    }),
+  );
+}

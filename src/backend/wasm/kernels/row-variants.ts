@@ -1,0 +1,41 @@
+import type { Code } from "../builder/code.ts";
+import { i32, type Local, type Value } from "../builder/values.ts";
+import { mostRows, queryRecord, stateRecord } from "./row-records.ts";
+
+/** Defines a function for each number of rows of a record, from 1 up; the one for M rows stands at M - 1. */
+export function forRowCounts<F>(define: (rows: number) => F): readonly F[] {
+  return Array.from({ length: mostRows }, (_, i) => define(i + 1));
+}
+
+/** Writes a choice among the variants by a number of rows known only at run time. */
+export function chooseVariant<F>(
+  code: Code,
+  variants: readonly F[],
+  rows: Value<"i32">,
+  use: (variant: F) => void,
+): void {
+  const choose = (count: number): void => {
+    if (count === 1) return use(variants[0]!);
+    code.if(
+      i32.eq(rows, i32.const(count)),
+      () => use(variants[count - 1]!),
+      () => choose(count - 1),
+    );
+  };
+  choose(variants.length);
+}
+
+/** Moves on to the next query record. */
+export function advanceQuery(code: Code, query: Local<"address">, width: Value<"i32">): void {
+  code.advance(query, i32.add(i32.const(queryRecord.numbers), i32.mul(width, i32.const(mostRows * 5))));
+}
+
+/** @returns where the bytes of a query record begin */
+export function queryBytes(code: Code, query: Value<"address">, width: Value<"i32">): Value<"address"> {
+  return code.offset(query, i32.add(i32.const(queryRecord.numbers), i32.mul(width, i32.const(mostRows * 4))));
+}
+
+/** Moves on to the next state record. */
+export function advanceState(code: Code, state: Local<"address">, width: Value<"i32">): void {
+  code.advance(state, i32.add(i32.const(stateRecord.values), i32.mul(width, i32.const(mostRows * 4))));
+}

@@ -1,0 +1,70 @@
+import { defineInner, type WasmFunction } from "../builder/kernel.ts";
+import { f32x4, i32 } from "../builder/values.ts";
+import { scoreRowBytes, vectorsAtOnce } from "./row-records.ts";
+import { forRowCounts } from "./row-variants.ts";
+import { groupHeaderBytes, groupsPerTile } from "./tile-layout.ts";
+
+/**
+ * Scores of M queries and the 128 keys of a q8 tile, without the queries' scales.
+ *
+ *   queries  bytes [width / 4][M][4]
+ *   keys     32 × { 4 f32 scales | 4 i32 corrections | bytes [width / 4][4 keys][4 channels] }
+ *   scores   f32 [M][128]
+ *
+ * A 32-bit lane of a sum belongs to a key: four bytes of the query, in all lanes, meet four bytes of each of four keys.
+ */
+export const scoresQ8: readonly WasmFunction<{
+  queries: "address";
+  keys: "address";
+  scores: "address";
+  width: "i32";
+}>[] = forRowCounts((rows) =>
+  defineInner(
+    `scoresQ8Rows${rows}`,
+    { queries: "address", keys: "address", scores: "address", width: "i32" },
+    (code, { queries, keys, scores, width }) => {
+      const vectors = vectorsAtOnce(rows);
+      const groupBytes = code.local("i32", i32.add(i32.shl(width, i32.const(2)), i32.const(groupHeaderBytes)));
+      const groups = code.locals(vectors, "address", keys);
+      for (let v = 1; v < vectors; v++) code.set(groups[v]!, code.offset(groups[v - 1]!, groupBytes));
+      const score = code.local("address", scores);
+      const sums = Array.from({ length: vectors }, () => code.locals(rows, "v128"));
+      const vectorsOfKeys = code.locals(vectors, "v128");
+      const four = code.local("v128");
+
+      code.repeat(i32.const(groupsPerTile / vectors), () => {
+        for (let v = 0; v < vectors; v++) {
+          code.set(vectorsOfKeys[v]!, code.load(groups[v]!, 16));
+          for (const sum of sums[v]!) code.set(sum, vectorsOfKeys[v]!);
+        }
+        const query = code.local("address", queries);
+        const numbers = groups.map((group) => code.local("address", group));
+        code.repeatAtLeastOnce(code.local("i32", i32.shrU(width, i32.const(4))), () => {
+          for (let step = 0; step < 4; step++) {
+            for (let v = 0; v < vectors; v++) {
+              code.set(vectorsOfKeys[v]!, code.load(numbers[v]!, groupHeaderBytes + step * 16));
+            }
+            for (let row = 0; row < rows; row++) {
+              code.set(four, code.loadSplat32(query, (step * rows + row) * 4));
+              for (let v = 0; v < vectors; v++) {
+                const sum = sums[v]![row]!;
+                code.set(sum, code.dotBytes(vectorsOfKeys[v]!, four, sum));
+              }
+            }
+          }
+          for (const vector of numbers) code.advance(vector, 64);
+          code.advance(query, 16 * rows);
+        });
+        for (let v = 0; v < vectors; v++) {
+          code.set(vectorsOfKeys[v]!, code.load(groups[v]!));
+          for (const [row, sum] of sums[v]!.entries()) {
+            const scaled = f32x4.mul(f32x4.convertI32(sum), vectorsOfKeys[v]!);
+            code.store(score, scaled, row * scoreRowBytes + v * 16);
+          }
+          code.advance(groups[v]!, i32.mul(groupBytes, i32.const(vectors)));
+        }
+        code.advance(score, vectors * 16);
+      });
+    },
+  ),
+);

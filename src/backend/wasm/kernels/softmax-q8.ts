@@ -1,0 +1,80 @@
+import { defineInner, type WasmFunction } from "../builder/kernel.ts";
+import { f32x4, i8x16, i16x8, i32, i32x4, type Local, v128 } from "../builder/values.ts";
+import { byteWeights, exponentBits, exponentOffset, largestWeight } from "./exponential.ts";
+import { queryRecord, scoreRowBytes, workspace } from "./row-records.ts";
+import { addSums, raiseMaxima } from "./softmax-state.ts";
+
+/**
+ * Replaces the scores of a q8 tile by weights of 0 to 127, 127 · 2^(scale · (score - the row's largest)), as bytes at the beginning of each
+ * row, and takes them into the rows' states. What is summed up is the weights as rounded, so that the values' mean stays a mean.
+ *
+ * Weights are relative to the largest of the tile, not of all tiles so far: else many small weights of a tile would all become zero.
+ *
+ *   query    a query record: how many rows, and their scales
+ *   work     a workspace
+ *   state    a state record
+ */
+export const softmaxQ8: WasmFunction<{ query: "address"; work: "address"; state: "address" }> = defineInner(
+  "softmaxQ8",
+  { query: "address", work: "address", state: "address" },
+  (code, { query, work, state }) => {
+    const rows = code.local("i32", code.loadI32(query, queryRecord.rows));
+    const scores = code.local("address", work);
+    const lanes = code.local("address", work);
+    const tops = code.locals(4, "v128");
+    code.repeat(rows, () => {
+      for (let i = 0; i < scoreRowBytes / 16; i++) {
+        const top = tops[i % 4]!;
+        code.set(top, i < 4 ? code.load(scores, i * 16) : f32x4.pmax(top, code.load(scores, i * 16)));
+      }
+      const [a, b, c, d] = tops;
+      code.store(lanes, f32x4.pmax(f32x4.pmax(a!, b!), f32x4.pmax(c!, d!)), workspace.lanes);
+      code.advance(scores, scoreRowBytes);
+      code.advance(lanes, 16);
+    });
+
+    raiseMaxima(code, rows, state, work, largestWeight, code.offset(query, queryRecord.scales));
+
+    const row = code.local("address", work);
+    code.set(scores, work);
+    code.set(lanes, work);
+    const scale = code.local("address", query);
+    const weights = byteWeights(code);
+    const toSteps = code.local("v128", f32x4.const(-(2 ** exponentBits)));
+    const offset = code.local("v128", f32x4.const(exponentOffset * 2 ** exponentBits + 0.5));
+    const ones = code.local("v128", i8x16.const(1));
+    const sum = code.local("v128");
+    code.repeat(rows, () => {
+      // How far an exponent is below the largest, from `exponentOffset` on, rounded to exponentBits.
+      const slope = code.local("v128", f32x4.mul(code.loadSplat32(scale, queryRecord.scales), toSteps));
+      const largest = code.loadSplat32(row, workspace.largest);
+      const start = code.local("v128", f32x4.sub(offset, f32x4.mul(largest, toSteps)));
+      const four = code.local("address", scores);
+      const bytes = code.local("address", scores);
+      code.set(sum, v128.zero);
+      const sixteen = (from: number): Local<"v128"> => {
+        const steps = [0, 1, 2, 3].map((i) =>
+          code.local("v128", code.truncate(code.multiplyAdd(code.load(four, from + i * 16), slope, start))),
+        );
+        const low = code.local("v128", weights(code.local("v128", i16x8.narrowI32U(steps[0]!, steps[1]!))));
+        const high = code.local("v128", weights(code.local("v128", i16x8.narrowI32U(steps[2]!, steps[3]!))));
+        return code.local("v128", i8x16.narrowI16U(low, high));
+      };
+      code.repeat(i32.const(4), () => {
+        const first = sixteen(0);
+        const second = sixteen(64);
+        code.store(bytes, first);
+        code.store(bytes, second, 16);
+        code.set(sum, code.dotBytes(ones, first, sum));
+        code.set(sum, code.dotBytes(ones, second, sum));
+        code.advance(four, 128);
+        code.advance(bytes, 32);
+      });
+      code.store(lanes, sum, workspace.lanes);
+      code.advance(scores, scoreRowBytes);
+      code.advance(lanes, 16);
+      for (const address of [row, scale]) code.advance(address, 4);
+    });
+    addSums(code, rows, state, work, i32x4.add, f32x4.convertI32);
+  },
+);

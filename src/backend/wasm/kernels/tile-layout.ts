@@ -1,0 +1,54 @@
+/*
+ * A tile: the keys and values of 128 consecutive positions, of one layer and one key/value head. `width` is headDim rounded up to a
+ * multiple of 16; the channels from headDim on are zero.
+ *
+ *   f32, f16   keys    [32 groups of 4 keys][width][4 keys]
+ *              values  [width / 4][128 keys][4 channels]
+ *
+ *   q8         keys    32 groups of 4 keys: { 4 f32 scales | 4 i32 corrections | [width / 4][4 keys][4 channels] i8 }
+ *              values  { [width] f32 scales, one a channel | [width / 4][32][4 channels][4 keys] i8 }
+ *
+ * So that one 16-byte load feeds four keys' scores, or four channels' sums. A correction is -64 · the sum of the key's bytes: queries come
+ * as bytes with an offset of 64, and this takes the offset out again.
+ */
+
+/** Positions in a tile. */
+export const tileTokens = 128;
+
+/** Keys in a group: those that one vector holds. */
+export const keysPerGroup = 4;
+
+/** Groups of keys in a tile. */
+export const groupsPerTile: number = tileTokens / keysPerGroup;
+
+/** In a q8 tile: bytes of the scales and corrections of a group of keys, before its numbers. */
+export const groupHeaderBytes = 32;
+
+/** What is added to queries of 7 bits, so that they are not negative. */
+export const queryOffset = 64;
+
+/** How the numbers of a tile are kept; descriptors name a type by its index here. */
+export const tileTypes = ["f32", "f16", "q8"] as const;
+
+/** How the numbers of a tile are kept. */
+export type TileType = (typeof tileTypes)[number];
+
+/** @returns headDim rounded up to a multiple of 16: the channels that a tile keeps of each key and value */
+export function paddedWidth(headDim: number): number {
+  return Math.ceil(headDim / 16) * 16;
+}
+
+/** @returns bytes from the beginning of a tile to its values */
+export function valuesOffset(type: TileType, headDim: number): number {
+  const numbers = tileTokens * paddedWidth(headDim);
+  if (type === "q8") return groupsPerTile * groupHeaderBytes + numbers;
+  return numbers * (type === "f32" ? 4 : 2);
+}
+
+/** @returns bytes of a tile, keys and values, for one layer and one key/value head */
+export function tileBytes(type: TileType, headDim: number): number {
+  const keys = valuesOffset(type, headDim);
+  if (type !== "q8") return 2 * keys;
+  const width = paddedWidth(headDim);
+  return keys + width * 4 + tileTokens * width;
+}

@@ -1,0 +1,74 @@
+import { defineInner, type WasmFunction } from "../builder/kernel.ts";
+import { f32x4, i32, v128 } from "../builder/values.ts";
+import { scoreRowBytes, vectorsAtOnce, workspace } from "./row-records.ts";
+import { forRowCounts } from "./row-variants.ts";
+import { tileTokens } from "./tile-layout.ts";
+
+const channelGroupBytes = tileTokens * 16;
+const unroll = 8;
+
+/**
+ * Adds an f32 tile's first `limit` values, weighted, to the states of M rows: state · keep + (weights × values) · part.
+ *
+ *   work     a workspace whose rows of scores are weights now
+ *   values   f32 [width / 4][128 keys][4 channels]
+ *   state    f32 [width / 4][M][4]
+ *
+ * A sum goes over the keys in order. Keys past the limit are not touched: what is there may be anything.
+ */
+export const weightedValuesF32: readonly WasmFunction<{
+  work: "address";
+  values: "address";
+  state: "address";
+  width: "i32";
+  limit: "i32";
+}>[] = forRowCounts((rows) =>
+  defineInner(
+    `weightedValuesF32Rows${rows}`,
+    { work: "address", values: "address", state: "address", width: "i32", limit: "i32" },
+    (code, { work, values, state, width, limit }) => {
+      const vectors = vectorsAtOnce(rows);
+      const channels = code.local("address", values);
+      const out = code.local("address", state);
+      const sums = Array.from({ length: vectors }, () => code.locals(rows, "v128"));
+      const vectorsOfValues = code.locals(vectors, "v128");
+      const weight = code.local("v128");
+      const part = code.local("v128");
+
+      code.repeat(i32.divU(width, i32.const(4 * vectors)), () => {
+        for (const sum of sums.flat()) code.set(sum, v128.zero);
+        const value = code.local("address", channels);
+        const weights = code.local("address", work);
+        const keys = (count: number) => {
+          for (let step = 0; step < count; step++) {
+            for (let v = 0; v < vectors; v++) {
+              code.set(vectorsOfValues[v]!, code.load(value, v * channelGroupBytes + step * 16));
+            }
+            for (let row = 0; row < rows; row++) {
+              code.set(weight, code.loadSplat32(weights, row * scoreRowBytes + step * 4));
+              for (let v = 0; v < vectors; v++) {
+                const sum = sums[v]![row]!;
+                code.set(sum, code.multiplyAdd(vectorsOfValues[v]!, weight, sum));
+              }
+            }
+          }
+          code.advance(value, 16 * count);
+          code.advance(weights, 4 * count);
+        };
+        code.repeat(i32.divU(limit, i32.const(unroll)), () => keys(unroll));
+        code.repeat(i32.remU(limit, i32.const(unroll)), () => keys(1));
+        for (let row = 0; row < rows; row++) {
+          code.set(weight, code.loadSplat32(work, workspace.keep + row * 4));
+          code.set(part, code.loadSplat32(work, workspace.part + row * 4));
+          for (let v = 0; v < vectors; v++) {
+            const offset = (v * rows + row) * 16;
+            const old = f32x4.mul(code.load(out, offset), weight);
+            code.store(out, code.multiplyAdd(sums[v]![row]!, part, old), offset);
+          }
+        }
+        code.advance(channels, channelGroupBytes * vectors);
+        code.advance(out, 16 * vectors * rows);
+      });
+    },
+  ),
+);

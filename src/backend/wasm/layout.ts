@@ -1,0 +1,25 @@
+/*
+ * Sizes that kernels, operations and the code that packs weights have to agree on.
+ */
+
+/** Output channels that are packed together: four vectors of four. */
+export const groupOutputs = 16;
+
+/** Inputs that share a scale, in weights of 4 and 8 bits and in the activations that meet them. */
+export const blockInputs = 32;
+
+/** Rows of activations that a matrix kernel computes together; the last rows of a step may be fewer. */
+export const panelRows = 5;
+
+/** Numbers from one row of a tensor to the next: whole blocks, so that kernels may write whole ones. */
+export function rowStride(columns: number): number {
+  return Math.ceil(columns / blockInputs) * blockInputs;
+}
+
+export function groupsOf(outputs: number): number {
+  return Math.ceil(outputs / groupOutputs);
+}
+
+export function blocksOf(inputs: number): number {
+  return Math.ceil(inputs / blockInputs);
+}

@@ -1,0 +1,131 @@
+import { loadKernels } from "#kernels";
+import { startThread } from "#threads";
+import { SkeinError } from "../../errors.ts";
+import { nextTask } from "../next-task.ts";
+import { Control } from "./control.ts";
+import { Memory, roundUp } from "./memory.ts";
+import { type OperationName, operationIds, operations } from "./operations/index.ts";
+import { Program } from "./program.ts";
+import { type Kernels, Runner, type Thread } from "./thread.ts";
+
+/** What a machine is made for. */
+export interface MachineOptions {
+  readonly threads: number;
+  /** i64: memory beyond 4 GiB. */
+  readonly address: "i32" | "i64";
+  readonly relaxed: boolean;
+}
+
+/** Programs of less work, in multiplications, are done before the other threads are awake: some 50 microseconds. */
+const leastShared = 3e6;
+
+/** How long a step is computed before its thread listens to others. */
+const sliceMilliseconds = 25;
+
+/** Memory, kernels and threads: what runs programs. */
+export class Machine {
+  readonly memory: Memory;
+  readonly threads: number;
+  /** The step that is being put together, or computed. */
+  readonly program: Program;
+  readonly #kernels: Kernels;
+  readonly #control: Control;
+  readonly #runner: Runner;
+  #scratch = { bytes: 0, address: 0 };
+  #wantedScratch = 0;
+  #isCancelled = false;
+
+  static async create({ threads, address, relaxed }: MachineOptions): Promise<Machine> {
+    const module = await loadKernels({ relaxed, address });
+    const memory = new Memory(address);
+    const { exports } = await WebAssembly.instantiate(module, { engine: { memory: memory.memory } });
+    const machine = new Machine(memory, exports as Kernels, threads);
+    const controlMemory = machine.#control.memory;
+    for (let index = 1; index < threads; index++)
+      startThread({ module, memory: memory.memory, controlMemory, threads, index });
+    return machine;
+  }
+
+  private constructor(memory: Memory, kernels: Kernels, threads: number) {
+    this.memory = memory;
+    this.threads = threads;
+    this.#kernels = kernels;
+    this.#control = new Control(threads);
+    this.#runner = new Runner({ kernels, memory: memory.memory, control: this.#control, index: 0 });
+    this.program = new Program(this.#control, memory);
+  }
+
+  /** Says how much scratch memory an operation needs, for each thread. */
+  needScratch(bytes: number): void {
+    this.#wantedScratch = Math.max(this.#wantedScratch, roundUp(bytes, 64));
+  }
+
+  /**
+   * Computes the program. Now and then this thread listens to others in between.
+   * @throws SkeinError (code `cancelled`) after {@link cancel}
+   */
+  async run(): Promise<void> {
+    if (this.program.isEmpty) return;
+    this.#isCancelled = false;
+    const isAlone = this.program.work < leastShared;
+    this.#start(isAlone);
+    let sliceEnd = performance.now() + sliceMilliseconds;
+    while (this.#runner.runPhase()) {
+      if (performance.now() < sliceEnd) continue;
+      await nextTask();
+      if (this.#isCancelled) {
+        this.#control.leaveAtNextMeeting();
+        if (!isAlone) this.#runner.runPhase();
+        throw new SkeinError("cancelled", "the step was given up");
+      }
+      sliceEnd = performance.now() + sliceMilliseconds;
+    }
+  }
+
+  /** Gives the program up that is being computed. */
+  cancel(): void {
+    this.#isCancelled = true;
+  }
+
+  /**
+   * Runs one operation on all threads, at once. Only while no program is being computed.
+   * @returns its arguments as they are afterwards
+   */
+  runNow(operation: OperationName, items: number, values: readonly number[]): Float64Array {
+    const { program } = this;
+    if (!program.isEmpty) throw new SkeinError("internal", `${operation} was to run in the middle of a step`);
+    const at = program.base + program.table(values);
+    program.add(operationIds[operation], items, values, { reads: [], writes: [] });
+    const given = at + values.length;
+    this.#start();
+    while (this.#runner.runPhase());
+    program.clear();
+    return this.#control.numbers.slice(given, given + values.length);
+  }
+
+  /** Runs one operation on this thread alone, whatever the others do. */
+  runHere(operation: OperationName, items: number, values: readonly number[]): void {
+    this.#giveScratch();
+    const thread: Thread = { kernels: this.#kernels, memory: this.memory.memory, scratch: this.#control.scratch(0) };
+    const numbers = Float64Array.from(values);
+    for (let item = 0; item < items; item++) operations[operationIds[operation]]!(thread, numbers, 0, item);
+  }
+
+  #start(isAlone = false): void {
+    this.#giveScratch();
+    this.program.place();
+    if (!isAlone) this.#control.start();
+    this.#runner.begin(isAlone);
+  }
+
+  #giveScratch(): void {
+    if (this.#wantedScratch <= this.#scratch.bytes) return;
+    const { bytes, address } = this.#scratch;
+    if (bytes > 0) this.memory.free(address, bytes * this.threads);
+    this.#scratch = { bytes: 0, address: 0 };
+    const size = this.#wantedScratch;
+    this.#scratch = { bytes: size, address: this.memory.allocate(size * this.threads) };
+    for (let thread = 0; thread < this.threads; thread++)
+      this.#control.setScratch(thread, this.#scratch.address + thread * size);
+  }
+}

@@ -1,0 +1,34 @@
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { assembleText } from "../builder/assemble.ts";
+import type { Target } from "../builder/code.ts";
+import { buildModule } from "../builder/kernel.ts";
+import { kernels } from "../operations/index.ts";
+
+const folder = fileURLToPath(new URL("../../../../node_modules/.cache/skein/", import.meta.url));
+
+/**
+ * The kernels' module, from the sources: assembled on first use, then kept beside the project's packages under the hash of its text.
+ * (The package has assembled modules: see `packaged-kernels.ts`.)
+ */
+export async function loadKernels(target: Target): Promise<WebAssembly.Module> {
+  const text = buildModule(kernels, target);
+  const path = `${folder}kernels-${createHash("sha256").update(text).digest("hex").slice(0, 32)}.wasm`;
+  const known = await readFile(path).catch(() => undefined);
+  if (known) {
+    // Whatever else is there under this name is assembled anew.
+    const module = await WebAssembly.compile(known).catch(() => undefined);
+    if (module) return module;
+  }
+  const assembled = await assembleText(text);
+  await keep(path, assembled).catch(() => {}); // a folder that cannot be written to costs time only
+  return WebAssembly.compile(assembled);
+}
+
+async function keep(path: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
+  await writeFile(temporary, bytes);
+  await rename(temporary, path);
+}

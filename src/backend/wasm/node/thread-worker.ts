@@ -1,0 +1,4 @@
+import { parentPort } from "node:worker_threads";
+import { runThread } from "../thread-start.ts";
+
+parentPort?.once("message", runThread);

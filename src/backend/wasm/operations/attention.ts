@@ -1,0 +1,218 @@
+import type { Kernel } from "../builder/kernel.ts";
+import { attendTileF32, attendTileQ8 } from "../kernels/attend-tile.ts";
+import { clearStates } from "../kernels/clear-states.ts";
+import { mergeStates } from "../kernels/merge-states.ts";
+import { prepareQueries } from "../kernels/prepare-queries.ts";
+import { queryRecordBytes, recordCount, stateRecordBytes, workspace } from "../kernels/row-records.ts";
+import { paddedWidth, tileBytes, tileTokens, tileTypes, valuesOffset } from "../kernels/tile-layout.ts";
+import { widenHalves } from "../kernels/widen-halves.ts";
+import { writeAttention } from "../kernels/write-attention.ts";
+
+/** The most tokens in an item. */
+export const itemTokens = 32;
+
+/** Tiles in a span: the piece of a sequence whose softmax is computed by itself. */
+export const spanTiles = 16;
+
+/** The functions of a module that attention calls, by their kernels' names. */
+export type AttentionKernels = Readonly<
+  Record<
+    | "prepareQueries"
+    | "clearStates"
+    | "attendTileF32"
+    | "attendTileQ8"
+    | "mergeStates"
+    | "writeAttention"
+    | "widenHalves",
+    (...numbers: number[]) => void
+  >
+>;
+
+/** What a module needs for {@link AttentionKernels}. */
+export const attentionKernels: readonly Kernel[] = [
+  prepareQueries,
+  clearStates,
+  attendTileF32,
+  attendTileQ8,
+  mergeStates,
+  writeAttention,
+  widenHalves,
+];
+
+/**
+ * An item of attention, number by number: up to 32 tokens of one sequence that lie in one tile, for the query heads of one key/value head.
+ * Addresses and strides are in bytes.
+ */
+export const attendItem = {
+  /** Address of the first token's row of queries, all heads, not rotated. */
+  queries: 0,
+  queryStride: 1,
+  /** Address of the first token's row of the output. */
+  output: 2,
+  outputStride: 3,
+  /** Addresses of the first token's rows of cosines and sines, [tokens, pairs]. */
+  cos: 4,
+  sin: 5,
+  /** Address of what to multiply the queries' channels by, [headDim], or 0. */
+  multipliers: 6,
+  tokens: 7,
+  /** The first token's. */
+  position: 8,
+  keyValueHead: 9,
+  /** Query heads to a key/value head. */
+  group: 10,
+  headDim: 11,
+  /** Rotated pairs of channels; 0: none. */
+  pairs: 12,
+  /** On the scores: 1 / √headDim. */
+  scale: 13,
+  /** Index in `tileTypes`. */
+  cacheType: 14,
+  /** Index of the list of the blocks' addresses, tile by tile. */
+  tiles: 15,
+  /** Added to a block's address: where the layer's and head's tile is in it. */
+  tileOffset: 16,
+  /** Address of the tile that the tokens are in: f32 for the cache types f32 and q8, else f16. */
+  ownTile: 17,
+  /** Where to put a part of the result, for {@link mergeSpans}; 0: do all spans, and write the output. */
+  partial: 18,
+  /** Which span to do, if `partial` is not 0. */
+  span: 19,
+  length: 20,
+} as const;
+
+/** What joins the partial results of an item, number by number. */
+export const mergeItem = {
+  /** Address of span 0's result. */
+  partials: 0,
+  partialStride: 1,
+  spans: 2,
+  /** The others as in {@link attendItem}. */
+  output: 3,
+  outputStride: 4,
+  tokens: 5,
+  keyValueHead: 6,
+  group: 7,
+  headDim: 8,
+  length: 9,
+} as const;
+
+/** @returns how many spans the softmax of a query at this position is cut into */
+export function spanCount(position: number): number {
+  return Math.floor(position / (tileTokens * spanTiles)) + 1;
+}
+
+/** @returns bytes of the result of one span of an item; a multiple of 64 */
+export function partialBytes(headDim: number, group: number, tokens: number): number {
+  return roundUp(recordCount(tokens * group) * stateRecordBytes(paddedWidth(headDim)));
+}
+
+/** @returns bytes that {@link attend} needs, for each thread */
+export function attentionScratchBytes(headDim: number, group: number): number {
+  return scratchLayout(headDim, group).end;
+}
+
+/**
+ * Attention of one item. A row's bits depend only on its query and on what it sees, not on the rows beside it nor on how spans are spread.
+ *
+ * @param scratch - address of memory of this thread's own, {@link attentionScratchBytes}
+ * @param numbers - holds the item, at `at`, and its list of tiles; see {@link attendItem}
+ */
+export function attend(kernels: AttentionKernels, scratch: number, numbers: Float64Array, at: number): void {
+  const item = (field: Exclude<keyof typeof attendItem, "length">) => numbers[at + attendItem[field]]!;
+  const [tokens, position, group, headDim] = [item("tokens"), item("position"), item("group"), item("headDim")];
+  const width = paddedWidth(headDim);
+  const records = recordCount(tokens * group);
+  const memory = scratchLayout(headDim, group);
+  const queries = scratch + memory.queries;
+  const work = scratch + memory.work;
+  const headBytes = item("keyValueHead") * group * headDim * 4;
+  const type = tileTypes[item("cacheType")]!;
+
+  kernels.prepareQueries(
+    item("queries") + headBytes,
+    item("queryStride"),
+    item("cos"),
+    item("sin"),
+    item("multipliers"),
+    item("multipliers") === 0 ? 0 : 1,
+    queries,
+    scratch + memory.row,
+    tokens,
+    group,
+    headDim,
+    item("pairs"),
+    width,
+    item("scale") * Math.LOG2E,
+    (position % tileTokens) + 1,
+    type === "q8" ? 1 : 0,
+  );
+
+  const attendTile = (states: number, address: number, tileType: "f32" | "f16" | "q8", causal: 0 | 1) => {
+    if (tileType === "q8") {
+      kernels.attendTileQ8(queries, states, work, address, address + valuesOffset("q8", headDim), records, width);
+      return;
+    }
+    const widened = scratch + memory.tile;
+    if (tileType === "f16") kernels.widenHalves(address, widened, 2 * tileTokens * width);
+    kernels.attendTileF32(queries, states, work, tileType === "f16" ? widened : address, records, width, causal);
+  };
+
+  const ownTile = Math.floor(position / tileTokens);
+  const attendSpan = (span: number, states: number) => {
+    kernels.clearStates(queries, states, records, width);
+    const end = Math.min((span + 1) * spanTiles, ownTile);
+    for (let tile = span * spanTiles; tile < end; tile++) {
+      attendTile(states, numbers[item("tiles") + tile]! + item("tileOffset"), type, 0);
+    }
+    if (span === spanCount(position) - 1) attendTile(states, item("ownTile"), type === "q8" ? "f32" : type, 1);
+  };
+
+  if (item("partial") !== 0) {
+    attendSpan(item("span"), item("partial"));
+    return;
+  }
+  const totals = scratch + memory.totals;
+  attendSpan(0, totals);
+  for (let span = 1; span < spanCount(position); span++) {
+    attendSpan(span, scratch + memory.states);
+    kernels.mergeStates(totals, scratch + memory.states, records, width);
+  }
+  kernels.writeAttention(totals, item("output") + headBytes, item("outputStride"), records, group, headDim, width);
+}
+
+/**
+ * Joins the partial results of an item's spans, and writes the output: bit for bit what {@link attend} writes when it does all spans.
+ * Changes span 0's result.
+ *
+ * @param numbers - holds the item at `at`; see {@link mergeItem}
+ */
+export function mergeSpans(kernels: AttentionKernels, _scratch: number, numbers: Float64Array, at: number): void {
+  const item = (field: Exclude<keyof typeof mergeItem, "length">) => numbers[at + mergeItem[field]]!;
+  const [group, headDim] = [item("group"), item("headDim")];
+  const width = paddedWidth(headDim);
+  const records = recordCount(item("tokens") * group);
+  const totals = item("partials");
+  for (let span = 1; span < item("spans"); span++) {
+    kernels.mergeStates(totals, totals + span * item("partialStride"), records, width);
+  }
+  const output = item("output") + item("keyValueHead") * group * headDim * 4;
+  kernels.writeAttention(totals, output, item("outputStride"), records, group, headDim, width);
+}
+
+/** Offsets of what {@link attend} keeps in its scratch memory. */
+function scratchLayout(headDim: number, group: number) {
+  const width = paddedWidth(headDim);
+  const records = recordCount(itemTokens * group);
+  const work = 0;
+  const row = work + workspace.bytes;
+  const queries = roundUp(row + width * 4);
+  const totals = roundUp(queries + records * queryRecordBytes(width));
+  const states = roundUp(totals + records * stateRecordBytes(width));
+  const tile = roundUp(states + records * stateRecordBytes(width));
+  return { work, row, queries, totals, states, tile, end: roundUp(tile + tileBytes("f32", headDim)) };
+}
+
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / 64) * 64;
+}

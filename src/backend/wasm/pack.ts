@@ -1,0 +1,97 @@
+import { quantiseQ4, quantiseQ8 } from "../../checkpoint/quantise.ts";
+import type { WeightType } from "../backend.ts";
+import { blockInputs, groupOutputs } from "./layout.ts";
+
+/** Bytes of one block of 32 inputs of a group of 16 outputs; what is in them is drawn in the kernels `linear-*`. */
+export const packedBlockBytes: Readonly<Record<WeightType, number>> = {
+  f32: 2048,
+  f16: 1024,
+  bf16: 1024,
+  q8: 544,
+  q4: 288,
+};
+
+/** The most that float16 holds. */
+const largestFloat16 = 65504;
+
+/**
+ * Packs a group of 16 rows of a matrix.
+ *
+ * @param values - [16][blocks · 32], completed by zeros
+ * @param target - receives [blocks] packed blocks; must begin at an even address
+ * @returns false where the type cannot hold the numbers: one is not finite, or larger than a float16 may be
+ */
+export function packGroup(type: WeightType, values: Float32Array, blocks: number, target: Uint8Array): boolean {
+  if (!fits(values, type)) return false;
+  switch (type) {
+    case "q4":
+      packQ4(values, blocks, target);
+      break;
+    case "q8":
+      packQ8(values, blocks, target);
+      break;
+    default:
+      packFloat(type, values, blocks, target);
+  }
+  return true;
+}
+
+function fits(values: Float32Array, type: WeightType): boolean {
+  const limit = type === "f16" ? largestFloat16 : Number.MAX_VALUE;
+  for (let i = 0; i < values.length; i++) if (!(Math.abs(values[i]!) <= limit)) return false;
+  return true;
+}
+
+const integers = new Int8Array(blockInputs);
+
+function packQ4(values: Float32Array, blocks: number, target: Uint8Array): void {
+  const halves = new Uint16Array(target.buffer, target.byteOffset, target.byteLength / 2);
+  const columns = blocks * blockInputs;
+  for (let output = 0; output < groupOutputs; output++) {
+    for (let block = 0; block < blocks; block++) {
+      const start = block * packedBlockBytes.q4;
+      halves[start / 2 + output] = quantiseQ4(values, output * columns + block * blockInputs, integers, 0);
+      for (let chunk = 0; chunk < 4; chunk++) {
+        const to = start + 32 + chunk * 64 + output * 4;
+        const from = chunk * 8;
+        for (let i = 0; i < 4; i++) target[to + i] = (integers[from + i]! + 8) | ((integers[from + 4 + i]! + 8) << 4);
+      }
+    }
+  }
+}
+
+function packQ8(values: Float32Array, blocks: number, target: Uint8Array): void {
+  const halves = new Uint16Array(target.buffer, target.byteOffset, target.byteLength / 2);
+  const columns = blocks * blockInputs;
+  for (let output = 0; output < groupOutputs; output++) {
+    for (let block = 0; block < blocks; block++) {
+      const start = block * packedBlockBytes.q8;
+      halves[start / 2 + output] = quantiseQ8(values, output * columns + block * blockInputs, integers, 0);
+      for (let i = 0; i < blockInputs; i++) target[start + 32 + (i >> 1) * 32 + output * 2 + (i & 1)] = integers[i]!;
+    }
+  }
+}
+
+function packFloat(type: "f32" | "f16" | "bf16", values: Float32Array, blocks: number, target: Uint8Array): void {
+  const columns = blocks * blockInputs;
+  const { buffer, byteOffset } = target;
+  const count = columns * groupOutputs;
+  if (type === "bf16") {
+    const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+    const out = new Uint16Array(buffer, byteOffset, count);
+    for (let output = 0; output < groupOutputs; output++) {
+      for (let input = 0; input < columns; input++) {
+        const word = bits[output * columns + input]!;
+        // To the nearest, halves to even. The numbers are finite.
+        out[input * groupOutputs + output] = (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+      }
+    }
+    return;
+  }
+  const out =
+    type === "f32" ? new Float32Array(buffer, byteOffset, count) : new Float16Array(buffer, byteOffset, count);
+  for (let output = 0; output < groupOutputs; output++) {
+    for (let input = 0; input < columns; input++)
+      out[input * groupOutputs + output] = values[output * columns + input]!;
+  }
+}

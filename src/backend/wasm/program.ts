@@ -1,0 +1,212 @@
+import type { Control } from "./control.ts";
+import { type Memory, roundUp } from "./memory.ts";
+import { record } from "./thread.ts";
+
+/** Memory of one step. It gets its address when the program is laid out. */
+export class Region {
+  readonly bytes: number;
+  address = 0;
+  /** Phases in which it is first and last in use. */
+  first = -1;
+  last = -1;
+  /** The last phase in which it was written, and read. */
+  written = -1;
+  read = -1;
+
+  constructor(bytes: number) {
+    this.bytes = bytes;
+  }
+}
+
+/** An address in a region, known later. */
+export interface Place {
+  readonly region: Region;
+  readonly offset: number;
+}
+
+/** An argument of an operation. */
+export type Argument = number | Region | Place;
+
+/** What an operation reads and writes; memory that lives longer than a step takes part as a region without bytes. */
+export interface Access {
+  readonly reads: readonly Region[];
+  readonly writes: readonly Region[];
+}
+
+interface Entry {
+  readonly operation: number;
+  readonly items: number;
+  readonly phase: number;
+  readonly argument: number;
+}
+
+/**
+ * The operations of one step, in order. Those that do not need each other's results make up a phase: the threads take their items in any
+ * order and meet only at its end. When all operations are known, the regions are laid out in one piece of memory, in which a region's
+ * place is used again after its last use.
+ */
+export class Program {
+  readonly #control: Control;
+  readonly #memory: Memory;
+  #entries: Entry[] = [];
+  #regions: Region[] = [];
+  /** Arguments and tables, behind the records. */
+  #numbers: number[] = [];
+  #places: { readonly index: number; readonly region: Region; readonly offset: number }[] = [];
+  #data: { readonly region: Region; readonly numbers: Float32Array }[] = [];
+  #phase = 0;
+  #work = 0;
+  #arena = { address: 0, bytes: 0 };
+
+  constructor(control: Control, memory: Memory) {
+    this.#control = control;
+    this.#memory = memory;
+  }
+
+  get isEmpty(): boolean {
+    return this.#entries.length === 0;
+  }
+
+  region(bytes: number): Region {
+    const region = new Region(roundUp(bytes, 64));
+    this.#regions.push(region);
+    return region;
+  }
+
+  /** Keeps a region's numbers to the end of the step. */
+  keep(region: Region): void {
+    region.last = Number.POSITIVE_INFINITY;
+  }
+
+  /** A region that holds these numbers from the start. */
+  data(numbers: Float32Array): Region {
+    const region = this.region(numbers.byteLength);
+    region.first = 0;
+    region.last = 0;
+    this.#data.push({ region, numbers });
+    return region;
+  }
+
+  /**
+   * Puts numbers where operations can read them.
+   * @returns the index of the first, relative to {@link base}
+   */
+  table(values: readonly Argument[]): number {
+    const index = this.#numbers.length;
+    for (const value of values) this.#push(value);
+    return index;
+  }
+
+  /** What has to be added to the indices of tables in the numbers that all threads see. */
+  get base(): number {
+    return this.#control.firstNumber;
+  }
+
+  /** How much there is to compute, in multiplications of matrices. */
+  get work(): number {
+    return this.#work;
+  }
+
+  addWork(multiplications: number): void {
+    this.#work += multiplications;
+  }
+
+  /** Adds an operation; its arguments are a table. */
+  add(operation: number, items: number, values: readonly Argument[], { reads, writes }: Access): void {
+    if (items === 0) return;
+    const phase = this.#phaseAfter(reads, writes);
+    this.#phase = phase;
+    for (const region of reads) region.read = phase;
+    for (const region of writes) region.written = phase;
+    for (const region of [...reads, ...writes]) {
+      if (region.first < 0) region.first = phase;
+      region.last = phase;
+    }
+    this.#entries.push({ operation, items, phase, argument: this.table(values) });
+  }
+
+  /** Lays the program out where all threads find it. */
+  place(): void {
+    this.#layOut();
+    const { base } = this;
+    const count = this.#numbers.length;
+    const firstRecord = base + count;
+    const endRecord = firstRecord + this.#entries.length * record.length;
+    this.#control.reserve(endRecord);
+    const { numbers } = this.#control;
+    for (const { region, numbers } of this.#data) this.#memory.floats(region.address, numbers.length).set(numbers);
+    for (const { index, region, offset } of this.#places) this.#numbers[index] = region.address + offset;
+    numbers.set(this.#numbers, base);
+    let at = firstRecord;
+    for (const [i, { operation, items, phase, argument }] of this.#entries.entries()) {
+      numbers[at + record.operation] = operation;
+      numbers[at + record.items] = items;
+      numbers[at + record.meets] = this.#entries[i + 1]?.phase === phase ? 0 : 1;
+      numbers[at + record.counter] = 0;
+      numbers[at + record.arguments] = base + argument;
+      at += record.length;
+    }
+    this.#entries = [];
+    this.#numbers = [];
+    this.#places = [];
+    this.#control.setProgram(firstRecord, endRecord);
+  }
+
+  /** Forgets everything, so that the next step can begin. */
+  clear(): void {
+    this.#entries = [];
+    this.#numbers = [];
+    this.#places = [];
+    this.#regions = [];
+    this.#data = [];
+    this.#phase = 0;
+    this.#work = 0;
+  }
+
+  #push(value: Argument): void {
+    const index = this.#numbers.length;
+    if (typeof value === "number") {
+      this.#numbers.push(value);
+      return;
+    }
+    const place = value instanceof Region ? { region: value, offset: 0 } : value;
+    this.#places.push({ index, ...place });
+    this.#numbers.push(0);
+  }
+
+  /** An operation may stand beside others of the phase unless it reads what they write, or writes what they use. */
+  #phaseAfter(reads: readonly Region[], writes: readonly Region[]): number {
+    const phase = this.#phase;
+    const waits =
+      reads.some((region) => region.written === phase) ||
+      writes.some((region) => region.written === phase || region.read === phase);
+    return waits ? phase + 1 : phase;
+  }
+
+  /** First fit: regions get their places in the order of their first use, and give them back after the phase of their last. */
+  #layOut(): void {
+    const used = this.#regions.filter(({ first, bytes }) => first >= 0 && bytes > 0);
+    used.sort((a, b) => a.first - b.first);
+    const live: { start: number; end: number; last: number }[] = []; // by address
+    let size = 0;
+    const starts = new Map<Region, number>();
+    for (const region of used) {
+      for (let i = live.length - 1; i >= 0; i--) if (live[i]!.last < region.first) live.splice(i, 1);
+      let start = 0;
+      let index = 0;
+      for (; index < live.length; index++) {
+        if (live[index]!.start - start >= region.bytes) break;
+        start = Math.max(start, live[index]!.end);
+      }
+      live.splice(index, 0, { start, end: start + region.bytes, last: region.last });
+      starts.set(region, start);
+      size = Math.max(size, start + region.bytes);
+    }
+    if (size > this.#arena.bytes) {
+      if (this.#arena.bytes > 0) this.#memory.free(this.#arena.address, this.#arena.bytes);
+      this.#arena = { address: 0, bytes: 0 };
+      this.#arena = { address: this.#memory.allocate(size), bytes: size };
+    }
+    for (const [region, start] of starts) region.address = this.#arena.address + start;
+  }
+}

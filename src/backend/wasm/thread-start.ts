@@ -1,0 +1,17 @@
+import { Control } from "./control.ts";
+import { help, type Kernels } from "./thread.ts";
+
+/** What a helping thread is told when it starts. */
+export interface ThreadStart {
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  readonly controlMemory: WebAssembly.Memory;
+  readonly threads: number;
+  readonly index: number;
+}
+
+/** Makes this worker a thread that takes items of operations. It hears nothing afterwards: all goes through shared memory. */
+export function runThread({ module, memory, controlMemory, threads, index }: ThreadStart): never {
+  const { exports } = new WebAssembly.Instance(module, { engine: { memory } });
+  return help({ kernels: exports as Kernels, memory, control: new Control(threads, controlMemory), index });
+}

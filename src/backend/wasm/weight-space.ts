@@ -1,0 +1,122 @@
+import { UnsupportedError } from "../../errors.ts";
+import type { WeightSource, WeightSpace, WeightSpec } from "../backend.ts";
+import { blockInputs, groupOutputs } from "./layout.ts";
+import { type PackedWeight, packedSize } from "./matrix.ts";
+import { type Memory, roundUp } from "./memory.ts";
+import { weightTypes } from "./operations/linear.ts";
+import { packArguments } from "./operations/pack.ts";
+
+/** What the packed bytes are; to be raised when a layout changes. */
+const packedFormat = "wasm 1";
+
+/** Numbers that are read, widened and packed at a time. */
+const pieceNumbers = 4 * 2 ** 20;
+
+/** Runs an operation's items on all threads, at once. @returns its arguments as they are afterwards */
+export type RunNow = (operation: "pack", items: number, values: readonly number[]) => Float64Array;
+
+/** All weights of a model, one after the other in memory, packed as the kernels read them. */
+export class WasmWeightSpace implements WeightSpace {
+  readonly weights: readonly PackedWeight[];
+  readonly packed: { readonly format: string; readonly bytes: Uint8Array<ArrayBuffer> };
+  readonly #memory: Memory;
+  readonly #run: RunNow;
+
+  constructor(memory: Memory, run: RunNow, specs: readonly WeightSpec[]) {
+    this.#memory = memory;
+    this.#run = run;
+    let total = 0;
+    const places = specs.map(({ shape, type }) => {
+      const size = packedSize(shape, type);
+      const offset = total;
+      total += roundUp(size.bytes, 64);
+      return { ...size, offset };
+    });
+    const start = memory.allocate(total);
+    this.weights = specs.map(({ name, shape, type }, i) => {
+      const { offset, ...size } = places[i]!;
+      return { name, shape, type: shape.length === 1 ? "f32" : type, address: start + offset, ...size };
+    });
+    this.packed = { format: packedFormat, bytes: memory.bytes(start, total) };
+  }
+
+  async fill(index: number, source: WeightSource): Promise<void> {
+    const weight = this.weights[index]!;
+    if (weight.shape.length === 1) await this.#fillVector(weight, source);
+    else await this.#fillMatrix(weight, source);
+  }
+
+  contents(index: number): Uint8Array {
+    const { address, bytes } = this.weights[index]!;
+    return this.#memory.bytes(address, bytes);
+  }
+
+  async #fillVector({ shape, address, bytes }: PackedWeight, source: WeightSource): Promise<void> {
+    const vector = this.#memory.floats(address, bytes / 4);
+    vector.fill(0);
+    vector.set(await source.read(0, shape[0]!));
+  }
+
+  /** While the threads pack a piece, the next one is on its way from the disk. */
+  async #fillMatrix(weight: PackedWeight, source: WeightSource): Promise<void> {
+    const [outputs, inputs] = weight.shape as [number, number];
+    const { groups, blocks } = weight;
+    const columns = blocks * blockInputs;
+    const groupsInPiece = Math.max(1, Math.floor(pieceNumbers / (groupOutputs * columns)));
+    const staged = Math.min(groups, groupsInPiece) * groupOutputs * columns;
+    const staging = this.#memory.allocate(staged * 4);
+    try {
+      const rows = this.#memory.floats(staging, staged);
+      const read = (group: number): Promise<Float32Array> => {
+        const start = group * groupOutputs * inputs;
+        return source.read(start, Math.min(outputs * inputs, start + groupsInPiece * groupOutputs * inputs));
+      };
+      let next = read(0);
+      for (let group = 0; group < groups; group += groupsInPiece) {
+        const piece = await next;
+        const after = group + groupsInPiece;
+        if (after < groups) {
+          next = read(after);
+          next.catch(() => {}); // awaited in the next turn
+        }
+        const count = Math.min(groupsInPiece, groups - group);
+        stage(piece, inputs, rows.subarray(0, count * groupOutputs * columns), columns);
+        this.#pack(weight, group, count, staging);
+      }
+    } finally {
+      this.#memory.free(staging, staged * 4);
+    }
+  }
+
+  #pack(
+    { name, type, address, blocks, groups, bytes }: PackedWeight,
+    group: number,
+    count: number,
+    rows: number,
+  ): void {
+    const values = new Array<number>(Object.keys(packArguments).length);
+    values[packArguments.type] = weightTypes.indexOf(type);
+    values[packArguments.rows] = rows;
+    values[packArguments.blocks] = blocks;
+    values[packArguments.target] = address + (group * bytes) / groups;
+    values[packArguments.failed] = 0;
+    const after = this.#run("pack", count, values);
+    if (after[packArguments.failed] === 0) return;
+    const wider = type === "f16" ? "; bf16 and f32 hold larger numbers" : "";
+    throw new UnsupportedError(
+      `${name}: a weight is not finite, or too large for ${type}${wider}. Is the checkpoint damaged?`,
+    );
+  }
+}
+
+/** Completes rows to whole blocks, and the rows to whole groups, by zeros. */
+function stage(piece: Float32Array, inputs: number, rows: Float32Array, columns: number): void {
+  if (inputs === columns) {
+    rows.set(piece);
+    rows.fill(0, piece.length);
+    return;
+  }
+  rows.fill(0);
+  for (let row = 0; row * inputs < piece.length; row++)
+    rows.set(piece.subarray(row * inputs, (row + 1) * inputs), row * columns);
+}

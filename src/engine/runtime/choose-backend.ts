@@ -1,0 +1,100 @@
+import { availableThreads } from "#threads";
+import type { Backend, CacheType, WeightSpec, WeightType } from "../../backend/backend.ts";
+import { createReferenceBackend } from "../../backend/reference/reference.ts";
+import { hasRelaxedSimd, hasWideMemory } from "../../backend/wasm/variants.ts";
+import { createWasmBackend, packedBytes } from "../../backend/wasm/wasm.ts";
+import { InvalidOptionError, UnsupportedError } from "../../errors.ts";
+import type { ModelConfig } from "../../model/config.ts";
+import type { LoadCall } from "../methods.ts";
+import type { Warning } from "../options.ts";
+
+const weightTypes: readonly WeightType[] = ["f32", "f16", "bf16", "q8", "q4"];
+const cacheTypes: readonly CacheType[] = ["f32", "f16", "q8"];
+const kernelChoices = ["auto", "relaxed", "plain"] as const;
+
+/** Beyond this, 32-bit addresses may not do: there has to be room for computing. */
+const most32BitBytes = 3.5 * 2 ** 30;
+
+/** A backend, and what is to be said about the choice. */
+export interface ChosenBackend {
+  readonly backend: Backend;
+  readonly warnings: readonly Warning[];
+}
+
+/** Checks the options that do not need the model. @throws InvalidOptionError, UnsupportedError */
+export function checkBackendOptions({
+  backend = "auto",
+  weights,
+  embeddings,
+  cache,
+  kernels = "auto",
+}: LoadCall): void {
+  const isReference = backend === "reference";
+  oneOf("backend", backend, ["auto", "wasm", "reference"]);
+  oneOf("kernels", kernels, kernelChoices);
+  for (const [name, value] of [
+    ["weights", weights],
+    ["embeddings", embeddings],
+  ] as const) {
+    if (value === undefined) continue;
+    oneOf(name, value, weightTypes);
+    if (isReference && value !== "f32") throw notInReference(name, value, "f32");
+  }
+  if (cache === undefined) return;
+  oneOf("cache", cache, cacheTypes);
+  if (isReference && cache === "q8") throw notInReference("cache", cache, "f32 and f16");
+}
+
+/**
+ * @param window - the most tokens that a sequence may have
+ * @throws UnsupportedError when `kernels` asks for what this engine does not have
+ */
+export async function chooseBackend(
+  { backend = "auto", threads, kernels = "auto", cache = "f32" }: LoadCall,
+  config: ModelConfig,
+  specs: readonly WeightSpec[],
+  window: number,
+): Promise<ChosenBackend> {
+  if (backend === "reference") {
+    const isIdle = threads !== undefined && threads > 1;
+    const message = `threads: ${threads} were asked for; the reference backend computes on one`;
+    return { backend: createReferenceBackend(), warnings: isIdle ? [{ code: "threads", message }] : [] };
+  }
+  if (kernels === "relaxed" && !hasRelaxedSimd())
+    throw new UnsupportedError("kernels: this engine has no relaxed SIMD; use plain");
+  const relaxed = kernels === "relaxed" || (kernels === "auto" && hasRelaxedSimd());
+  const needed = packedBytes(specs) + window * cacheBytesPerToken(config, cache);
+  const address = needed > most32BitBytes && hasWideMemory() ? "i64" : "i32";
+  const available = availableThreads();
+  const mayShare = available > 1 || threads === undefined || threads === 1;
+  const warnings: Warning[] = [];
+  const count = threads ?? available;
+  if (!mayShare && isPage()) {
+    warnings.push({
+      code: "threads",
+      message: `threads: ${threads} were asked for; a page that is not cross-origin isolated has one`,
+    });
+  }
+  const used = !mayShare && isPage() ? 1 : count;
+  return { backend: await createWasmBackend({ threads: used, address, relaxed }), warnings };
+}
+
+function isPage(): boolean {
+  return (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === false;
+}
+
+/** What a token takes in the cache, about. */
+function cacheBytesPerToken(config: ModelConfig, cache: CacheType): number {
+  const { num_hidden_layers: layers, num_key_value_heads: heads, head_dim: headDim } = config;
+  const numberBytes = { f32: 4, f16: 2, q8: 1.1 }[cache];
+  return layers * heads * 2 * headDim * numberBytes;
+}
+
+function oneOf(name: string, value: unknown, known: readonly string[]): void {
+  if (typeof value === "string" && known.includes(value)) return;
+  throw new InvalidOptionError(name, `${String(value)} is not known; there are ${known.join(", ")}`);
+}
+
+function notInReference(name: string, value: string, has: string): UnsupportedError {
+  return new UnsupportedError(`${name}: ${value} is not known to the reference backend; it has ${has}`);
+}

@@ -1,0 +1,133 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { createReferenceBackend } from "../../backend/reference/reference.ts";
+import { BlockPool } from "../../cache/block-pool.ts";
+import { resolveContext } from "../../context/settings.ts";
+import type { DecoderStep } from "../../model/decoder.ts";
+import { type Computation, Scheduler } from "./scheduler.ts";
+import { Sequence } from "./sequence.ts";
+
+const blockTokens = 64;
+const config = { model_type: "qwen2", head_dim: 2, max_position_embeddings: 4096, rope_theta: 1e4 };
+const context = { options: {}, settings: resolveContext(config) };
+
+/** A scheduler whose steps are only recorded: the logits of a row are its token, in every place. */
+function create(vocabulary = 4): { scheduler: Scheduler; steps: DecoderStep[]; open: (length: number) => Sequence } {
+  const backend = createReferenceBackend();
+  const layout = { layers: 1, keyValueHeads: 1, headDim: 2, blockTokens, type: "f32" } as const;
+  const pool = new BlockPool(backend.createBlockStore(layout));
+  const steps: DecoderStep[] = [];
+  const decoder = (step: DecoderStep) => {
+    steps.push(step);
+    return { rows: step.outputRows.length, columns: vocabulary };
+  };
+  const read = async () => {
+    const { tokens, outputRows } = steps.at(-1)!;
+    const logits = new Float32Array(outputRows.length * vocabulary);
+    outputRows.forEach((row, index) => {
+      logits.fill(tokens[row]!, index * vocabulary, (index + 1) * vocabulary);
+    });
+    return logits;
+  };
+  const open = (length: number): Sequence => {
+    const sequence = new Sequence(config, pool, context);
+    sequence.push(Array.from({ length }, (_, i) => i));
+    return sequence;
+  };
+  return { scheduler: new Scheduler(decoder, { ...backend, read }, vocabulary), steps, open };
+}
+
+/** Asks for the logits of the last token and of guesses after it. @returns position and token of each row that was computed */
+async function ask(scheduler: Scheduler, sequence: Sequence, guesses: readonly number[]): Promise<[number, number][]> {
+  const rows: [number, number][] = [];
+  const last = sequence.length - 1;
+  const wanted = { from: last, to: last + guesses.length };
+  const onLogits: Computation["onLogits"] = (logits, position) => rows.push([position, logits[0]!]);
+  await scheduler.compute({ sequence, guesses, wanted, onLogits });
+  return rows;
+}
+
+test("guesses are rows of the step that computes the last token, and are not counted", async () => {
+  const { scheduler, steps, open } = create();
+  const sequence = open(10);
+  const rows = await ask(scheduler, sequence, [70, 80, 90]);
+  expect(rows).toEqual([
+    [9, 9],
+    [10, 70],
+    [11, 80],
+    [12, 90],
+  ]);
+  expect(steps).toHaveLength(1);
+  expect([...steps[0]!.tokens]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 70, 80, 90]);
+  expect(steps[0]!.segments).toMatchObject([{ firstRow: 0, rows: 13, final: 10, firstPosition: 0 }]);
+  expect([sequence.length, sequence.cache.length]).toEqual([10, 10]);
+  expect([scheduler.steps, scheduler.rows]).toEqual([1, 13]);
+
+  sequence.push([70, 5]); // the first guess was right
+  sequence.cache.advance(1);
+  expect(await ask(scheduler, sequence, [])).toEqual([[11, 5]]);
+  expect(steps.at(-1)!.segments).toMatchObject([{ rows: 1, final: 1, firstPosition: 11 }]);
+});
+
+test("guesses wait until the tokens before them are computed", async () => {
+  const { scheduler, steps, open } = create();
+  const sequence = open(200);
+  const rows = await ask(scheduler, sequence, [7000, 8000]);
+  expect(rows).toEqual([199, 7000, 8000].map((token, index) => [199 + index, token]));
+  for (const { segments, outputRows } of steps.slice(0, -1)) {
+    expect(segments[0]!.final).toBe(segments[0]!.rows);
+    expect(outputRows).toHaveLength(0);
+  }
+});
+
+test("guesses stay in the block of the last token, so that they take no memory", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 1, max: 300 }), fc.nat(32), async (length, count) => {
+      const { scheduler, steps, open } = create();
+      const sequence = open(length - 1);
+      await scheduler.compute({ sequence });
+      sequence.push([5]);
+      const rows = await ask(scheduler, sequence, new Array(count).fill(500));
+      const room = (blockTokens - (length % blockTokens)) % blockTokens;
+      expect(rows).toHaveLength(1 + Math.min(count, room));
+      const { rows: computed, final, blocks } = steps.at(-1)!.segments[0]!;
+      expect(computed - final).toBe(rows.length - 1);
+      expect(final).toBeGreaterThan(0);
+      expect(blocks).toHaveLength(Math.ceil(length / blockTokens));
+      expect(sequence.cache.length).toBe(length);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("guesses of several sequences share a step, each after its own tokens", async () => {
+  const { scheduler, steps, open } = create();
+  const sequences = [1, 2, 3].map((length) => open(length));
+  const asked = await Promise.all(sequences.map((sequence, i) => ask(scheduler, sequence, [100 + i, 200 + i])));
+  expect(asked.map((rows) => rows.map(([, token]) => token))).toEqual([
+    [0, 100, 200],
+    [1, 101, 201],
+    [2, 102, 202],
+  ]);
+  expect(steps).toHaveLength(1);
+});
+
+test("guesses take nothing from a prompt that is read beside them", async () => {
+  const { scheduler, steps, open } = create();
+  const [reading, guessing] = [open(15), open(1)];
+  await Promise.all([scheduler.compute({ sequence: reading }), ask(scheduler, guessing, new Array(32).fill(9))]);
+  expect(steps[0]!.segments).toMatchObject([
+    { rows: 15, final: 15 },
+    { rows: 17, final: 1 },
+  ]);
+});
+
+test("guesses take no room from the logits of others", async () => {
+  const { scheduler, steps, open } = create(2 ** 21); // a step has room for eight rows of logits
+  const sequences = [1, 1, 2, 2, 3].map((length) => open(length));
+  await Promise.all(sequences.map((sequence) => ask(scheduler, sequence, new Array(32).fill(9))));
+  expect(steps).toHaveLength(1);
+  expect(steps[0]!.segments.map(({ rows, final }) => rows - final)).toEqual([0, 0, 0, 0, 0]);
+  await ask(scheduler, open(1), new Array(32).fill(9));
+  expect(steps[1]!.segments).toMatchObject([{ rows: 8, final: 1 }]);
+});
