@@ -1,8 +1,9 @@
 import { defineConfig, type UserConfig } from "tsdown";
 import manifest from "./package.json" with { type: "json" };
 import { checkOutput } from "./packaging/check-output.ts";
+import { fileUrls } from "./packaging/file-urls.ts";
+import { kernelModuleNames, kernelModules } from "./packaging/kernel-modules.ts";
 import { thirdPartyLicences } from "./packaging/third-party-licences.ts";
-import { workerUrls } from "./packaging/worker-urls.ts";
 
 /** What a page or a program that embeds the engine loads. */
 const library = {
@@ -12,25 +13,40 @@ const library = {
   "text-worker": "src/engine/text-worker.ts",
 };
 
+/** Node's workers besides. */
+const nodeEntries = { ...library, "thread-worker": "src/backend/wasm/node/thread-worker.ts" };
+
+let unfinished = 2;
+
 const shared: UserConfig = {
   fixedExtension: false,
   hash: false,
   // In a folder of their own: a shared piece must not take the name of an entry.
   outputOptions: { chunkFileNames: "chunks/[name].js" },
   report: false,
-  hooks: { "build:done": ({ options }) => checkOutput(options.outDir) },
+  hooks: {
+    // When both builds are done: the one for Node uses the kernels of the other.
+    "build:done": async () => {
+      unfinished--;
+      if (unfinished === 0) await checkOutput("dist");
+    },
+  },
 };
 
 const node: UserConfig = {
   ...shared,
   name: "node",
-  entry: { ...library, cli: "src/cli/main.ts" },
+  entry: { ...nodeEntries, cli: "src/cli/main.ts" },
   outDir: "dist",
   platform: "node",
+  inputOptions: { resolve: { conditionNames: ["packaged", "node", "import"] } },
   // What the engine needs is installed beside it; what only the command line needs goes into its file.
   deps: { onlyBundle: false, onlyImport: Object.keys(manifest.dependencies) },
   dts: { entry: [library.index, library.position] },
-  plugins: [workerUrls(library), thirdPartyLicences({ into: ["cli.js"] })],
+  plugins: [
+    fileUrls({ entries: nodeEntries, modules: kernelModuleNames.map((name) => `browser/${name}`) }),
+    thirdPartyLicences({ into: ["cli.js"] }),
+  ],
 };
 
 const browser: UserConfig = {
@@ -43,7 +59,11 @@ const browser: UserConfig = {
   // A worker of a page without a bundler finds no package by its name, so the files stand for themselves.
   deps: { onlyBundle: false, alwaysBundle: Object.keys(manifest.dependencies), onlyImport: [] },
   dts: false,
-  plugins: [workerUrls(library), thirdPartyLicences({ into: ["text-worker.js"] })],
+  plugins: [
+    fileUrls({ entries: library, modules: kernelModuleNames }),
+    kernelModules(),
+    thirdPartyLicences({ into: ["text-worker.js"] }),
+  ],
 };
 
 const config: UserConfig[] = defineConfig([node, browser]);

@@ -6,16 +6,17 @@ import { defaultFolder, defaultThreads, parseCount, parseShape } from "./options
 import { measuredShapes, type Shape, shapes } from "./shapes.ts";
 import type { SkeinSettings } from "./skein-runner.ts";
 
-/** Flags of both commands. */
-export interface CommonFlags extends SkeinSettings {
+/** Flags of every benchmark. */
+export interface CommonFlags {
   readonly shape: Shape;
+  readonly threads: number;
   readonly runs: number;
   readonly folder: string;
   readonly json?: true;
 }
 
 /**
- * A command with the flags that both have. Peers' packages bring a commander of their own: only this file names ours.
+ * A command with the flags that all have. Peers' packages bring a commander of their own: only this file names ours.
  *
  * @param name - as people type it
  * @param options.runs - how often everything is measured, unless the user says otherwise
@@ -31,6 +32,17 @@ export function createBenchCommand(
         .argParser(parseShape)
         .default(shapes["0.5b"], "0.5b"),
     )
+    .option("--threads <n>", "threads to compute on", parseCount, defaultThreads)
+    .option("--runs <n>", "how often each figure is measured", parseCount, runs)
+    .option("--folder <path>", "where checkpoints, saved texts and results are kept", defaultFolder)
+    .option("--json", "one JSON object, to standard output");
+}
+
+/** How Skein is loaded. */
+export type SkeinFlags = Omit<SkeinSettings, "threads">;
+
+export function addSkeinFlags(command: Command): Command {
+  return command
     .addOption(
       new Option("--weights <type>", "how Skein keeps weights")
         .choices(["f32", "f16", "bf16", "q8", "q4"])
@@ -39,11 +51,7 @@ export function createBenchCommand(
     .addOption(
       new Option("--cache <type>", "how Skein keeps keys and values").choices(["f32", "f16", "q8"]).default("q8"),
     )
-    .addOption(new Option("--backend <name>", "what computes").choices(["auto", "wasm", "reference"]).default("auto"))
-    .option("--threads <n>", "threads to compute on", parseCount, defaultThreads)
-    .option("--runs <n>", "how often each figure is measured", parseCount, runs)
-    .option("--folder <path>", "where checkpoints, saved texts and results are kept", defaultFolder)
-    .option("--json", "one JSON object, to standard output");
+    .addOption(new Option("--backend <name>", "what computes").choices(["auto", "wasm", "reference"]).default("auto"));
 }
 
 /** Runs the command of this process, and says in one line what went wrong. */

@@ -5,6 +5,8 @@ export interface Engine {
   createSequence(): Promise<Sequence>;
   /** @throws Error when the file is damaged, or of another model or setting */
   restoreSequence(path: string): Promise<Sequence>;
+  /** Waits for what goes on in the background after a start. */
+  settle(): Promise<void>;
   close(): Promise<void>;
 }
 

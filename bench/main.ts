@@ -1,6 +1,6 @@
 import { interruption } from "../src/cli/node/interruption.ts";
 import { note, print, printJson, style, table } from "../src/cli/node/terminal.ts";
-import { type CommonFlags, createBenchCommand, runCommand } from "./command.ts";
+import { addSkeinFlags, type CommonFlags, createBenchCommand, runCommand, type SkeinFlags } from "./command.ts";
 import { bestOf, type Figure, figureValue, formatValue, parseFigure } from "./figures.ts";
 import { describeMachine } from "./machine.ts";
 import { createMeasuringContext } from "./measuring-context.ts";
@@ -8,7 +8,7 @@ import { parseLengths } from "./options.ts";
 import { createSkeinRunner } from "./skein-runner.ts";
 import { median } from "./statistics.ts";
 
-interface Flags extends CommonFlags {
+interface Flags extends CommonFlags, SkeinFlags {
   readonly prefill?: readonly number[];
   readonly depths?: readonly number[];
 }
@@ -25,11 +25,13 @@ interface Row {
   readonly values: readonly number[];
 }
 
-const command = createBenchCommand("npm run bench --", {
-  description:
-    "Measure Skein on random weights of a true shape: how long it takes to start, how fast it reads and answers, and its peak memory.",
-  runs: 1,
-})
+const command = addSkeinFlags(
+  createBenchCommand("npm run bench --", {
+    description:
+      "Measure Skein on random weights of a true shape: how long it takes to start, how fast it reads and answers, and its peak memory.",
+    runs: 1,
+  }),
+)
   .option("--prefill <tokens>", "lengths of prompts to read (default: 512,4096)", parseLengths)
   .option("--depths <tokens>", "lengths of texts to answer behind (default: 128,4096)", parseLengths)
   .addHelpText(

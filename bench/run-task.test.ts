@@ -56,6 +56,7 @@ const engine: Engine = {
     calls.push("restore");
     return sequence;
   },
+  settle: async () => void calls.push("settle"),
   close: async () => void calls.push("close"),
 };
 
@@ -100,7 +101,7 @@ test("short prompts are read several times, long ones once, and what is kept has
 
 test("loading is measured to the first token, and its memory is this process's", async () => {
   const { loadSeconds, rates, peakBytes } = await run({ kind: "load" });
-  expect(calls).toEqual(["generate 1 after 0", "close"]);
+  expect(calls).toEqual(["generate 1 after 0", "settle", "close"]);
   expect(loadSeconds).toBeGreaterThan(0.0005);
   expect(rates).toEqual([]);
   expect(peakBytes).toBeGreaterThan(process.memoryUsage.rss() / 2);

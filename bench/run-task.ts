@@ -34,6 +34,7 @@ export async function runTask(open: () => Promise<Engine>, task: Task, events: T
     const sequence = await engine.createSequence();
     await sequence.generate(0, 1, () => {});
     const loadSeconds = (performance.now() - began) / 1000;
+    await engine.settle();
     if (task.kind !== "load") {
       await sequence.append(randomTokens(warmUpTokens, engine.vocabulary), () => {});
       await sequence.generate(0, 2, () => {});

@@ -1,4 +1,5 @@
-import { type LoadOptions, loadModel, type Session } from "../src/index.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type LoadOptions, listCachedWeights, loadModel, type Session } from "../src/index.ts";
 import type { Engine, EngineOptions, Sequence } from "./engine.ts";
 
 /** How Skein is measured. */
@@ -8,10 +9,13 @@ export interface SkeinOptions extends EngineOptions {
   readonly backend: string;
 }
 
+const settleMilliseconds = 200;
+
 export async function openSkein(options: SkeinOptions, onNote: (text: string) => void): Promise<Engine> {
   // Names that are not known are refused by loadModel, which says what there is.
   const { model: folder, threads, room, ...names } = options;
   const { weights, cache, backend } = names as LoadOptions;
+  const unfinishedBefore = await countUnfinishedWeights();
   const model = await loadModel(folder, {
     weights,
     cache,
@@ -24,8 +28,18 @@ export async function openSkein(options: SkeinOptions, onNote: (text: string) =>
     vocabulary: model.config.vocab_size,
     createSequence: async () => toSequence(await model.createSession({ plannedTokens: room })),
     restoreSequence: async (path) => toSequence(await model.restoreSession(path)),
+    settle: async () => {
+      // A first start keeps its repacked weights in the background, and gives that up when it ends: a second one would find nothing.
+      do await sleep(settleMilliseconds);
+      while ((await countUnfinishedWeights()) > unfinishedBefore);
+    },
     close: () => model.dispose(),
   };
+}
+
+/** Files of the cache that are being written, and what interrupted processes left of theirs. */
+async function countUnfinishedWeights(): Promise<number> {
+  return (await listCachedWeights()).unusable.files;
 }
 
 function toSequence(session: Session): Sequence {

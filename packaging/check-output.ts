@@ -6,13 +6,13 @@ import { dirname, join } from "node:path";
  * What nothing else notices before a user does.
  *
  * @param folder - what a build wrote
- * @throws Error naming the file, when a URL points at a file that is not there, or a declaration needs a package
+ * @throws Error naming the file, when a URL points at a file that is not there, a declaration needs a package, or kernels would be assembled
  */
 export async function checkOutput(folder: string): Promise<void> {
   for (const name of await readdir(folder, { recursive: true })) {
     const path = join(folder, name);
     if (name.endsWith(".d.ts")) checkDeclarations(path, await readFile(path, "utf8"));
-    else if (name.endsWith(".js")) checkUrls(path, await readFile(path, "utf8"));
+    else if (name.endsWith(".js")) checkScript(path, await readFile(path, "utf8"));
   }
 }
 
@@ -25,10 +25,16 @@ function checkDeclarations(path: string, text: string): void {
   }
 }
 
-/** Workers are named by URL, which no bundler and no type check follows. */
+function checkScript(path: string, text: string): void {
+  // The builder of kernels, or what assembles them: users have the modules.
+  if (/\bwabt\b|\(module /.test(text)) throw new Error(`${path}: assembles kernels`);
+  checkUrls(path, text);
+}
+
+/** Workers and WebAssembly modules are named by URL, which no bundler and no type check follows. */
 function checkUrls(path: string, text: string): void {
   for (const [, target = ""] of text.matchAll(/new URL\(\s*["'`]([^"'`]+)["'`],\s*import\.meta\.url/g)) {
-    if (!target.endsWith(".js") || !existsSync(join(dirname(path), target))) {
+    if (!/\.(js|wasm)$/.test(target) || !existsSync(join(dirname(path), target))) {
       throw new Error(`${path}: new URL("${target}", import.meta.url) points at no file of the build`);
     }
   }

@@ -5,39 +5,69 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, extname, join, sep } from "node:path";
-import { json } from "node:stream/consumers";
+import { arrayBuffer } from "node:stream/consumers";
 
-const types: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
+const types: Readonly<Record<string, string>> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".wasm": "application/wasm",
+};
+
+/** What a page needs for memory that threads share; on its scripts too, since workers are made of them. */
+const isolating = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
 
 /** The path of a Chromium; undefined where there is none. */
 export const chromium: string | undefined = findOnPath(["chromium", "chromium-browser", "google-chrome"]);
 
+/** What a server gives: path to folder, if the path ends with a slash, or to a file or its content. */
+export type Served = Readonly<Record<string, string | Blob>>;
+
+/** What a page sent, and asked for. */
+export interface OpenedPage {
+  /** The JSON that it sent to `/result`. */
+  readonly result: unknown;
+  /** What it sent to `/data/...` before, by the path's end. */
+  readonly data: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+  /** The paths of all requests, in their order. */
+  readonly requests: readonly string[];
+}
+
 /**
  * Opens `/index.html` and waits until it sends JSON to `/result`.
  *
- * @param folders - what the server serves: path to folder
+ * @param isIsolated - whether the page is cross-origin isolated
  * @throws Error when the page sends nothing within half a minute
  */
-export async function openPage(folders: Readonly<Record<string, string>>): Promise<unknown> {
-  const files = new Map<string, string>();
-  for (const [path, folder] of Object.entries(folders)) {
-    for (const name of await readdir(folder, { recursive: true }))
-      files.set(`${path}${name.split(sep).join("/")}`, join(folder, name));
+export async function openPage(served: Served, isIsolated = false): Promise<OpenedPage> {
+  const files = new Map<string, string | Blob>();
+  for (const [path, content] of Object.entries(served)) {
+    if (!path.endsWith("/") || typeof content !== "string") files.set(path, content);
+    else
+      for (const name of await readdir(content, { recursive: true }))
+        files.set(`${path}${name.split(sep).join("/")}`, join(content, name));
   }
   const result = Promise.withResolvers<unknown>();
+  const data = new Map<string, Uint8Array<ArrayBuffer>>();
+  const requests: string[] = [];
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
-    if (pathname === "/result") {
-      result.resolve(await json(request));
+    requests.push(pathname);
+    if (request.method === "POST") {
+      const body = new Uint8Array(await arrayBuffer(request));
       response.end();
+      if (pathname === "/result") result.resolve(JSON.parse(new TextDecoder().decode(body)));
+      else data.set(pathname.replace(/^\/data\//, ""), body);
       return;
     }
     const file = files.get(pathname);
-    if (file === undefined) response.writeHead(404).end();
-    else
-      response
-        .writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream" })
-        .end(await readFile(file));
+    if (file === undefined) return void response.writeHead(404).end();
+    const headers = {
+      "content-type": types[extname(pathname)] ?? "application/octet-stream",
+      "cache-control": "no-store",
+    };
+    response
+      .writeHead(200, { ...headers, ...(isIsolated ? isolating : {}) })
+      .end(typeof file === "string" ? await readFile(file) : new Uint8Array(await file.arrayBuffer()));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/index.html`;
@@ -55,7 +85,7 @@ export async function openPage(folders: Readonly<Record<string, string>>): Promi
   const timer = setTimeout(() => result.reject(new Error(`${url} told no result within 30 seconds`)), 30_000);
   browser.once("error", result.reject);
   try {
-    return await result.promise;
+    return { result: await result.promise, data, requests };
   } finally {
     clearTimeout(timer);
     browser.kill();

@@ -1,12 +1,13 @@
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { loadModel } from "../src/index.ts";
-import { chromium, openPage } from "./browser-page.ts";
+import { type LoadOptions, loadModel } from "../src/index.ts";
+import { chromium } from "./browser-page.ts";
 import { folderBytes, type InstalledPackage, installPackage, runAlone, runTool } from "./installed-package.ts";
 import { budgets } from "./package-budgets.ts";
+import { pageHtml, pageScript, runTasks } from "./page-tasks.ts";
 import { tiny } from "./tiny.ts";
 
 const request = { prompt: "In the beginning", maxTokens: 16, temperature: 0 };
@@ -36,6 +37,18 @@ describe("what is published", () => {
     expect((await readdir(root)).filter((name) => !known.includes(name))).toEqual([]);
     expect(await readdir(join(root, "models"))).toEqual(["tiny-qwen2"]);
     expect(await readdir(root)).toEqual(expect.arrayContaining(["LICENSE", "NOTICE"]));
+  });
+
+  test("the kernels, assembled, with the same functions for every engine", async () => {
+    const folder = join(root, "dist", "browser");
+    const names = (await readdir(folder)).filter((name) => name.endsWith(".wasm")).sort();
+    expect(names).toEqual(["plain-32", "plain-64", "relaxed-32", "relaxed-64"].map((kind) => `kernels-${kind}.wasm`));
+    const modules = await Promise.all(
+      names.map(async (name) => WebAssembly.compile(await readFile(join(folder, name)))),
+    );
+    const functions = modules.map((module) => WebAssembly.Module.exports(module).map(({ name }) => name));
+    expect(functions[0]).toContain("linearQ4Rows");
+    for (const others of functions) expect(others).toEqual(functions[0]);
   });
 
   test("a TypeScript project without Node's types compiles against it", async () => {
@@ -71,6 +84,16 @@ describe.each(["node24", "node26"] as const)("under plain %s", (name) => {
     expect(JSON.parse(await run("generate.js", "leave"))).toEqual(expected);
   });
 
+  test.each<LoadOptions>([{ threads: 2 }, { kernels: "plain" }])("the same with %o", async (options) => {
+    expect(JSON.parse(await run("generate.js", "leave", JSON.stringify(options)))).toEqual(expected);
+  });
+
+  test.runIf(process.platform === "linux")("a thread more is a thread more of the process", async () => {
+    const threads = async (count: number): Promise<number> =>
+      Number(await run("threads.js", JSON.stringify({ threads: count })));
+    expect((await threads(3)) - (await threads(1))).toBe(2);
+  });
+
   test("skein/position loads nothing but its own code", async () => {
     const { loaded, names } = JSON.parse(await run("import.js", "skein/position")) as Imported;
     expect(names).toEqual(expect.arrayContaining(["resolveRotaryEncoding", "rotaryRows"]));
@@ -97,35 +120,41 @@ describe("in a browser", () => {
   const inBrowser = test.runIf(chromium !== undefined);
 
   test("a bundler makes a page and its workers of it", async () => {
-    const scripts = await bundlePage();
-    expect(scripts.map(({ name }) => name.replace(/-.{8}\.js$/, "")).sort()).toEqual([
-      "engine-worker",
-      "index",
-      "text-worker",
+    const assets = await bundlePage();
+    expect(assets.map(({ name }) => name.replace(/-.{8}(\.\w+)$/, "$1")).sort()).toEqual([
+      "engine-worker.js",
+      "index.js",
+      "kernels-plain-32.wasm",
+      "kernels-plain-64.wasm",
+      "kernels-relaxed-32.wasm",
+      "kernels-relaxed-64.wasm",
+      "text-worker.js",
     ]);
-    const sizes = {
-      bytes: sum(scripts.map(({ bytes }) => bytes.length)),
-      gzip: sum(scripts.map(({ bytes }) => gzipSync(bytes).length)),
-    };
-    console.info(`a page that loads a model: ${sizes.bytes} bytes of scripts, ${sizes.gzip} compressed`);
+    const scripts = assets.filter(({ name }) => name.endsWith(".js"));
+    // A page loads one of them.
+    const kernels = assets.filter(({ name }) => name.endsWith(".wasm"));
+    const size = (of: (bytes: Uint8Array) => number): number =>
+      sum(scripts.map(({ bytes }) => of(bytes))) + Math.max(...kernels.map(({ bytes }) => of(bytes)));
+    const sizes = { bytes: size((bytes) => bytes.length), gzip: size((bytes) => gzipSync(bytes).length) };
+    console.info(`a page that loads a model: ${sizes.bytes} bytes of scripts and kernels, ${sizes.gzip} compressed`);
     expect(sizes.bytes).toBeLessThan(budgets.browserBytes);
     expect(sizes.gzip).toBeLessThan(budgets.browserGzipBytes);
   });
 
-  inBrowser("the bundled page generates what Node does (needs a Chromium on the PATH)", async () => {
-    await bundlePage();
-    expect(await openPage({ "/": join(installed.project, "bundled"), "/model/": tiny })).toEqual(expected);
-  });
-
-  inBrowser("the files themselves do, without a bundler (needs a Chromium on the PATH)", async () => {
-    expect(
-      await openPage({
-        "/": join(installed.project, "plain"),
-        "/skein/": join(root, "dist", "browser"),
-        "/model/": tiny,
-      }),
-    ).toEqual(expected);
-  });
+  // Without a bundler: see browser.test.ts.
+  inBrowser.each([true, false])(
+    "the bundled page generates what Node does, cross-origin isolated: %s (needs a Chromium on the PATH)",
+    async (isIsolated) => {
+      await bundlePage();
+      const { results, requests } = await runTasks(
+        { "/": join(installed.project, "bundled"), "/model/": tiny },
+        isIsolated,
+        [{ source: "/model/", request, options: { threads: 2 } }],
+      );
+      expect(results[0]).toMatchObject({ warnings: isIsolated ? [] : ["threads"], generated: expected });
+      expect(requests.filter((path) => path.includes("engine-worker")).length).toBe(isIsolated ? 2 : 1);
+    },
+  );
 });
 
 describe("what it costs", () => {
@@ -165,25 +194,19 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((total, numbe
 const totalBytes = (loaded: Imported["loaded"]): number => sum(loaded.map(({ bytes }) => bytes));
 
 async function writeScripts(project: string): Promise<void> {
-  const page = (script: string): string =>
-    `<!doctype html><title>Skein</title><script type="module" src="${script}"></script>`;
-  const generate = (source: string): string => `
-    const model = await loadModel(${source});
-    const { tokens, text } = await model.generate(${JSON.stringify(request)}).result();`;
-  const inPage = (from: string): string => `import { loadModel } from "${from}";
-    const tell = (result) => fetch("/result", { method: "POST", body: JSON.stringify(result) });
-    try {
-      ${generate('new URL("/model/", location.href)')}
-      await model.dispose();
-      await tell({ tokens, text });
-    } catch (error) {
-      await tell({ error: String(error) });
-    }`;
+  const load = 'loadModel(new URL("models/tiny-qwen2/", import.meta.resolve("skein/package.json")), options)';
   const files: Readonly<Record<string, string>> = {
     "generate.js": `import { loadModel } from "skein";
-      ${generate('new URL("models/tiny-qwen2/", import.meta.resolve("skein/package.json"))')}
+      const options = JSON.parse(process.argv[3] ?? "{}");
+      const model = await ${load};
+      const { tokens, text } = await model.generate(${JSON.stringify(request)}).result();
       if (process.argv[2] === "dispose") await model.dispose();
       console.log(JSON.stringify({ tokens, text }));`,
+    "threads.js": `import { readdirSync } from "node:fs";
+      import { loadModel } from "skein";
+      const options = JSON.parse(process.argv[2]);
+      await ${load};
+      console.log(readdirSync("/proc/self/task").length);`,
     "import.js": `import { registerHooks } from "node:module";
       const loaded = [];
       registerHooks({
@@ -209,19 +232,16 @@ async function writeScripts(project: string): Promise<void> {
       }
       export const encoding: RotaryEncoding = resolveRotaryEncoding({ head_dim: 64, rope_theta: 1e6, max_position_embeddings: 32768 });
       export const isOurs = (error: unknown): error is SkeinError => error instanceof SkeinError;`,
-    "index.html": page("./page.js"),
-    "page.js": inPage("skein"),
-    "plain/index.html": page("./page.js"),
-    "plain/page.js": inPage("/skein/index.js"),
+    "index.html": pageHtml,
+    "page.js": pageScript("skein"),
   };
-  await mkdir(join(project, "plain"));
   for (const [name, content] of Object.entries(files)) await writeFile(join(project, name), content);
 }
 
-/** @returns the scripts */
+/** @returns what a page may load besides its text */
 async function bundlePage(): Promise<{ readonly name: string; readonly bytes: Uint8Array }[]> {
   const outDir = join(installed.project, "bundled");
   await build({ root: installed.project, configFile: false, logLevel: "error", build: { outDir, emptyOutDir: true } });
-  const names = (await readdir(join(outDir, "assets"))).filter((name) => name.endsWith(".js"));
+  const names = await readdir(join(outDir, "assets"));
   return Promise.all(names.map(async (name) => ({ name, bytes: await readFile(join(outDir, "assets", name)) })));
 }

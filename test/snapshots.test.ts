@@ -127,12 +127,13 @@ test("after rerotate, also 1 → 2 → 4, the first layer's keys are those of a 
   const keysOf = async (session: Session): Promise<Float32Array> => {
     const pieces: Uint8Array[] = [];
     await session.save(new WritableStream({ write: (piece) => void pieces.push(piece.slice()) }));
-    const { reader } = await SnapshotReader.open(new Blob(pieces as Uint8Array<ArrayBuffer>[]));
+    const { reader, header } = await SnapshotReader.open(new Blob(pieces as Uint8Array<ArrayBuffer>[]));
+    const { blockTokens } = (header as { readonly layout: { readonly blockTokens: number } }).layout;
     await reader.next(2 ** 30); // tokens
     const keys: number[] = [];
-    for (let left = session.length; left > 0; left -= 64) {
+    for (let left = session.length; left > 0; left -= blockTokens) {
       const block = new Float32Array((await reader.next(2 ** 30)).buffer);
-      keys.push(...block.subarray(0, 2 * Math.min(64, left) * 32)); // two key heads of 32
+      keys.push(...block.subarray(0, 2 * Math.min(blockTokens, left) * 32)); // two key heads of 32
     }
     return Float32Array.from(keys);
   };

@@ -6,6 +6,7 @@ import type { TensorEntry } from "../../src/checkpoint/safetensors.ts";
 import { openTensors } from "../../src/checkpoint/tensors.ts";
 import { widenBfloat16 } from "../../src/checkpoint/widen.ts";
 import { expectedTensors, type ModelConfig, parseModelConfig } from "../../src/model/config.ts";
+import { byteToken } from "../../src/text/byte-alphabet.ts";
 import { reuseOrWrite } from "../whole-folder.ts";
 import { aligned, encodeGgufHeader, type GgufTensor, type GgufValue, tensorBytes } from "./gguf.ts";
 import { quantizeQ4, quantizeQ8 } from "./quantize.ts";
@@ -17,7 +18,7 @@ export interface ConvertOptions {
 }
 
 /** Changes whenever other bytes are written for the same checkpoint. */
-const converterVersion = 1;
+const converterVersion = 2;
 /** A multiple of a block's length. */
 const chunkElements = 2 ** 22;
 
@@ -140,4 +141,9 @@ function metadataOf(config: ModelConfig): Record<string, GgufValue> {
     "tokenizer.ggml.tokens": { type: "strings", value: wordsFor(config.vocab_size) },
     "tokenizer.ggml.merges": { type: "strings", value: [] },
   };
+}
+
+/** The first 128 tokens are the letters of ASCII, so that such text has tokens. The others' words are their numbers, which no text is split into. */
+function wordsFor(vocabulary: number): string[] {
+  return Array.from({ length: vocabulary }, (_, token) => (token < 128 ? byteToken(token) : `<${token}>`));
 }

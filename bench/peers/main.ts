@@ -1,20 +1,19 @@
-import { join } from "node:path";
 import { interruption } from "../../src/cli/node/interruption.ts";
 import { note, print, printJson, style, styleError, table } from "../../src/cli/node/terminal.ts";
-import { type CommonFlags, createBenchCommand, runCommand } from "../command.ts";
+import { addSkeinFlags, type CommonFlags, createBenchCommand, runCommand, type SkeinFlags } from "../command.ts";
 import { type Figure, formatValue, parseFigure } from "../figures.ts";
 import { describeMachine } from "../machine.ts";
-import { createMeasuringContext, type MeasuringContext } from "../measuring-context.ts";
+import { createMeasuringContext } from "../measuring-context.ts";
 import type { ShapeName } from "../shapes.ts";
 import { createSkeinRunner } from "../skein-runner.ts";
 import { chooseSetting } from "./choose-setting.ts";
 import { type ComparedRow, compare } from "./compare.ts";
-import { convertToGguf } from "./convert.ts";
 import { createLlamaRunner, peerVersion } from "./llama-runner.ts";
 import { nameOf } from "./peer-setting.ts";
 import { openResults } from "./results-file.ts";
+import { reusedGguf } from "./reused-gguf.ts";
 
-interface Flags extends CommonFlags {
+interface Flags extends CommonFlags, SkeinFlags {
   readonly figures?: string;
   readonly resume?: true;
 }
@@ -27,10 +26,12 @@ const defaultFigures: Readonly<Record<ShapeName, string>> = {
   tiny: "prefill@64,decode@32",
 };
 
-const command = createBenchCommand("npm run bench:peers --", {
-  description: "Measure Skein beside llama.cpp on the same weights, in turns, each in a process of its own.",
-  runs: 3,
-})
+const command = addSkeinFlags(
+  createBenchCommand("npm run bench:peers --", {
+    description: "Measure Skein beside llama.cpp on the same weights, in turns, each in a process of its own.",
+    runs: 3,
+  }),
+)
   .option("--figures <list>", "what to measure (default: the shape's)")
   .option("--resume", "go on with the last run of the shape, where it was interrupted")
   .addHelpText(
@@ -56,7 +57,7 @@ async function run(flags: Flags): Promise<void> {
   const figures = (flags.figures ?? defaultFigures[shape.name]).split(",").map((name) => parseFigure(name, shape));
   const context = await createMeasuringContext(shape, flags.folder, interruption.signal);
   try {
-    const model = await convert(context);
+    const model = await reusedGguf(context);
     const setting = await chooseSetting(model, { threads, version }, context);
     const results = await openResults(context.workspace.results(shape.name), { resume });
     const rows = await compare(
@@ -79,24 +80,6 @@ async function run(flags: Flags): Promise<void> {
     context.clearProgress();
     if (interruption.signal.aborted) note(styleError("dim", "what was measured is kept: --resume goes on"));
     throw error;
-  }
-}
-
-async function convert({
-  checkpoint,
-  shape,
-  workspace,
-  signal,
-  onBytes,
-  clearProgress,
-}: MeasuringContext): Promise<string> {
-  try {
-    return await convertToGguf(checkpoint, join(workspace.checkpoints, `qwen2-${shape.name}-gguf`), {
-      signal,
-      onProgress: onBytes(`Writing the ${shape.name} shape for llama.cpp`),
-    });
-  } finally {
-    clearProgress();
   }
 }
 

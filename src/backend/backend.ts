@@ -167,7 +167,8 @@ export interface Backend {
   readonly takeRows: (x: Tensor, rows: Uint32Array) => Tensor;
 
   /**
-   * Computes what was enqueued. @returns the numbers of x, row by row; the caller's to keep
+   * Computes what was enqueued. @returns the numbers of x, row by row; they may lie in the backend's memory, and are valid until the next step's
+   * operations are enqueued
    * @throws SkeinError (code `cancelled`) after `cancelStep`
    */
   readonly read: (x: Tensor) => Promise<Float32Array<ArrayBuffer>>;

@@ -142,6 +142,8 @@ export interface EngineMethods {
     event: never;
     result: undefined;
   };
+  /** Waits for what goes on in the background. */
+  finish: { params: undefined; event: never; result: undefined };
   statistics: { params: undefined; event: never; result: EngineStatistics };
 }
 

@@ -168,12 +168,16 @@ export class Model implements AsyncDisposable {
     return this.#parts.engine.call("statistics", undefined);
   }
 
-  /** Ends the model's workers and frees its memory; calls that are running are rejected. */
+  /**
+   * Ends the model's workers and frees its memory; calls that are running are rejected. Repacked weights that are still on their way to the disk's cache
+   * get there first.
+   */
   async dispose(): Promise<void> {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
     const reason = new SkeinError("disposed", "this model was disposed of");
     this.#parts.text.close(reason);
+    await this.#parts.engine.call("finish", undefined).catch(() => {});
     this.#parts.engine.close(reason);
   }
 

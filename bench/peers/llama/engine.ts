@@ -34,6 +34,7 @@ export async function openLlama({ model: path, threads, room, setting }: LlamaOp
       await sequence.loadStateFromFile(saved, { acceptRisk: true });
       return toSequence(sequence);
     },
+    settle: async () => {},
     close: () => llama.dispose(),
   };
 }

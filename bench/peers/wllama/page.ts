@@ -2,13 +2,14 @@ import { Wllama } from "@wllama/wllama";
 import type { BrowserMeasurement, BrowserTask } from "./task.ts";
 
 /*
- * Runs in the browser: measures @wllama/wllama as /task.json says, and sends to /result what it found.
+ * Runs in the browser: measures @wllama/wllama as /task.json says, and sends to /result what it found, or what went wrong.
  */
 
 const repetitions = 3;
 const answerTokens = 17;
 
-await fetch("/result", { method: "POST", body: JSON.stringify(await measure().catch(describeError)) });
+const result = await measure().catch((error) => ({ error: String(error) }));
+await fetch("/result", { method: "POST", body: JSON.stringify(result) });
 
 async function measure(): Promise<BrowserMeasurement> {
   const { threads, prompt, text }: BrowserTask = await (await fetch("/task.json")).json();
@@ -18,7 +19,8 @@ async function measure(): Promise<BrowserMeasurement> {
   await wllama.loadModel([model], {
     n_gpu_layers: 0,
     n_threads: threads,
-    n_ctx: Math.max(prompt.length, text.length) + 256,
+    n_parallel: 1,
+    n_ctx: Math.max(prompt.length, text.length) + 256, // with more room than is needed, as llama.cpp always has it here
     flash_attn: true,
   });
   await complete(wllama, text.slice(0, 64), 4); // a warm-up
@@ -26,43 +28,36 @@ async function measure(): Promise<BrowserMeasurement> {
   const prefill: number[] = [];
   const decode: number[] = [];
   for (let i = 1; i <= repetitions; i++) {
-    // Another first token each time: nothing of the prompt before is taken for this one's beginning.
-    const times = await complete(wllama, [i, ...prompt.slice(1)], 1);
-    prefill.push((prompt.length * 1000) / (times[0]! - times.began));
-    const answer = await complete(wllama, [i, ...text.slice(1)], answerTokens);
-    const intervals = answer.slice(1).map((time, k) => time - answer[k]!);
+    // Another beginning each time: what is cached of the text before must not be taken for this one's.
+    const [asked, first] = await complete(wllama, i + prompt.slice(1), 1);
+    prefill.push((prompt.length * 1000) / (first! - asked!));
+    const [, ...times] = await complete(wllama, i + text.slice(1), answerTokens);
+    const intervals = times.slice(1).map((time, k) => time - times[k]!);
     decode.push(1000 / intervals.toSorted((a, b) => a - b)[intervals.length >> 1]!);
   }
-  const usedThreads = wllama.getNumThreads();
-  await wllama.exit();
-  return { loadSeconds, prefill, decode, threads: usedThreads, version: Wllama.getLibllamaVersion() };
+  return { loadSeconds, prefill, decode, threads: wllama.getNumThreads(), version: Wllama.getLibllamaVersion() };
 }
 
-/** @returns when each token came, and when it was asked for */
-async function complete(
-  wllama: Wllama,
-  tokens: readonly number[],
-  count: number,
-): Promise<number[] & { readonly began: number }> {
-  const times: number[] = [];
-  const began = performance.now();
+/**
+ * @param prompt - one token a letter
+ * @returns when the answer was asked for, then when each of its tokens came, in milliseconds
+ * @throws Error when other numbers of tokens were computed
+ */
+async function complete(wllama: Wllama, prompt: string, count: number): Promise<number[]> {
+  const times = [performance.now()];
   const stream = await wllama.createCompletion({
-    // Tokens are taken as well as text; only the declaration does not say so.
-    prompt: tokens as unknown as string,
+    prompt,
     max_tokens: count,
     temperature: 0,
     ignore_eos: true,
     stream: true,
   });
-  let usage: unknown;
-  for await (const chunk of stream) {
-    if (chunk.usage) usage = chunk.usage;
-    if (chunk.choices[0]?.finish_reason === null) times.push(performance.now());
+  for await (const { choices, usage } of stream) {
+    if (choices[0]?.finish_reason === null) times.push(performance.now());
+    else if (usage?.prompt_tokens !== prompt.length || times.length !== count + 1)
+      throw new Error(
+        `${usage?.prompt_tokens} tokens were read and ${times.length - 1} made, not ${prompt.length} and ${count}`,
+      );
   }
-  console.log(JSON.stringify(usage), times.length);
-  return Object.assign(times, { began });
-}
-
-function describeError(error: unknown): { readonly error: string } {
-  return { error: String(error) };
+  return times;
 }

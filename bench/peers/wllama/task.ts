@@ -1,10 +1,10 @@
 /** What the page is asked to measure. */
 export interface BrowserTask {
   readonly threads: number;
-  /** Tokens of the prompt that is read. */
-  readonly prompt: readonly number[];
-  /** Tokens before the answer. */
-  readonly text: readonly number[];
+  /** What is read; one token a letter. */
+  readonly prompt: string;
+  /** What stands before the answer. */
+  readonly text: string;
 }
 
 /** What it found; rates are tokens a second, one a repetition. */

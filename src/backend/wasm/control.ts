@@ -1,3 +1,5 @@
+import { SkeinError } from "../../errors.ts";
+
 /*
  * What the threads of a backend share besides the memory of the kernels: words to meet by, and the program that they run. It is a small
  * WebAssembly memory, since pages that are not cross-origin isolated have no other shared memory (they use it on one thread).
@@ -6,7 +8,16 @@
 const pageBytes = 65536;
 
 /** Places of 32-bit words. Those that are written often have a cache line of their own. */
-const words = { start: 0, arrived: 16, phase: 32, sleepers: 48, leaveAt: 64, firstRecord: 80, endRecord: 81 } as const;
+const words = {
+  start: 0,
+  arrived: 16,
+  phase: 32,
+  sleepers: 48,
+  leaveAt: 64,
+  failed: 68,
+  firstRecord: 80,
+  endRecord: 81,
+} as const;
 
 /** Where numbers (float64) may begin. */
 const firstNumber = 64;
@@ -16,6 +27,9 @@ const barrierSpins = 20_000;
 
 /** How long a thread waits for the next program before it sleeps, in milliseconds: as long as a decoder pauses between tokens. */
 const idleMilliseconds = 0.3;
+
+/** How often a sleeper looks whether a thread has failed. */
+const failureMilliseconds = 1000;
 
 /** The shared words, as one thread sees them. */
 export class Control {
@@ -86,8 +100,16 @@ export class Control {
     }
     for (let i = 0; i < barrierSpins; i++) if (Atomics.load(shared, words.phase) !== phase) return;
     Atomics.add(shared, words.sleepers, 1);
-    while (Atomics.load(shared, words.phase) === phase) Atomics.wait(shared, words.phase, phase);
+    while (Atomics.load(shared, words.phase) === phase) {
+      if (Atomics.load(shared, words.failed) === 1) throw new SkeinError("internal", "a thread of the backend failed");
+      Atomics.wait(shared, words.phase, phase, failureMilliseconds);
+    }
     Atomics.sub(shared, words.sleepers, 1);
+  }
+
+  /** Says that this thread will not come any more, so that nobody waits for it for ever. */
+  fail(): void {
+    Atomics.store(this.#words, words.failed, 1);
   }
 
   /** Says between which indices the program lies. */

@@ -35,14 +35,18 @@ export class Machine {
   #wantedScratch = 0;
   #isCancelled = false;
 
+  /** @throws SkeinError (codes `out_of_memory`, `worker_failed`) when memory or a thread cannot be had */
   static async create({ threads, address, relaxed }: MachineOptions): Promise<Machine> {
     const module = await loadKernels({ relaxed, address });
     const memory = new Memory(address);
     const { exports } = await WebAssembly.instantiate(module, { engine: { memory: memory.memory } });
     const machine = new Machine(memory, exports as Kernels, threads);
     const controlMemory = machine.#control.memory;
-    for (let index = 1; index < threads; index++)
-      startThread({ module, memory: memory.memory, controlMemory, threads, index });
+    const indices = Array.from({ length: threads - 1 }, (_, i) => i + 1);
+    // All of them are awaited: a browser starts no worker while the one that asked for it is blocked, as the first operation would do.
+    await Promise.all(
+      indices.map((index) => startThread({ module, memory: memory.memory, controlMemory, threads, index })),
+    );
     return machine;
   }
 

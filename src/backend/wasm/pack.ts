@@ -11,15 +11,21 @@ export const packedBlockBytes: Readonly<Record<WeightType, number>> = {
   q4: 288,
 };
 
-/** The most that float16 holds. */
-const largestFloat16 = 65504;
+/** The largest magnitudes that types hold; in 8 and 4 bits it is the scale, a float16, that ends. */
+const largest: Readonly<Record<WeightType, number>> = {
+  f32: Number.MAX_VALUE,
+  f16: 65504,
+  bf16: (2 - 2 ** -7) * 2 ** 127,
+  q8: 65504 * 127,
+  q4: 65504 * 8,
+};
 
 /**
  * Packs a group of 16 rows of a matrix.
  *
  * @param values - [16][blocks · 32], completed by zeros
  * @param target - receives [blocks] packed blocks; must begin at an even address
- * @returns false where the type cannot hold the numbers: one is not finite, or larger than a float16 may be
+ * @returns false where the type cannot hold the numbers: one is not finite, or too large
  */
 export function packGroup(type: WeightType, values: Float32Array, blocks: number, target: Uint8Array): boolean {
   if (!fits(values, type)) return false;
@@ -37,7 +43,7 @@ export function packGroup(type: WeightType, values: Float32Array, blocks: number
 }
 
 function fits(values: Float32Array, type: WeightType): boolean {
-  const limit = type === "f16" ? largestFloat16 : Number.MAX_VALUE;
+  const limit = largest[type];
   for (let i = 0; i < values.length; i++) if (!(Math.abs(values[i]!) <= limit)) return false;
   return true;
 }

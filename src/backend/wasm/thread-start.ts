@@ -10,8 +10,17 @@ export interface ThreadStart {
   readonly index: number;
 }
 
-/** Makes this worker a thread that takes items of operations. It hears nothing afterwards: all goes through shared memory. */
-export function runThread({ module, memory, controlMemory, threads, index }: ThreadStart): never {
+/**
+ * Makes this worker a thread that takes items of operations. It hears nothing afterwards: all goes through shared memory.
+ *
+ * @param tellReady - called before that
+ */
+export function runThread(
+  { module, memory, controlMemory, threads, index }: ThreadStart,
+  tellReady: () => void,
+): never {
   const { exports } = new WebAssembly.Instance(module, { engine: { memory } });
-  return help({ kernels: exports as Kernels, memory, control: new Control(threads, controlMemory), index });
+  const control = new Control(threads, controlMemory);
+  tellReady();
+  return help({ kernels: exports as Kernels, memory, control, index });
 }

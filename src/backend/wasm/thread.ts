@@ -56,6 +56,14 @@ export class Runner {
 
   /** Runs the records up to where the threads meet, and meets them. @returns whether something is left */
   runPhase(): boolean {
+    this.#runItems();
+    if (this.#isAlone) return this.#at < this.#end;
+    const control = this.#control;
+    const meeting = control.meet();
+    return this.#at < this.#end && !control.leavesAt(meeting);
+  }
+
+  #runItems(): void {
     const control = this.#control;
     const { numbers } = control;
     for (;;) {
@@ -66,20 +74,22 @@ export class Runner {
       for (let item = control.take(at + record.counter); item < items; item = control.take(at + record.counter))
         operation(this.#thread, numbers, given, item);
       this.#at += record.length;
-      if (numbers[at + record.meets] === 1) break;
+      if (numbers[at + record.meets] === 1) return;
     }
-    if (this.#isAlone) return this.#at < this.#end;
-    const meeting = control.meet();
-    return this.#at < this.#end && !control.leavesAt(meeting);
   }
 }
 
 /** What a helping thread does all its life. */
 export function help(parts: ThreadParts): never {
   const runner = new Runner(parts);
-  for (let seen = 0; ; seen++) {
-    parts.control.waitForStart(seen);
-    runner.begin();
-    while (runner.runPhase());
+  try {
+    for (let seen = 0; ; seen++) {
+      parts.control.waitForStart(seen);
+      runner.begin();
+      while (runner.runPhase());
+    }
+  } catch (error) {
+    parts.control.fail();
+    throw error;
   }
 }

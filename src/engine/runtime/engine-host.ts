@@ -98,6 +98,10 @@ export class EngineHost {
       this.#session(session).cache.importBlock(block, total, bytes);
       return undefined;
     },
+    finish: async () => {
+      await this.#model?.kept;
+      return undefined;
+    },
     statistics: () => {
       const { pool, scheduler } = this.#loaded;
       const { steps, rows } = scheduler;

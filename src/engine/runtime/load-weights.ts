@@ -5,6 +5,7 @@ import { canFingerprint, digestTensor, fingerprintModel } from "../../checkpoint
 import { identifyCheckpoint } from "../../checkpoint/identity.ts";
 import type { TensorIndex } from "../../checkpoint/tensors.ts";
 import { expectedTensors, type ModelConfig } from "../../model/config.ts";
+import { areExponents, KeyScaleFinder, keyScales } from "../../model/key-scales.ts";
 import type { LoadCall } from "../methods.ts";
 import type { Progress } from "../options.ts";
 import type { WeightCache, WeightCacheKey } from "../weight-cache.ts";
@@ -17,6 +18,10 @@ const readBytes = 128 * 2 ** 20;
 /** All weights of a model, loaded. */
 export interface LoadedWeights {
   readonly byName: ReadonlyMap<string, Weight>;
+  /** What keys are multiplied by in a quantised cache; see {@link KeyScaleFinder}. */
+  readonly keyScales: Float32Array;
+  /** Settles when nothing is being written to the disk's cache any more. */
+  readonly kept: Promise<void>;
   /** What ties saved sessions to these weights; undefined where SHA-256 is not to be had. Computed when it is first asked for. */
   readonly fingerprint: () => Promise<string | undefined>;
 }
@@ -42,6 +47,7 @@ function storedType(dtype: string | undefined): WeightType {
 /**
  * Reads the weights as a stream, or, repacked as they were at an earlier start, from the disk's cache.
  *
+ * @param pairs - of rotated channels in a head
  * @throws CheckpointError, UnsupportedError; the signal's reason
  */
 export async function loadWeights(
@@ -50,6 +56,7 @@ export async function loadWeights(
   config: ModelConfig,
   specs: readonly WeightSpec[],
   backend: Backend,
+  pairs: number,
   { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
 ): Promise<LoadedWeights> {
   const space = backend.allocateWeights(specs);
@@ -59,13 +66,20 @@ export async function loadWeights(
   const identity = isWorthIt ? await identifyCheckpoint(files, index) : undefined;
   const key = identity && { ...identity, format: formatOf(space, specs) };
   const tell = (completed: number, total: number): void => onProgress({ phase: "load", completed, total });
-  if (!(key && weightCache && (await readCached(weightCache, key, space, signal, tell)))) {
-    await readSource(index, specs, space, signal, tell);
+  const exponentCount = config.num_hidden_layers * config.num_key_value_heads * pairs;
+  let kept = Promise.resolve();
+  let exponents = key && weightCache && (await readCached(weightCache, key, space, exponentCount, signal, tell));
+  if (!exponents) {
+    const finder = new KeyScaleFinder(config);
+    await readSource(index, specs, space, finder, signal, tell);
+    exponents = finder.exponents(pairs);
     // In the background: the first answer does not wait for the disk.
-    if (key && weightCache) void writeCached(weightCache, key, space);
+    if (key && weightCache) kept = writeCached(weightCache, key, space, exponents).catch(() => {});
   }
   let fingerprint: Promise<string | undefined> | undefined;
   return {
+    kept,
+    keyScales: keyScales(config, exponents, pairs),
     byName: new Map(specs.map(({ name }, i) => [name, space.weights[i]!])),
     fingerprint: () => {
       fingerprint ??= computeFingerprint(config, specs, space);
@@ -78,6 +92,7 @@ async function readSource(
   index: TensorIndex,
   specs: readonly WeightSpec[],
   space: WeightSpace,
+  finder: KeyScaleFinder,
   signal: AbortSignal,
   tell: (completed: number, total: number) => void,
 ): Promise<void> {
@@ -89,6 +104,7 @@ async function readSource(
       read: async (start, end) => {
         signal.throwIfAborted();
         const numbers = await index.readFloat32(name, start, end);
+        finder.observe(name, start, numbers);
         completed += end - start;
         tell(completed * bytesEach, total * bytesEach);
         return numbers;
@@ -97,39 +113,46 @@ async function readSource(
   }
 }
 
-/** @returns whether the weights are there */
+/** @returns the exponents of the keys' scales, when the weights are there */
 async function readCached(
   cache: WeightCache,
   key: WeightCacheKey,
   { packed }: WeightSpace,
+  exponentCount: number,
   signal: AbortSignal,
   tell: (completed: number, total: number) => void,
-): Promise<boolean> {
+): Promise<Int8Array | undefined> {
   const bytes = packed!.bytes;
   const entry = await cache.open(key);
-  if (!entry) return false;
+  if (!entry) return undefined;
   try {
-    if (entry.byteLength !== bytes.length) return false;
+    const { keyExponents } = (entry.header ?? {}) as { readonly keyExponents?: unknown };
+    if (entry.byteLength !== bytes.length || !areExponents(keyExponents, exponentCount)) return undefined;
     for (let start = 0; start < bytes.length; start += readBytes) {
       signal.throwIfAborted();
       await entry.read(start, bytes.subarray(start, start + readBytes));
       tell(Math.min(bytes.length, start + readBytes), bytes.length);
     }
-    return true;
+    return Int8Array.from(keyExponents);
   } catch (error) {
     if (signal.aborted) throw error;
-    return false; // then from the source
+    return undefined; // then from the source
   } finally {
     await entry.close();
   }
 }
 
-async function writeCached(cache: WeightCache, key: WeightCacheKey, { packed }: WeightSpace): Promise<void> {
+async function writeCached(
+  cache: WeightCache,
+  key: WeightCacheKey,
+  { packed }: WeightSpace,
+  exponents: Int8Array,
+): Promise<void> {
   const writer = await cache.create(key, packed!.bytes.length).catch(() => undefined);
   if (!writer) return;
   try {
     await writer.write(packed!.bytes);
-    await writer.commit({});
+    await writer.commit({ keyExponents: [...exponents] });
   } finally {
     await writer.discard();
   }

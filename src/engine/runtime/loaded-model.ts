@@ -3,12 +3,14 @@ import { BlockPool } from "../../cache/block-pool.ts";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { readJson } from "../../checkpoint/files.ts";
 import { checkTensors, openTensors } from "../../checkpoint/tensors.ts";
+import { chooseEncoding, resolveEncoding } from "../../context/encoding.ts";
 import { type ContextSettings, resolveContext } from "../../context/settings.ts";
 import { contextWarnings } from "../../context/warnings.ts";
 import { SkeinError, UnsupportedError } from "../../errors.ts";
 import { expectedTensors, type ModelConfig, optionalTensors, parseModelConfig } from "../../model/config.ts";
 import { createDecoder } from "../../model/family.ts";
 import { type GenerationDefaults, parseGenerationConfig } from "../../model/generation-config.ts";
+import { rotaryRows } from "../../position/index.ts";
 import type { TokenTable } from "../../text/token-table.ts";
 import type { LoadCall } from "../methods.ts";
 import type { Progress, Warning } from "../options.ts";
@@ -25,6 +27,8 @@ export interface LoadedModel {
   readonly warnings: readonly Warning[];
   readonly pool: BlockPool;
   readonly scheduler: Scheduler;
+  /** Settles when nothing is being written to the disk's cache of weights any more. */
+  readonly kept: Promise<void>;
   /** Ties saved sessions to the model; undefined where SHA-256 is not to be had (a page without https). */
   readonly fingerprint: () => Promise<string | undefined>;
   /** Comes from the text worker; absent when the checkpoint has no tokenizer. */
@@ -50,9 +54,11 @@ export async function loadCheckpoint(
   const specs = weightSpecs(config, index, call);
   const chosen = await chooseBackend(call, config, specs, context.settings.extendedWindow);
   const { backend } = chosen;
-  const weights = await loadWeights(files, index, config, specs, backend, options);
+  const { pairs } = rotaryRows(resolveEncoding(config, chooseEncoding(context.settings, 1)), [0]);
+  const weights = await loadWeights(files, index, config, specs, backend, pairs, options);
 
-  const pool = new BlockPool(backend.createBlockStore(cacheLayout(config, call, backend)));
+  const layout = cacheLayout(config, call, backend);
+  const pool = new BlockPool(backend.createBlockStore(layout, layout.type === "q8" ? weights.keyScales : undefined));
   const decoder = createDecoder(config, backend, pool.store, (name) => {
     const weight = weights.byName.get(name);
     if (!weight) throw new SkeinError("internal", `the decoder asks for ${name}, which was not loaded`);
@@ -64,6 +70,7 @@ export async function loadCheckpoint(
     defaults,
     pool,
     fingerprint: weights.fingerprint,
+    kept: weights.kept,
     warnings: [...contextWarnings(config, call.context), ...chosen.warnings, ...generationWarnings(defaults)],
     scheduler: new Scheduler(decoder, backend, config.vocab_size),
     tokenTable: undefined,

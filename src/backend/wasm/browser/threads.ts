@@ -1,3 +1,4 @@
+import { SkeinError } from "../../../errors.ts";
 import { runThread, type ThreadStart } from "../thread-start.ts";
 
 const threadName = "skein-thread";
@@ -5,9 +6,26 @@ const threadName = "skein-thread";
 /**
  * Starts a helping thread. It never ends by itself; the worker that started it takes it along. It runs the same script as this worker, since bundlers
  * do not find a worker's script inside a worker.
+ *
+ * @returns when it is ready
+ * @throws SkeinError (code `worker_failed`) when it does not start
  */
-export function startThread(start: ThreadStart): void {
-  new Worker(self.location.href, { type: "module", name: threadName }).postMessage(start);
+export function startThread(start: ThreadStart): Promise<void> {
+  const worker = new Worker(self.location.href, { type: isModule() ? "module" : "classic", name: threadName });
+  worker.postMessage(start);
+  return new Promise((resolve, reject) => {
+    const fail = (event: ErrorEvent): void => {
+      event.preventDefault();
+      const reason = event.message ?? "its script could not be loaded";
+      reject(new SkeinError("worker_failed", `a thread did not start: ${reason}; load with threads: 1`));
+    };
+    worker.addEventListener("error", fail);
+    const ready = (): void => {
+      worker.removeEventListener("error", fail); // what fails later is told to the page
+      resolve();
+    };
+    worker.addEventListener("message", ready, { once: true });
+  });
 }
 
 /** How many threads make sense, and may share memory: only pages that are cross-origin isolated may. */
@@ -18,6 +36,18 @@ export function availableThreads(): number {
 /** @returns whether this worker was started as a thread; then it waits for its start */
 export function becomeThread(): boolean {
   if (self.name !== threadName) return false;
-  self.addEventListener("message", ({ data }) => runThread(data as ThreadStart), { once: true });
+  self.addEventListener("message", ({ data }) => runThread(data as ThreadStart, () => self.postMessage("ready")), {
+    once: true,
+  });
   return true;
+}
+
+/** Whether this script is a module; some bundlers make a classic script of it. */
+function isModule(): boolean {
+  try {
+    (self as unknown as { importScripts: () => void }).importScripts();
+    return false;
+  } catch {
+    return true;
+  }
 }

@@ -46,21 +46,20 @@ export const largestWeight = 127;
 /** Fractional bits of the exponents that {@link byteWeights} takes. */
 export const exponentBits = 12;
 
-/** Where exponents of {@link byteWeights} begin: 1 would do, but what rounding puts above the largest must not be nothing. */
+/**
+ * Where exponents of {@link byteWeights} begin: 1 would do, but rounding may put the largest, if it is very large, a little below. There weights
+ * go on, but end at 127.
+ */
 export const exponentOffset = 2;
 
 /** 128 / 2^whole by `exponentOffset + whole`. The high byte of a 16-bit lane looks up entry 0, which must be 0. */
-const powerTable = Array.from({ length: 16 }, (_, i) => {
-  if (i === 0) return 0;
-  const whole = Math.max(0, i - exponentOffset);
-  return whole < 8 ? 128 >> whole : 0;
-});
+const powerTable = [0, 255, 128, 64, 32, 16, 8, 4, 2, 1, 0, 0, 0, 0, 0, 0];
 
 /**
- * @returns what computes weights 127 · 2^(exponentOffset - x), rounded, in 16-bit lanes, in a loop that begins after here. x has 12 fractional
- * bits and no sign; the largest, which saturation gives, has weight 0.
+ * @returns what computes sixteen weights 127 · 2^(exponentOffset - x), rounded, in a loop that begins after here. x comes as two vectors of
+ * 16-bit numbers, with 12 fractional bits and no sign; the largest, which saturation gives, has weight 0.
  */
-export function byteWeights(code: Code): (x: Value<"v128">) => Value<"v128"> {
+export function byteWeights(code: Code): (low: Value<"v128">, high: Value<"v128">) => Value<"v128"> {
   const powers = code.local("v128", i8x16.const(powerTable));
   const signs = code.local("v128", i16x8.const(-0x8000));
   // In 2 · fraction - 1, which is what a signed 16-bit number can hold.
@@ -68,11 +67,13 @@ export function byteWeights(code: Code): (x: Value<"v128">) => Value<"v128"> {
   const [c0, c1, c2] = [a + b / 2 + c / 4, b / 2 + c / 2, c / 4].map((coefficient) =>
     code.local("v128", i16x8.const(Math.round(coefficient * largestWeight * 256))),
   );
-  return (x) => {
+  const eight = (steps: Value<"v128">) => {
+    const x = code.local("v128", steps);
     const power = code.local("v128", code.lookUp(powers, i16x8.shrU(x, exponentBits)));
     const fraction = code.local("v128", v128.xor(i16x8.shl(x, 16 - exponentBits), signs));
     const linear = i16x8.add(code.multiplyQ15(fraction, c2!), c1!);
     const quadratic = i16x8.add(code.multiplyQ15(linear, fraction), c0!);
-    return code.multiplyQ15(quadratic, power);
+    return code.local("v128", code.multiplyQ15(quadratic, power));
   };
+  return (low, high) => i8x16.narrowI16(eight(low), eight(high));
 }

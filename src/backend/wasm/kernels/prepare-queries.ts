@@ -155,12 +155,13 @@ function spreadBytes(
   const from = code.local("address", row);
   const stride = code.local("i32", i32.shl(rows, i32.const(2)));
   const target = code.local("address", to);
+  const offset = code.local("v128", i8x16.const(queryOffset));
   code.repeat(i32.shrU(width, i32.const(4)), () => {
     const [a, b, c, d] = [0, 1, 2, 3].map((i) =>
       code.local("v128", i32x4.truncF32(f32x4.nearest(f32x4.mul(code.load(from, i * 16), factor)))),
     );
     const signed = i8x16.narrowI16(i16x8.narrowI32(a!, b!), i16x8.narrowI32(c!, d!));
-    const vector = code.local("v128", i8x16.add(signed, i8x16.const(queryOffset)));
+    const vector = code.local("v128", i8x16.add(signed, offset));
     for (let lane = 0; lane < 4; lane++) {
       code.store32Lane(target, vector, lane);
       code.advance(target, stride);

@@ -33,6 +33,7 @@ export function quantiseLanes(
   const scales = code.local("v128", v128.and(used, f32x4.mul(largest, f32x4.const(1 / largestByte))));
   const factors = code.local("v128", v128.and(used, f32x4.div(f32x4.const(largestByte), largest)));
 
+  const lowByte = code.local("v128", i32x4.const(0xff));
   const to = code.local("address", target);
   const sums = code.local("v128", v128.zero);
   code.set(from, source);
@@ -42,7 +43,7 @@ export function quantiseLanes(
     );
     for (const byte of bytes) code.set(sums, i32x4.add(sums, byte));
     const shifted = bytes.map((byte, i) => {
-      const low = i === 3 ? byte : v128.and(byte, i32x4.const(0xff));
+      const low = i === 3 ? byte : v128.and(byte, lowByte);
       return i === 0 ? low : i32x4.shl(low, i * 8);
     });
     code.store(to, shifted.reduce(v128.or));

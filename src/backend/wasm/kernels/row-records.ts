@@ -27,8 +27,7 @@ const rowRoom = 8;
 const scoreBytes = mostRows * 128 * 4;
 const fromLanes = scoreBytes + rowRoom * 16;
 
-export const workspace: Readonly<Record<"scores" | "lanes" | "largest" | "keep" | "part" | "bytes", number>> = {
-  scores: 0,
+export const workspace: Readonly<Record<"lanes" | "largest" | "keep" | "part" | "bytes", number>> = {
   lanes: scoreBytes,
   largest: fromLanes,
   keep: fromLanes + rowRoom * 4,

@@ -15,12 +15,9 @@ export function chooseVariant<F>(
   use: (variant: F) => void,
 ): void {
   const choose = (count: number): void => {
-    if (count === 1) return use(variants[0]!);
-    code.if(
-      i32.eq(rows, i32.const(count)),
-      () => use(variants[count - 1]!),
-      () => choose(count - 1),
-    );
+    const take = () => use(variants[count - 1]!);
+    if (count === 1) take();
+    else code.if(i32.eq(rows, i32.const(count)), take, () => choose(count - 1));
   };
   choose(variants.length);
 }

@@ -56,9 +56,8 @@ export const softmaxQ8: WasmFunction<{ query: "address"; work: "address"; state:
         const steps = [0, 1, 2, 3].map((i) =>
           code.local("v128", code.truncate(code.multiplyAdd(code.load(four, from + i * 16), slope, start))),
         );
-        const low = code.local("v128", weights(code.local("v128", i16x8.narrowI32U(steps[0]!, steps[1]!))));
-        const high = code.local("v128", weights(code.local("v128", i16x8.narrowI32U(steps[2]!, steps[3]!))));
-        return code.local("v128", i8x16.narrowI16U(low, high));
+        const [low, high] = [i16x8.narrowI32U(steps[0]!, steps[1]!), i16x8.narrowI32U(steps[2]!, steps[3]!)];
+        return code.local("v128", weights(low, high));
       };
       code.repeat(i32.const(4), () => {
         const first = sixteen(0);

@@ -4,26 +4,27 @@ import { fileURLToPath } from "node:url";
 import { assembleText } from "../builder/assemble.ts";
 import type { Target } from "../builder/code.ts";
 import { buildModule } from "../builder/kernel.ts";
-import { kernels } from "../operations/index.ts";
+import { kernels } from "../operations/kernels.ts";
 
 const folder = fileURLToPath(new URL("../../../../node_modules/.cache/skein/", import.meta.url));
 
 /**
- * The kernels' module, from the sources: assembled on first use, then kept beside the project's packages under the hash of its text.
- * (The package has assembled modules: see `packaged-kernels.ts`.)
+ * The kernels' module, from the sources. (The package has assembled modules: see `packaged-kernels.ts`.)
  */
 export async function loadKernels(target: Target): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(await assembledKernels(target));
+}
+
+/** The kernels' module as a file: assembled on first use, then kept beside the project's packages under the hash of its text. */
+export async function assembledKernels(target: Target): Promise<Uint8Array<ArrayBuffer>> {
   const text = buildModule(kernels, target);
   const path = `${folder}kernels-${createHash("sha256").update(text).digest("hex").slice(0, 32)}.wasm`;
   const known = await readFile(path).catch(() => undefined);
-  if (known) {
-    // Whatever else is there under this name is assembled anew.
-    const module = await WebAssembly.compile(known).catch(() => undefined);
-    if (module) return module;
-  }
+  // Whatever else is there under this name is assembled anew.
+  if (known && WebAssembly.validate(known)) return known;
   const assembled = await assembleText(text);
   await keep(path, assembled).catch(() => {}); // a folder that cannot be written to costs time only
-  return WebAssembly.compile(assembled);
+  return assembled;
 }
 
 async function keep(path: string, bytes: Uint8Array): Promise<void> {

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import type { Target } from "../builder/code.ts";
-import { moduleName } from "../variants.ts";
+import { moduleUrl } from "../module-urls.ts";
 
 /** The kernels' module, from the package. */
 export async function loadKernels(target: Target): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(await readFile(new URL(`wasm:${moduleName(target)}`, import.meta.url)));
+  return WebAssembly.compile(await readFile(moduleUrl(target)));
 }

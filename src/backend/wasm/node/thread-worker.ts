@@ -1,4 +1,4 @@
 import { parentPort } from "node:worker_threads";
 import { runThread } from "../thread-start.ts";
 
-parentPort?.once("message", runThread);
+parentPort?.once("message", (start) => runThread(start, () => parentPort?.postMessage("ready")));

@@ -1,25 +1,10 @@
-import type { Kernel } from "../builder/kernel.ts";
 import type { Operation } from "../thread.ts";
-import { type AttentionKernels, attend, attendItem, attentionKernels, mergeItem, mergeSpans } from "./attention.ts";
-import {
-  type CacheKernels,
-  cacheKernels,
-  quantise,
-  quantiseItem,
-  rerotate,
-  rerotateItem,
-  writeCache,
-  writeItem,
-} from "./cache.ts";
-import { linear, linearKernels } from "./linear.ts";
+import { type AttentionKernels, attend, attendItem, mergeItem, mergeSpans } from "./attention.ts";
+import { type CacheKernels, quantise, quantiseItem, rerotate, rerotateItem, writeCache, writeItem } from "./cache.ts";
+import { linear } from "./linear.ts";
 import { pack } from "./pack.ts";
-import { makePanel, panelKernels } from "./panels.ts";
-import { addRows, embed, gateRows, normRows, rowKernels, takeRows } from "./rows.ts";
-
-/** All kernels of the module. */
-export const kernels: readonly Kernel[] = [
-  ...new Set([...linearKernels, ...panelKernels, ...rowKernels, ...attentionKernels, ...cacheKernels]),
-];
+import { makePanel } from "./panels.ts";
+import { addRows, embed, gateRows, normRows, takeRows } from "./rows.ts";
 
 /** The names of what a record of the program can ask for. */
 export type OperationName =

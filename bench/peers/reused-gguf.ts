@@ -1,0 +1,16 @@
+import { join } from "node:path";
+import type { MeasuringContext } from "../measuring-context.ts";
+import { convertToGguf } from "./convert.ts";
+
+/** @returns the path of the shape's GGUF file in the benchmark's folder, which is written unless it is there */
+export async function reusedGguf(context: MeasuringContext): Promise<string> {
+  const { checkpoint, shape, workspace, signal, onBytes, clearProgress } = context;
+  try {
+    return await convertToGguf(checkpoint, join(workspace.checkpoints, `qwen2-${shape.name}-gguf`), {
+      signal,
+      onProgress: onBytes(`Writing the ${shape.name} shape for llama.cpp`),
+    });
+  } finally {
+    clearProgress();
+  }
+}

@@ -1,0 +1,329 @@
+import { quantiseQ4, quantiseQ8 } from "../../../checkpoint/quantise.ts";
+import type { WeightType } from "../../backend.ts";
+import { blockInputs, blocksOf, groupOutputs, groupsOf, panelRows, rowStride } from "../layout.ts";
+import { linear, linearArguments, linearScratchBytes, panelOf, weightTypes } from "../operations/linear.ts";
+import { type PanelType, panelBytes } from "../operations/panels.ts";
+import { packedBlockBytes, packGroup } from "../pack.ts";
+import { inputKinds, inputs as inputsOf, type KernelHarness, normalNumbers } from "./kernel-harness.ts";
+
+/** x · weightsᵀ + bias, for tests. */
+export interface Product {
+  readonly type: WeightType;
+  readonly rows: number;
+  readonly inputs: number;
+  readonly outputs: number;
+  /** [rows, inputs] */
+  readonly x: Float32Array;
+  /** [outputs, inputs] */
+  readonly weights: Float32Array;
+  /** [outputs] */
+  readonly bias: Float32Array;
+}
+
+/**
+ * Computes a product by the matrix kernels, from panels that are made here: that of one row by the kernel `...Row`, of several by `...Rows`.
+ *
+ * @param cuts - blocks of inputs before which the sum is put down, and taken up again
+ * @returns [rows, outputs]
+ */
+export function computeProduct(harness: KernelHarness, product: Product, cuts: readonly number[] = []): Float32Array {
+  harness.clear();
+  const { type, rows, inputs, outputs } = product;
+  const blocks = blocksOf(inputs);
+  const groups = groupsOf(outputs);
+  const stride = rowStride(outputs) * 4;
+  const bias = new Float32Array(groups * groupOutputs);
+  bias.set(product.bias);
+  const biasAddress = harness.put(bias);
+  const output = harness.room(rows * stride + guardBytes);
+  const scratch = harness.room(linearScratchBytes + guardBytes);
+  const values: number[] = [];
+  values[linearArguments.type] = weightTypes.indexOf(type);
+  values[linearArguments.weights] = harness.put(packMatrix(product));
+  values[linearArguments.groups] = groups;
+  values[linearArguments.blocks] = blocks;
+  values[linearArguments.panel] = harness.put(makePanels(panelOf[type], rowsOf(product)));
+  values[linearArguments.rows] = rows;
+  values[linearArguments.output] = output;
+  values[linearArguments.stride] = stride;
+  values[linearArguments.groupsPerItem] = 2;
+  const ends = [...cuts, blocks];
+  for (const [i, end] of ends.entries()) {
+    const first = ends[i - 1] ?? 0;
+    values[linearArguments.firstBlock] = first;
+    values[linearArguments.blockCount] = end - first;
+    values[linearArguments.start] = i === 0 ? biasAddress : output;
+    values[linearArguments.startStride] = i === 0 ? 0 : stride;
+    const thread = { kernels: harness.kernels, memory: noMemory, scratch };
+    for (let item = 0; item < Math.ceil(groups / 2); item++) linear(thread, Float64Array.from(values), 0, item);
+  }
+  for (const end of [output + rows * stride, scratch + linearScratchBytes]) {
+    if (harness.get(Uint8Array, end, guardBytes).some((byte) => byte !== 0xff))
+      throw new Error("a kernel wrote past the end of what it was given");
+  }
+  const padded = harness.get(Float32Array, output, (rows * stride) / 4);
+  const out = new Float32Array(rows * outputs);
+  for (let row = 0; row < rows; row++)
+    out.set(padded.subarray((row * stride) / 4, (row * stride) / 4 + outputs), row * outputs);
+  return out;
+}
+
+/** What is behind the memory of a kernel, and has to stay as it is. */
+const guardBytes = 64;
+/** The operation uses none. */
+const noMemory = new WebAssembly.Memory({ initial: 0 });
+
+/** Rows of every number up to two whole tiles and two; sizes that are whole blocks and groups, and that are not. */
+const sizes: readonly (readonly [rows: number, inputs: number, outputs: number])[] = [
+  [1, 32, 16],
+  [1, 257, 50],
+  [2, 33, 17],
+  [3, 100, 40],
+  [4, 1, 1],
+  [5, 64, 16],
+  [6, 95, 33],
+  [7, 31, 15],
+  [8, 160, 32],
+  [9, 63, 7],
+  [10, 96, 48],
+  [11, 65, 20],
+  [12, 200, 31],
+];
+
+const weightKinds = ["normal", "large", "small", "zero blocks", "equal", "one sign"] as const;
+
+/** Nearly the largest, and a small number with few bits, that types hold: as a weight, or by its scale. */
+const extremes: Readonly<Record<WeightType, readonly [large: number, small: number]>> = {
+  f32: [1e15, 1e-41],
+  bf16: [1e15, 1e-39],
+  f16: [65000, 2e-6],
+  q8: [65000 * 127, 2e-6 * 127],
+  q4: [65000 * 8, 2e-6 * 8],
+};
+
+/** @returns products of all sizes, each with all kinds of weights and with activations of some kind: over all sizes, of every kind */
+export function products(type: WeightType): (Product & { readonly kinds: string })[] {
+  const [large, small] = extremes[type];
+  const activationKinds = [...inputKinds, "subnormal"] as const;
+  return sizes.flatMap(([rows, inputs, outputs], size) => {
+    return weightKinds.map((weightKind, kind) => {
+      const normal = normalNumbers(size * 10 + kind + 1);
+      const weight: Record<typeof weightKind, (i: number) => number> = {
+        normal,
+        large: () => large * Math.max(-1, Math.min(1, normal())),
+        small: () => small * normal(),
+        "zero blocks": (i) => (Math.floor(i / blockInputs) % 2 === 0 ? 0 : normal()),
+        equal: () => 0.3,
+        "one sign": (i) => -Math.abs(normal()) * (i % 7 === 0 ? 10 : 1),
+      };
+      const activationKind = activationKinds[(size + kind) % activationKinds.length]!;
+      const x = inputsOf(activationKind === "subnormal" ? "tiny" : activationKind, rows * inputs, size + 1);
+      return {
+        kinds: `${rows} rows of ${inputs} inputs, ${activationKind}, by ${outputs} outputs, ${weightKind}`,
+        type,
+        rows,
+        inputs,
+        outputs,
+        x: activationKind === "subnormal" ? x.map((number) => number * 1e-22) : x,
+        weights: Float32Array.from({ length: outputs * inputs }, (_, i) => weight[weightKind](i)),
+        bias: Float32Array.from({ length: outputs }, (_, i) => (size % 2 === 0 ? 0 : i - outputs / 2)),
+      };
+    });
+  });
+}
+
+/** @returns what a harness computes too inexactly, in words; that it should be nothing is what tests of kernels say */
+export function inexactProducts(harness: KernelHarness, type: WeightType): string[] {
+  return products(type).flatMap((product) => {
+    const got = computeProduct(harness, product);
+    const wrong = exactProduct(product)
+      .flat()
+      .flatMap(({ value, error }, i) => (Math.abs(got[i]! - value) <= error ? [] : [`${got[i]} is not ${value}`]));
+    return wrong.length === 0 ? [] : [`${product.kinds}: ${wrong.length} wrong, ${wrong[0]}`];
+  });
+}
+
+/** A number computed in float64 from the numbers that the kernel reads, and how far a sum in float32 may be from it. */
+export interface Exact {
+  readonly value: number;
+  readonly error: number;
+}
+
+/**
+ * @returns [rows][outputs]. Tolerances: every term of a sum is rounded up to four times (the scales' product, the integer, their product, all
+ * by 2^-24 of the term), and every addition by 2^-24 of a partial sum. Below 2^-126 roundings are absolute: 2^-150, of a product of
+ * scales times the block's integer.
+ */
+export function exactProduct(product: Product): Exact[][] {
+  const { type, rows, outputs, inputs, bias } = product;
+  const columns = blocksOf(inputs) * blockInputs;
+  const weights = Array.from({ length: outputs }, (_, output) =>
+    quantisedWeights(type, padded(product.weights.subarray(output * inputs, (output + 1) * inputs))),
+  );
+  const steps = { f32: 0, int8: 127, int16: 32767 }[panelOf[type]];
+  const termInputs = steps === 0 ? 1 : blockInputs;
+  return Array.from({ length: rows }, (_, row) => {
+    const x = padded(product.x.subarray(row * inputs, (row + 1) * inputs));
+    const { scales, integers } = steps === 0 ? asTheyAre(x) : quantisedActivations(x, steps);
+    return weights.map((weight, output) => {
+      let value = bias[output]!;
+      let magnitude = Math.abs(value);
+      let underflow = 0;
+      for (let start = 0; start < columns; start += termInputs) {
+        let sum = 0;
+        for (let i = start; i < start + termInputs; i++) sum += integers[i]! * weight.integers[i]!;
+        const term = sum * scales[start / termInputs]! * weight.scales[start / termInputs]!;
+        value += term;
+        magnitude += Math.abs(term);
+        underflow += steps === 0 ? 2 ** -149 : 2 ** -149 * (1 + Math.abs(sum));
+      }
+      return { value, error: (columns / termInputs + 4) * 2 ** -24 * magnitude + underflow };
+    });
+  });
+}
+
+interface Quantised {
+  /** One a block. */
+  readonly scales: ArrayLike<number>;
+  readonly integers: ArrayLike<number>;
+}
+
+function asTheyAre(x: Float32Array): Quantised {
+  return { scales: new Float32Array(x.length).fill(1), integers: x };
+}
+
+/** The numbers of whole blocks, as their type holds them. */
+function quantisedWeights(type: WeightType, row: Float32Array): Quantised {
+  if (type === "f32") return asTheyAre(row);
+  if (type === "f16") return asTheyAre(Float32Array.from(new Float16Array(row)));
+  if (type === "bf16") return asTheyAre(row.map(roundToBfloat16));
+  const scales = new Uint16Array(row.length / blockInputs);
+  const integers = new Int8Array(row.length);
+  const quantise = type === "q4" ? quantiseQ4 : quantiseQ8;
+  for (let block = 0; block < scales.length; block++)
+    scales[block] = quantise(row, block * blockInputs, integers, block * blockInputs);
+  return { scales: new Float16Array(scales.buffer), integers };
+}
+
+/** To the nearest number whose lower 16 bits are zero; halves to even. */
+export function roundToBfloat16(x: number): number {
+  const number = new Float32Array([x]);
+  const bits = new Uint32Array(number.buffer);
+  const rest = bits[0]! & 0xffff;
+  bits[0]! -= rest;
+  const isOdd = (bits[0]! & 0x10000) !== 0;
+  if (rest > 0x8000 || (rest === 0x8000 && isOdd)) bits[0]! += 0x10000;
+  return number[0]!;
+}
+
+/**
+ * Activations in integers from -largest to largest, block by block: as `panelInt8` and `panelInt16` are to do it, step by step in float32. A
+ * block that is so small that the inverse of its scale overflows counts as zero.
+ */
+export function quantisedActivations(
+  row: Float32Array,
+  largest: number,
+): { readonly scales: Float32Array; readonly integers: Int32Array } {
+  const scales = new Float32Array(row.length / blockInputs);
+  const integers = new Int32Array(row.length);
+  for (let block = 0; block < scales.length; block++) {
+    const values = row.subarray(block * blockInputs, (block + 1) * blockInputs);
+    const top = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const quotient = Math.fround(largest / top);
+    const inverse = quotient > Math.fround(3e38) ? 0 : quotient;
+    scales[block] = top / largest;
+    for (const [i, value] of values.entries())
+      integers[block * blockInputs + i] = roundToEven(Math.fround(value * inverse));
+  }
+  return { scales, integers };
+}
+
+function roundToEven(x: number): number {
+  const above = Math.round(x);
+  return above - x === 0.5 && above % 2 !== 0 ? above - 1 : above;
+}
+
+/** The panels of all tiles, one after the other. */
+export function makePanels(type: PanelType, rows: readonly Float32Array[]): Uint8Array {
+  const out = new Uint8Array(panelBytes(type, rows.length, rows[0]!.length));
+  for (let first = 0; first < rows.length; first += panelRows)
+    out.set(makePanel(type, rows.slice(first, first + panelRows)), panelBytes(type, first, rows[0]!.length));
+  return out;
+}
+
+/** The panel of one tile, as `linear-q4.ts`, `linear-q8.ts` and `linear-float.ts` draw it; inputs past the rows' end are zero. */
+export function makePanel(type: PanelType, rows: readonly Float32Array[]): Uint8Array {
+  const columns = rows.map(padded);
+  const length = columns[0]!.length;
+  if (type === "f32") {
+    const numbers = new Float32Array(length * rows.length);
+    for (let i = 0; i < length; i++)
+      for (const [row, values] of columns.entries()) numbers[i * rows.length + row] = values[i]!;
+    return new Uint8Array(numbers.buffer);
+  }
+  const isBytes = type === "int8";
+  const quantised = columns.map((row) => quantisedActivations(row, isBytes ? 127 : 32767));
+  const blockBytes = (isBytes ? 40 : 68) * rows.length;
+  const bytes = new Uint8Array((length / blockInputs) * blockBytes);
+  const view = new DataView(bytes.buffer);
+  for (let block = 0; block < length / blockInputs; block++) {
+    let at = block * blockBytes;
+    for (const { scales } of quantised) {
+      view.setFloat32(at, scales[block]!, true);
+      at += 4;
+    }
+    const integersOf = (row: number) =>
+      quantised[row]!.integers.subarray(block * blockInputs, (block + 1) * blockInputs);
+    if (isBytes) {
+      for (const row of rows.keys()) {
+        view.setInt32(at, -8 * integersOf(row).reduce((sum, integer) => sum + integer, 0), true);
+        at += 4;
+      }
+    }
+    const inStep = isBytes ? 4 : 2;
+    for (let step = 0; step < blockInputs / inStep; step++) {
+      for (const row of rows.keys()) {
+        for (const integer of integersOf(row).subarray(step * inStep, (step + 1) * inStep)) {
+          if (isBytes) view.setInt8(at, integer);
+          else view.setInt16(at, integer, true);
+          at += isBytes ? 1 : 2;
+        }
+      }
+    }
+  }
+  return bytes;
+}
+
+/** All groups of a matrix, packed; rows and inputs are completed by zeros. */
+export function packMatrix({
+  type,
+  weights,
+  outputs,
+  inputs,
+}: Pick<Product, "type" | "weights" | "outputs" | "inputs">): Uint8Array {
+  const blocks = blocksOf(inputs);
+  const columns = blocks * blockInputs;
+  const groups = groupsOf(outputs);
+  const rows = new Float32Array(groups * groupOutputs * columns);
+  for (let output = 0; output < outputs; output++)
+    rows.set(weights.subarray(output * inputs, (output + 1) * inputs), output * columns);
+  const groupBytes = blocks * packedBlockBytes[type];
+  const out = new Uint8Array(groups * groupBytes);
+  for (let group = 0; group < groups; group++) {
+    const size = groupOutputs * columns;
+    const target = out.subarray(group * groupBytes, (group + 1) * groupBytes);
+    if (!packGroup(type, rows.subarray(group * size, (group + 1) * size), blocks, target))
+      throw new Error(`${type} cannot hold the weights of this test`);
+  }
+  return out;
+}
+
+function rowsOf({ rows, inputs, x }: Product): Float32Array[] {
+  return Array.from({ length: rows }, (_, row) => x.subarray(row * inputs, (row + 1) * inputs));
+}
+
+function padded(row: Float32Array): Float32Array {
+  const out = new Float32Array(rowStride(row.length));
+  out.set(row);
+  return out;
+}

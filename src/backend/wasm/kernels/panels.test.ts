@@ -1,0 +1,86 @@
+import { expect, test } from "vitest";
+import { panelRows } from "../layout.ts";
+import { panelBlockBytes } from "../operations/panels.ts";
+import { allTargets, inputKinds, inputs, type KernelHarness, kernelHarnesses } from "./kernel-harness.ts";
+import { makePanel } from "./linear-harness.ts";
+import { panelFloat32, panelInt8, panelInt16 } from "./panels.ts";
+
+const kernelOf = { int8: panelInt8, int16: panelInt16, f32: panelFloat32 } as const;
+type PanelType = keyof typeof kernelOf;
+
+/** The panel of a tile, and whether bytes after it stayed as they were. */
+function storePanel({ kernels, put, room, get }: KernelHarness, type: PanelType, rows: readonly Float32Array[]) {
+  const columns = rows[0]!.length;
+  const bytes = rows.length * Math.ceil(columns / 32) * panelBlockBytes[type];
+  const panel = room(bytes + 64);
+  const scratch = room(128 + 64);
+  // The rows stand before a page of NaN: what is behind a row's end must not be read as a number.
+  for (const [index, row] of rows.entries())
+    kernels[kernelOf[type].name]!(put(row), panel, index, rows.length, columns, scratch);
+  const isKept = [panel + bytes, scratch + 128].every((end) => get(Uint8Array, end, 64).every((byte) => byte === 0xff));
+  return { panel: get(Uint8Array, panel, bytes), isKept };
+}
+
+/** Rows in which blocks of one kind stand beside blocks of another. */
+function mixed(columns: number, seed: number): Float32Array {
+  const kinds = inputKinds.map((kind) => inputs(kind, columns, seed));
+  return Float32Array.from({ length: columns }, (_, i) => kinds[(Math.floor(i / 32) + seed) % kinds.length]![i]!);
+}
+
+for (const harness of await kernelHarnesses([panelInt8, panelInt16, panelFloat32], allTargets)) {
+  test.for(["int8", "int16", "f32"] as const)(
+    `${harness.name}: a panel of %s is what its drawing says, for all sizes of tiles and rows`,
+    (type) => {
+      for (let count = 1; count <= panelRows; count++) {
+        for (const columns of [1, 2, 31, 32, 33, 63, 64, 65, 160, 197]) {
+          harness.clear();
+          const rows = Array.from({ length: count }, (_, i) => mixed(columns, i + count));
+          expect(storePanel(harness, type, rows)).toEqual({ panel: makePanel(type, rows), isKept: true });
+        }
+      }
+    },
+  );
+
+  test.for(["int8", "int16"] as const)(
+    `${harness.name}: the largest number of a block becomes the largest %s, ties go to even`,
+    (type) => {
+      harness.clear();
+      const largest = type === "int8" ? 127 : 32767;
+      const row = Float32Array.from({ length: 32 }, (_, i) => [0.5, 1.5, 2.5, -0.5, -1.5, -2.5, -largest, 0][i % 8]!);
+      const { panel } = storePanel(harness, type, [row]);
+      const first = type === "int8" ? new Int8Array(panel.buffer, 8, 8) : new Int16Array(panel.buffer, 4, 8);
+      expect([...first]).toEqual([0, 2, 2, 0, -2, -2, -largest, 0]);
+      expect(new Float32Array(panel.buffer, 0, 1)[0]).toBe(1);
+    },
+  );
+
+  test.for(["int8", "int16"] as const)(
+    `${harness.name}: numbers next to the ends of float32 make %s that fit`,
+    (type) => {
+      const least = 2 ** -149;
+      const most = (2 - 2 ** -23) * 2 ** 127;
+      for (const top of [least, 2 ** -126, 4e-37, 1e-34, 1e-33, most, -most]) {
+        harness.clear();
+        const row = Float32Array.from({ length: 32 }, (_, i) => (i % 3 === 0 ? top : top / 3));
+        expect(storePanel(harness, type, [row])).toEqual({ panel: makePanel(type, [row]), isKept: true });
+      }
+    },
+  );
+
+  // Whoever reads the output must see that something went wrong: never a number in the place of none.
+  test.for(["int8", "int16"] as const)(
+    `${harness.name}: an infinite number, or none, spoils the scale of its block of %s`,
+    (type) => {
+      for (const bad of [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN]) {
+        for (let place = 0; place < 32; place++) {
+          harness.clear();
+          const row = inputs("normal", 64);
+          row[place] = bad;
+          const scales = new DataView(storePanel(harness, type, [row]).panel.buffer);
+          expect(scales.getFloat32(0, true), `${bad} at ${place}`).not.toSatisfy(Number.isFinite);
+          expect(scales.getFloat32(panelBlockBytes[type], true)).toSatisfy(Number.isFinite);
+        }
+      }
+    },
+  );
+}

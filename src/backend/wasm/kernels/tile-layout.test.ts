@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { paddedWidth, tileBytes, tileTypes, valuesOffset } from "./tile-layout.ts";
+
+test("widths are multiples of 16", () => {
+  expect([1, 6, 16, 20, 64, 80, 128].map(paddedWidth)).toEqual([16, 16, 16, 32, 64, 80, 128]);
+});
+
+test("tiles have the sizes that their layouts add up to", () => {
+  expect(tileBytes("f32", 64)).toBe(2 * 128 * 64 * 4);
+  expect(tileBytes("f16", 128)).toBe(2 * 128 * 128 * 2);
+  // 32 groups of 16 + 16 + 4 · 64 bytes; 64 scales, and 128 · 64 bytes.
+  expect(tileBytes("q8", 64)).toBe(32 * 288 + 64 * 4 + 128 * 64);
+  expect(valuesOffset("q8", 64)).toBe(32 * 288);
+  expect(valuesOffset("f32", 20)).toBe(128 * 32 * 4);
+});
+
+test("vectors of tiles one after the other are aligned", () => {
+  for (const type of tileTypes) {
+    for (let headDim = 1; headDim <= 256; headDim++) {
+      expect(tileBytes(type, headDim) % 16).toBe(0);
+      expect(valuesOffset(type, headDim) % 16).toBe(0);
+    }
+  }
+});

@@ -1,0 +1,104 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { WeightType } from "../../backend.ts";
+import { allTargets, kernelHarnesses, normalNumbers } from "../kernels/kernel-harness.ts";
+import { computeProduct, type Product } from "../kernels/linear-harness.ts";
+import { blocksOf } from "../layout.ts";
+import { blocksAtOnce, linearKernels, linearScratchBytes, panelOf, weightTypes } from "./linear.ts";
+import { panelBlockBytes } from "./panels.ts";
+
+function randomProduct(type: WeightType, rows: number, inputs: number, outputs: number, seed: number): Product {
+  const normal = normalNumbers(seed);
+  const numbers = (length: number) => Float32Array.from({ length }, normal);
+  return {
+    type,
+    rows,
+    inputs,
+    outputs,
+    x: numbers(rows * inputs),
+    weights: numbers(outputs * inputs),
+    bias: numbers(outputs),
+  };
+}
+
+function withRows(product: Product, rows: readonly number[]): Product {
+  const { inputs } = product;
+  const x = new Float32Array(rows.length * inputs);
+  for (const [i, row] of rows.entries()) x.set(product.x.subarray(row * inputs, (row + 1) * inputs), i * inputs);
+  return { ...product, rows: rows.length, x };
+}
+
+const bitsOf = (numbers: Float32Array): number[] => [...new Int32Array(numbers.slice().buffer)];
+
+for (const [index, harness] of (await kernelHarnesses(linearKernels, allTargets)).entries()) {
+  test(`${harness.name}: a row has the same bits alone, at any place among any others, and however the inputs are cut`, () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...weightTypes),
+        fc.integer({ min: 2, max: 12 }),
+        fc.integer({ min: 1, max: 230 }),
+        fc.integer({ min: 1, max: 50 }),
+        fc.integer({ min: 1, max: 1e6 }),
+        fc.infiniteStream(fc.nat()),
+        (type, rows, inputs, outputs, seed, choices) => {
+          const choose = (end: number): number => choices.next().value! % end;
+          const product = randomProduct(type, rows, inputs, outputs, seed);
+          const blocks = blocksOf(inputs);
+          const someCuts = () =>
+            [...new Set(Array.from({ length: choose(4) }, () => choose(blocks)))]
+              .filter((cut) => cut > 0)
+              .sort((a, b) => a - b);
+          const together = bitsOf(computeProduct(harness, product));
+          expect(bitsOf(computeProduct(harness, product, someCuts()))).toEqual(together);
+          const order = Array.from({ length: 1 + choose(12) }, () => choose(rows));
+          // One row goes over its inputs at once, as `blocksAtOnce` says.
+          const cuts = order.length === 1 ? [] : someCuts();
+          const others = bitsOf(computeProduct(harness, withRows(product, order), cuts));
+          for (const [place, row] of order.entries()) {
+            const expected = together.slice(row * outputs, (row + 1) * outputs);
+            expect(others.slice(place * outputs, (place + 1) * outputs)).toEqual(expected);
+          }
+          for (let row = 0; row < rows; row++) {
+            const expected = together.slice(row * outputs, (row + 1) * outputs);
+            expect(bitsOf(computeProduct(harness, withRows(product, [row])))).toEqual(expected);
+          }
+        },
+      ),
+      { numRuns: index < 2 ? 40 : 15, seed: 7 },
+    );
+  });
+
+  test.for(weightTypes)(
+    `${harness.name}: as many blocks of %s at once as are allowed fit the scratch memory`,
+    (type) => {
+      const blocks = 150;
+      const most = blocksAtOnce(type, 2, blocks);
+      const product = randomProduct(type, 2, blocks * 32 - 5, 17, 3);
+      const cuts = Array.from({ length: Math.ceil(blocks / most) - 1 }, (_, i) => (i + 1) * most);
+      const [both, second] = [computeProduct(harness, product, cuts), computeProduct(harness, withRows(product, [1]))];
+      expect(bitsOf(both).slice(17)).toEqual(bitsOf(second));
+    },
+  );
+}
+
+test("pieces of inputs are at least one block, and what a thread expands of them fits its scratch memory", () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...weightTypes),
+      fc.integer({ min: 1, max: 100_000 }),
+      fc.integer({ min: 1, max: 5000 }),
+      (type, rows, blocks) => {
+        const most = blocksAtOnce(type, rows, blocks);
+        expect(most).toBeGreaterThanOrEqual(1);
+        expect(most).toBeLessThanOrEqual(blocks);
+        if (rows === 1) {
+          expect(most).toBe(blocks);
+          return;
+        }
+        expect(512 + most * 1024).toBeLessThanOrEqual(linearScratchBytes);
+        const bytes = most * rows * panelBlockBytes[panelOf[type]];
+        if (most > 8) expect(bytes).toBeLessThanOrEqual(640 * 1024);
+      },
+    ),
+  );
+});

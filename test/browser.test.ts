@@ -1,0 +1,142 @@
+import { openAsBlob } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type LoadOptions, loadModel, type ModelSource } from "../src/index.ts";
+import { chromium, type Served } from "./browser-page.ts";
+import { runTool } from "./installed-package.ts";
+import { type LogitsFixture, largestDifference, readLogitsFixtures } from "./logits-fixtures.ts";
+import { type PageTask, pageHtml, pageScript, runTasks, type TaskResult, type TasksResult } from "./page-tasks.ts";
+import { dequantisedModel, divergence } from "./quantised-models.ts";
+import { tiny } from "./tiny.ts";
+
+/*
+ * The WebAssembly kernels in a browser: the package's own files, served as they are, in a page that may share memory between threads and in one that
+ * may not. One page does all tasks of a case, since starting a browser takes longer than the tasks do.
+ */
+const repository = fileURLToPath(new URL("..", import.meta.url));
+const request = { prompt: "In the beginning", maxTokens: 16, temperature: 0 };
+const context = { extend: "yarn", factor: 4 } as const;
+const vocabulary = 1024;
+const variants = ["relaxed", "plain"] as const;
+
+/** Tokens of a text past the embedded model's window: four tiles of the cache, three of them quantised when the last is read. */
+let tokens: number[];
+let generated: { readonly tokens: readonly number[]; readonly text: string };
+/** The reference backend's, of the weights that `q4` makes. */
+let reference: Float32Array;
+let fixture: LogitsFixture;
+let served: Served;
+
+beforeAll(async () => {
+  await runTool("tsdown", ["--log-level", "error"], repository);
+  fixture = (await readLogitsFixtures()).find(({ name }) => name === "qwen2_yarn4_untied")!;
+  served = {
+    "/index.html": new Blob([pageHtml]),
+    "/page.js": new Blob([pageScript("/skein/index.js")]),
+    "/skein/": `${repository}dist/browser`,
+    "/model/": tiny,
+    ...Object.fromEntries(Object.entries(fixture.files).map(([name, file]) => [`/fixture/${name}`, file])),
+  };
+  await using model = await loadModel(tiny);
+  const result = await model.generate(request).result();
+  generated = { tokens: result.tokens, text: result.text };
+  const text = await readFile(`${tiny}/haystack.txt`, "utf8");
+  tokens = [...(await model.tokenize(text.slice(0, 4000)))].slice(0, 450);
+  const files = {
+    "config.json": await openAsBlob(`${tiny}/config.json`),
+    "model.safetensors": await openAsBlob(`${tiny}/model.safetensors`),
+  };
+  reference = await logitsInNode(await dequantisedModel(files, "q4"), { backend: "reference" });
+});
+
+describe.runIf(chromium !== undefined).each([true, false])(
+  "cross-origin isolated: %s (needs a Chromium on the PATH)",
+  (isIsolated) => {
+    const longest = () => fixture.runs.at(-1)!;
+    const quantised = (kernels: "relaxed" | "plain", threads: number): PageTask => ({
+      source: "/model/",
+      options: { weights: "q4", cache: "q8", context, kernels, threads },
+      tokens,
+    });
+    let page: TasksResult;
+    let byDefault: TaskResult;
+    let onTwoThreads: readonly TaskResult[];
+    let onOne: TaskResult;
+    let ofFixture: readonly TaskResult[];
+
+    beforeAll(async () => {
+      const tasks: readonly PageTask[] = [
+        { source: "/model/", request },
+        ...variants.map((kernels) => quantised(kernels, 2)),
+        quantised("relaxed", 1),
+        ...variants.map((kernels) => ({
+          source: "/fixture/",
+          options: { kernels, context: { allowBeyondWindow: true, schedule: "static" } as const },
+          tokens: longest().tokens,
+        })),
+      ];
+      page = await runTasks(served, isIsolated, tasks);
+      byDefault = page.results[0]!;
+      onTwoThreads = page.results.slice(1, 3);
+      onOne = page.results[3]!;
+      ofFixture = page.results.slice(4, 6);
+    });
+
+    test("the page is what it should be", () => {
+      expect(page.isIsolated).toBe(isIsolated);
+    });
+
+    test("with default options, the embedded model generates what it does in Node", () => {
+      expect(byDefault).toMatchObject({ warnings: [], generated });
+    });
+
+    test.each([0, 1])("float32 weights and cache: a fixture's logits, kernels %i", (variant) => {
+      const { logits } = longest();
+      const computed = ofFixture[variant]!.logits.subarray(-logits.length);
+      expect(largestDifference(computed, logits)).toBeLessThan(1e-3);
+    });
+
+    test.each([0, 1])(
+      "4-bit weights and 8-bit cache: near the reference of the same weights, kernels %i",
+      (variant) => {
+        const measured = divergence(reference, onTwoThreads[variant]!.logits, vocabulary);
+        expect(measured.divergence).toBeLessThan(2e-3);
+        expect(measured.divergence).toBeGreaterThan(0);
+      },
+    );
+
+    test("the two kinds of kernels are different ones, with their own modules", () => {
+      expect(isSame(onTwoThreads[0]!.logits, onTwoThreads[1]!.logits)).toBe(false);
+      for (const kind of variants) expect(page.requests).toContain(`/skein/kernels-${kind}-32.wasm`);
+    });
+
+    test("two threads compute the same bits as one", () => {
+      expect(isSame(onTwoThreads[0]!.logits, onOne.logits)).toBe(true);
+    });
+
+    // A thread is a worker of the engine's script. A step ends when all threads have met, so that each that was started took part.
+    test(
+      isIsolated ? "threads are used: two, and all that there are by default" : "two threads are one, with a warning",
+      () => {
+        const workers = page.requests.filter((path) => path === "/skein/engine-worker.js").length;
+        const models = page.results.length;
+        const { processors } = page;
+        expect(workers).toBe(isIsolated ? models + 2 + 3 * (processors - 1) : models);
+        for (const { warnings } of onTwoThreads) expect(warnings).toEqual(isIsolated ? [] : ["threads"]);
+        expect(onOne.warnings).toEqual([]);
+      },
+    );
+  },
+);
+
+async function logitsInNode(source: ModelSource, options: LoadOptions): Promise<Float32Array> {
+  await using model = await loadModel(source, { ...options, context });
+  await using session = await model.createSession({ plannedTokens: tokens.length });
+  return (await session.append(tokens, { logits: "all" })).logits!;
+}
+
+/** Bit by bit. */
+function isSame(a: Float32Array, b: Float32Array): boolean {
+  return Buffer.from(a.buffer).equals(Buffer.from(b.buffer));
+}

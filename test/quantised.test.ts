@@ -1,0 +1,81 @@
+import { openAsBlob } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type LoadOptions, loadModel, type Model, type ModelFiles } from "../src/index.ts";
+import { dequantisedModel, divergence, logitsOf, randomModel } from "./quantised-models.ts";
+import { someTokens, tiny } from "./tiny.ts";
+
+/*
+ * Quantised weights and caches against the reference backend with the same, dequantised weights: mean KL divergence a token. Activations of 8 bits
+ * alone cost about 2e-4; the bounds are those that users are promised (see docs/performance.md).
+ */
+const exactCache = 5e-4;
+const quantisedCache = 2e-3;
+
+const wide = {
+  architectures: ["Qwen2ForCausalLM"],
+  model_type: "qwen2",
+  vocab_size: 1024,
+  hidden_size: 448,
+  intermediate_size: 1184, // 37 blocks
+  num_hidden_layers: 4,
+  num_attention_heads: 7,
+  num_key_value_heads: 1,
+  max_position_embeddings: 2048,
+  rope_theta: 1e6,
+  tie_word_embeddings: false,
+};
+
+async function embedded(): Promise<ModelFiles> {
+  const names = (await readdir(tiny)).filter((name) => !name.startsWith("."));
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await openAsBlob(`${tiny}/${name}`)] as const)),
+  ) as unknown as ModelFiles;
+}
+
+const quiet: LoadOptions = { onWarning: () => {} };
+
+describe.each([
+  { name: "the embedded model", make: embedded, count: 700, yarn: true },
+  { name: "a random model of 64-wide heads", make: async () => randomModel(wide, 1.9), count: 300, yarn: false },
+])("$name", ({ make, count, yarn }) => {
+  let files: ModelFiles;
+  let tokens: number[];
+  const context = yarn ? { context: { extend: "yarn", factor: 4 } as const } : {};
+
+  beforeAll(async () => {
+    files = await make();
+    tokens = someTokens(count);
+    if (!yarn) return;
+    // Text that it knows: what it is sure of shows errors best.
+    await using model = await loadModel(files, quiet);
+    const { tokens: answer } = await model.generate({ prompt: "In the beginning", maxTokens: 200, seed: 1 }).result();
+    tokens = [...(await model.tokenize("In the beginning God created")), ...answer, ...answer, ...answer].slice(
+      0,
+      count,
+    );
+  });
+
+  test.each(["q4", "q8"] as const)("weights of type %s", async (weights) => {
+    const exact = await loadModel(await dequantisedModel(files, weights), {
+      ...quiet,
+      ...context,
+      backend: "reference",
+    });
+    const expected = await logitsOf(exact, tokens);
+    const { vocab_size: vocabulary } = exact.config;
+    await exact.dispose();
+    const measure = async (options: LoadOptions): Promise<{ divergence: number; entropy: number }> => {
+      await using model: Model = await loadModel(files, { ...quiet, ...context, weights, ...options });
+      return divergence(expected, await logitsOf(model, tokens), vocabulary);
+    };
+    for (const kernels of ["relaxed", "plain"] as const) {
+      const { divergence: f32, entropy } = await measure({ kernels, cache: "f32" });
+      const { divergence: q8 } = await measure({ kernels, cache: "q8" });
+      if (process.env.SHOW) console.log(weights, kernels, { f32, q8, entropy });
+      expect(f32).toBeLessThan(exactCache);
+      expect(q8).toBeLessThan(quantisedCache);
+      expect(entropy).toBeGreaterThan(0.5);
+    }
+  });
+});
