@@ -1,111 +1,231 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
-import { Control } from "./control.ts";
-import { type ControlTask, mixed, programOf, runTask } from "./test-control-task.ts";
+import { Control, mostItems } from "./control.ts";
+import { type ControlTask, mixed, programOf, runPhase, type TestProgram, task } from "./test-control-task.ts";
 
-/** Starts the threads of a task other than this one. */
-function startTask(kind: ControlTask["kind"], threads: number, rounds: number) {
+/** Threads of a test, of which this one is the first. */
+async function startThreads(threads: number) {
   const control = new Control(threads);
-  const words = new SharedArrayBuffer(threads * 8);
-  const task = { kind, threads, rounds, controlMemory: control.memory, words };
+  const shared = new SharedArrayBuffer(4096);
+  const words = new Int32Array(shared);
   const workers = Array.from({ length: threads - 1 }, (_, i) => {
     const worker = new Worker(new URL("./node/test-control-thread.ts", import.meta.url), { execArgv: [] });
-    worker.postMessage({ ...task, index: i + 1 } satisfies ControlTask);
+    worker.postMessage({ threads, index: i + 1, controlMemory: control.memory, words: shared } satisfies ControlTask);
     return worker;
   });
+  await Promise.all(workers.map((worker) => once(worker, "message")));
   return {
     control,
-    own: { ...task, index: 0 } satisfies ControlTask,
-    numbers: new Int32Array(words, 0, threads),
-    errors: new Int32Array(words, threads * 4, threads),
-    /** Until the others have done all. */
+    words,
+    /** Begins the program of a round. */
+    begin: (round: number, isQuiet = false) => begin(control, round, programOf(round), isQuiet),
+    /** Takes part in a phase. @returns whether there is another one */
+    runPhase: () => {
+      const { state } = control;
+      if (control.isOver(state)) return false;
+      runPhase(control, state, words);
+      control.waitAfter(state);
+      return !control.isOver(control.state);
+    },
     end: async () => {
-      await Promise.all(workers.map((worker) => once(worker, "message")));
+      const done = workers.map((worker) => once(worker, "message"));
+      Atomics.store(words, task.end, 1);
+      begin(control, 0, { items: [0], phases: [{ first: 0, end: 1, items: 1 }] }, false); // wakes them
+      await Promise.all(done);
       await Promise.all(workers.map((worker) => worker.terminate()));
     },
   };
 }
 
+/** The round, and the items of each record, are the program's numbers. */
+function begin(control: Control, round: number, { items, phases }: TestProgram, isQuiet: boolean): void {
+  const at = control.firstNumber + 1 + (round % 3);
+  control.reserve(at + items.length);
+  control.numbers[at - 1] = round;
+  control.numbers.set(items, at);
+  control.begin(at, items.length, phases, isQuiet);
+}
+
+const itemsOf = (round: number): number => programOf(round).phases.reduce((sum, { items }) => sum + items, 0);
+
 test.for([
   [1, 1000],
-  [2, 20_000],
-  [4, 3000],
-] as const)(
-  "%i threads meet %i times, and see what the others wrote before",
-  async ([threads, rounds]) => {
-    const { control, own, numbers, errors, end } = startTask("meet", threads, rounds);
-    runTask(own, control);
-    await end();
-    expect([...errors]).toEqual(new Array(threads).fill(0));
-    expect([...numbers]).toEqual(new Array(threads).fill(rounds));
-    expect(control.meet()).not.toBe(0);
-  },
-  20_000,
-);
-
-test.for([
   [2, 6000],
-  [4, 1000],
+  [4, 600],
 ] as const)(
-  "%i threads run %i programs, leave them together when told so, and come to the next",
+  "%i threads run %i programs: every item once, and no phase before the last one is done",
   async ([threads, rounds]) => {
-    const { control, numbers, errors, end } = startTask("programs", threads, rounds);
+    const { control, words, begin, runPhase, end } = await startThreads(threads);
     let expected = 0;
-    for (let round = 0; round < rounds; round++) {
-      const { meetings, leftAt } = programOf(round);
-      expected += leftAt;
-      control.start();
-      for (let met = 1; met <= leftAt; met++) {
-        // Some threads are there already, others are not; none may see this one meeting too early.
-        if (mixed(round) % 5 === 0) for (let i = 0; i < mixed(round + met) % 3000; i++) Atomics.load(numbers, 0);
-        if (met === leftAt && leftAt < meetings) control.leaveAtNextMeeting();
-        control.meet();
-      }
+    for (let round = 1; round <= rounds; round++) {
+      begin(round, mixed(round) % 4 === 0);
+      expected += itemsOf(round);
+      while (runPhase());
+      expect(control.isOver(control.state)).toBe(true);
+      expect(Atomics.load(words, task.done)).toBe(expected);
+      // Sometimes the others have time to wait, sometimes they come late.
+      if (mixed(round) % 3 === 0) for (let i = 0; i < mixed(round) % 5000; i++) Atomics.load(words, 0);
     }
     await end();
-    expect([...errors]).toEqual(new Array(threads).fill(0));
-    expect([...numbers.subarray(1)]).toEqual(new Array(threads - 1).fill(expected));
-    expect(control.started).toBe(rounds);
+    expect(words[task.errors]).toBe(0);
   },
-  20_000,
 );
 
-test("threads that fell asleep, waiting for the others or for a program, wake", async () => {
-  const threads = 3;
-  const rounds = 12;
-  const { control, numbers, errors, end } = startTask("programs", threads, rounds);
-  const pause = () => new Promise((resolve) => setTimeout(resolve, 15)); // far more than they spin
-  for (let round = 0; round < rounds; round++) {
-    const { meetings, leftAt } = programOf(round);
-    if (round % 2 === 0) await pause();
-    control.start();
-    for (let met = 1; met <= leftAt; met++) {
-      if (met % 2 === 1) await pause();
-      if (met === leftAt && leftAt < meetings) control.leaveAtNextMeeting();
-      control.meet();
-    }
+test.for([2, 4])("%i threads give up programs in the middle, and compute the next one wholly", async (threads) => {
+  const { control, words, begin, runPhase, end } = await startThreads(threads);
+  for (let round = 1; round <= (threads === 2 ? 1500 : 200); round++) {
+    const before = Atomics.load(words, task.done);
+    begin(round);
+    const isCancelled = mixed(round) % 2 === 0;
+    if (mixed(round) % 4 !== 0) runPhase();
+    if (isCancelled) control.cancel();
+    while (runPhase());
+    const done = Atomics.load(words, task.done) - before;
+    // Given up between two phases, never within one.
+    let sum = 0;
+    const ends = programOf(round).phases.map(({ items }) => (sum += items));
+    if (isCancelled) expect(ends).toContain(done);
+    else expect(done).toBe(sum);
   }
   await end();
-  expect([...errors]).toEqual([0, 0, 0]);
-  expect(numbers[1]).toBe(numbers[2]);
-}, 20_000);
-
-test("items of a record are taken once each", () => {
-  const control = new Control(2);
-  control.numbers[control.firstNumber] = 0;
-  expect(Array.from({ length: 5 }, () => control.take(control.firstNumber))).toEqual([0, 1, 2, 3, 4]);
+  expect(words[task.errors]).toBe(0);
 });
 
-test("the places of scratch memory do not overlap the program, and what is reserved is there", () => {
+test("threads that fell asleep, waiting for a program or for a phase's end, wake", async () => {
+  const { control, words, begin, runPhase, end } = await startThreads(3);
+  const pause = () => new Promise((resolve) => setTimeout(resolve, 15)); // far more than they spin
+  for (let round = 1; round <= 10; round++) {
+    await pause();
+    const before = Atomics.load(words, task.done);
+    begin(round);
+    if (round % 2 === 0) {
+      // The others do all of it.
+      while (!control.isOver(control.state)) await pause();
+    } else {
+      // This one has taken an item, and the others wait for it.
+      const { state } = control;
+      const { first } = control.phaseRecords(state);
+      const item = control.take(state, first, programOf(round).items[first]!);
+      await pause();
+      if (item >= 0) {
+        words[task.marks + first * 16 + item] = round;
+        Atomics.add(words, task.done, 1);
+        control.finish(state, 1);
+      }
+      control.waitAfter(state);
+      while (runPhase());
+    }
+    expect(Atomics.load(words, task.done) - before).toBe(itemsOf(round));
+  }
+  await end();
+  expect(words[task.errors]).toBe(0);
+});
+
+/** Begins a program of one phase; what its records' numbers are does not matter here. */
+function beginItems(control: Control, ...items: number[]): number {
+  const all = items.reduce((sum, count) => sum + count, 0);
+  control.begin(control.firstNumber, items.length, [{ first: 0, end: items.length, items: all }], true);
+  return control.state;
+}
+
+test("a phase is over with its last item, whoever finishes it; then the next begins, and after the last, nothing", () => {
+  const control = new Control(2);
+  expect(control.isOver(control.state)).toBe(true);
+  const phases = [
+    { first: 0, end: 2, items: 3 },
+    { first: 2, end: 3, items: 1 },
+  ];
+  control.begin(control.firstNumber, 3, phases, false);
+  const first = control.state;
+  expect(control.phaseRecords(first)).toEqual({ first: 0, end: 2 });
+  expect([0, 0, 0].map(() => control.take(first, 0, 2))).toEqual([0, 1, -1]);
+  expect(control.take(first, 1, 1)).toBe(0);
+  control.finish(first, 1);
+  expect(control.state).toBe(first);
+  control.finish(first, 2);
+  const second = control.state;
+  expect(second).not.toBe(first);
+  expect(control.phaseRecords(second)).toEqual({ first: 2, end: 3 });
+  expect(control.take(second, 2, 1)).toBe(0);
+  control.finish(second, 1);
+  expect(control.isOver(control.state)).toBe(true);
+});
+
+test("a latecomer takes nothing of a program that has been replaced, nor of one that is over, whatever it reads there", () => {
+  const control = new Control(2);
+  const old = beginItems(control, 2, 3);
+  for (const record of [0, 0, 1, 1, 1]) expect(control.take(old, record, [2, 3][record]!)).toBeGreaterThanOrEqual(0);
+  control.finish(old, 5);
+  // The numbers of the next program may lie where the number of items was.
+  expect([0, 1].map((record) => control.take(old, record, 1000))).toEqual([-1, -1]);
+  const shorter = beginItems(control, 4);
+  expect([0, 1, 2].map((record) => control.take(old, record, 1000))).toEqual([-1, -1, -1]);
+  expect(control.take(shorter, 0, 4)).toBe(0);
+});
+
+test("a program that was given up ends with its phase, and the next one is whole", () => {
+  const control = new Control(1);
+  const phases = [1, 1, 1].map((items, i) => ({ first: i, end: i + 1, items }));
+  control.begin(control.firstNumber, 3, phases, true);
+  const { state } = control;
+  control.take(state, 0, 1);
+  control.cancel();
+  control.finish(state, 1);
+  expect(control.isOver(control.state)).toBe(true);
+  control.begin(control.firstNumber, 3, phases, true);
+  for (let i = 0; i < 3; i++) {
+    expect(control.isOver(control.state)).toBe(false);
+    expect(control.take(control.state, i, 1)).toBe(0);
+    control.finish(control.state, 1);
+  }
+  expect(control.isOver(control.state)).toBe(true);
+});
+
+test("programs can be told apart, for longer than any thread comes late", () => {
+  const control = new Control(1);
+  const states = new Set<number>();
+  for (let i = 0; i < 40_000; i++) {
+    const state = beginItems(control, 1);
+    if (i < 32_000) expect(states.has(state)).toBe(false);
+    states.add(state);
+    expect(control.isOver(state)).toBe(false);
+    expect(control.take(state, 0, 1)).toBe(0);
+    expect(control.take(state, 0, 1)).toBe(-1);
+    control.finish(state, 1);
+    expect(control.isOver(control.state)).toBe(true);
+  }
+});
+
+test("a record has as many items as are allowed, and no more are", () => {
+  const control = new Control(1);
+  const state = beginItems(control, mostItems);
+  for (let i = 0; i < mostItems; i++) if (control.take(state, 0, mostItems) !== i) throw new Error(`item ${i}`);
+  expect(control.take(state, 0, mostItems)).toBe(-1);
+  expect(() => control.begin(control.firstNumber, 2 ** 20, [], true)).toThrow("too many");
+});
+
+test("a thread that has failed is not waited for", () => {
+  const control = new Control(2);
+  const state = beginItems(control, 1);
+  control.fail();
+  expect(() => control.waitAfter(state)).toThrow("a thread of the backend has failed");
+});
+
+test("the places of scratch memory, counters, phases and the program do not overlap, and what is reserved is there", () => {
   const control = new Control(4);
   for (let thread = 0; thread < 4; thread++) control.setScratch(thread, 2 ** 33 + thread);
+  control.reserve(control.firstNumber + 100);
   control.numbers.fill(1, control.firstNumber, control.firstNumber + 100);
+  const state = beginItems(control, 3, 3);
+  expect([control.take(state, 0, 3), control.take(state, 1, 3)]).toEqual([0, 0]);
   expect([0, 1, 2, 3].map((thread) => control.scratch(thread))).toEqual([0, 1, 2, 3].map((i) => 2 ** 33 + i));
+  expect(control.numbers.subarray(control.firstNumber, control.firstNumber + 100).every((x) => x === 1)).toBe(true);
   control.reserve(1e6);
   expect(control.numbers.length).toBeGreaterThanOrEqual(1e6);
   expect(control.scratch(3)).toBe(2 ** 33 + 3);
   const other = new Control(4, control.memory);
+  expect(other.state).toBe(state); // looking at it changes nothing
   control.reserve(2e6);
   other.refresh();
   expect(other.numbers.length).toBe(control.numbers.length);

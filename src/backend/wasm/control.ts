@@ -1,35 +1,50 @@
 import { SkeinError } from "../../errors.ts";
 
 /*
- * What the threads of a backend share besides the memory of the kernels: words to meet by, and the program that they run. It is a small
- * WebAssembly memory, since pages that are not cross-origin isolated have no other shared memory (they use it on one thread).
+ * What the threads of a backend share besides the memory of the kernels: the program that they run and how far it is. It is a small WebAssembly memory,
+ * since pages that are not cross-origin isolated have no other shared memory (they use it on one thread).
+ *
+ *     | words | a counter for each record | for each phase: first record, end of its records, items | numbers (float64) |
+ *
+ * A phase is over when all its items are done, not when all threads have come: a thread that the system has put aside for a while, or that still sleeps,
+ * holds nobody up unless it has taken an item. Such a latecomer may look at a program that has long been replaced; so what it takes items by, the counters,
+ * carry the program's number, and lie where nothing else ever does.
  */
 
 const pageBytes = 65536;
 
 /** Places of 32-bit words. Those that are written often have a cache line of their own. */
-const words = {
-  start: 0,
-  arrived: 16,
-  phase: 32,
-  sleepers: 48,
-  leaveAt: 64,
-  failed: 68,
-  firstRecord: 80,
-  endRecord: 81,
-} as const;
+const words = { state: 0, done: 16, sleepers: 32, phases: 48, records: 49, cancelled: 64, failed: 80 } as const;
 
-/** Where numbers (float64) may begin. */
-const firstNumber = 64;
+const firstCounter = 1024;
+const mostRecords = 32_768;
+const firstPhase: number = firstCounter + mostRecords;
+const mostPhases = 16_384;
+/** Numbers of a phase: its first record, the end of its records, its items. */
+const phaseWords = 3;
+const scratchNumbers = (firstPhase + mostPhases * phaseWords) / 2;
 
-/** How often a thread looks whether the others have come, before it sleeps: some 50 microseconds. */
-const barrierSpins = 20_000;
+/** Items of one record, at most. */
+export const mostItems = 0xffff;
+
+/** In place of a phase: the program is over. */
+const over = 0xffff;
+
+/** How often a thread looks whether the phase is over, before it sleeps: some 50 microseconds. */
+const phaseSpins = 20_000;
 
 /** How long a thread waits for the next program before it sleeps, in milliseconds: as long as a decoder pauses between tokens. */
 const idleMilliseconds = 0.3;
 
 /** How often a sleeper looks whether a thread has failed. */
 const failureMilliseconds = 1000;
+
+/** A phase of a program: its records, from the first up to the end, and how many items they have together. */
+export interface Phase {
+  readonly first: number;
+  readonly end: number;
+  readonly items: number;
+}
 
 /** The shared words, as one thread sees them. */
 export class Control {
@@ -43,6 +58,7 @@ export class Control {
     this.memory = memory;
     this.#words = new Int32Array(memory.buffer);
     this.#numbers = new Float64Array(memory.buffer);
+    if (Atomics.load(this.#words, words.state) === 0) Atomics.store(this.#words, words.state, over);
   }
 
   /** The program's numbers; records and tables are indices into them. */
@@ -51,7 +67,7 @@ export class Control {
   }
 
   get firstNumber(): number {
-    return firstNumber + this.threads;
+    return scratchNumbers + this.threads;
   }
 
   /** Makes room for so many numbers. */
@@ -63,100 +79,126 @@ export class Control {
 
   /** A view of shared memory does not grow with it. */
   refresh(): void {
-    if (this.#numbers.byteLength === this.memory.buffer.byteLength) return;
-    this.#words = new Int32Array(this.memory.buffer);
-    this.#numbers = new Float64Array(this.memory.buffer);
+    const { buffer } = this.memory;
+    if (this.#numbers.byteLength === buffer.byteLength) return;
+    this.#words = new Int32Array(buffer);
+    this.#numbers = new Float64Array(buffer);
   }
 
   /** The address of a thread's scratch memory. */
   scratch(thread: number): number {
-    return this.#numbers[firstNumber + thread]!;
+    return this.#numbers[scratchNumbers + thread]!;
   }
 
   setScratch(thread: number, address: number): void {
-    this.#numbers[firstNumber + thread] = address;
+    this.#numbers[scratchNumbers + thread] = address;
   }
 
-  /** Takes the next item of a record, whose counter is a number of the program that is 0 at first. */
-  take(counter: number): number {
-    return Atomics.add(this.#words, counter * 2, 1);
+  /** Which program it is, and which of its phases: changes when a phase is over. */
+  get state(): number {
+    return Atomics.load(this.#words, words.state);
   }
 
-  /** Waits until all threads are here. @returns how often threads have met, this time included */
-  meet(): number {
+  /** Whether the program of a state is over. */
+  isOver(state: number): boolean {
+    return (state & 0xffff) === over;
+  }
+
+  /** Index of the present program's first record in the numbers. */
+  get records(): number {
+    return this.#words[words.records]!;
+  }
+
+  /**
+   * Begins a program, after the one before is over.
+   * @param records - index of the first record in the numbers
+   * @param isQuiet - whether to leave threads that sleep alone
+   */
+  begin(records: number, recordCount: number, phases: readonly Phase[], isQuiet: boolean): void {
+    if (recordCount > mostRecords || phases.length > mostPhases)
+      throw new SkeinError("internal", `a step has ${recordCount} operations in ${phases.length} phases, too many`);
     const shared = this.#words;
-    const phase = Atomics.load(shared, words.phase);
-    this.#meetAfter(phase);
-    return (phase + 1) | 0;
-  }
-
-  #meetAfter(phase: number): void {
-    const shared = this.#words;
-    if (Atomics.add(shared, words.arrived, 1) === this.threads - 1) {
-      Atomics.store(shared, words.arrived, 0);
-      Atomics.add(shared, words.phase, 1);
-      if (Atomics.load(shared, words.sleepers) > 0) Atomics.notify(shared, words.phase);
-      return;
+    const program = (((this.state >> 16) & 0x7fff) % 0x7fff) + 1;
+    for (let i = 0; i < recordCount; i++) Atomics.store(shared, firstCounter + i, program << 16);
+    for (const [i, { first, end, items }] of phases.entries()) {
+      const at = firstPhase + i * phaseWords;
+      shared[at] = first;
+      shared[at + 1] = end;
+      shared[at + 2] = items;
     }
-    for (let i = 0; i < barrierSpins; i++) if (Atomics.load(shared, words.phase) !== phase) return;
+    shared[words.phases] = phases.length;
+    shared[words.records] = records;
+    Atomics.store(shared, words.done, 0);
+    Atomics.store(shared, words.cancelled, 0);
+    Atomics.store(shared, words.state, program << 16);
+    if (!isQuiet && this.threads > 1) Atomics.notify(shared, words.state);
+  }
+
+  /** The records of a state's phase. For a program that has been replaced they mean nothing, and {@link take} gives none of their items. */
+  phaseRecords(state: number): { readonly first: number; readonly end: number } {
+    const at = firstPhase + (state & 0xffff) * phaseWords;
+    return { first: this.#words[at]!, end: this.#words[at + 1]! };
+  }
+
+  /** Takes the next item of a record. @returns -1 when there is none left, or the program is another one */
+  take(state: number, record: number, items: number): number {
+    const shared = this.#words;
+    const program = state >> 16;
+    for (;;) {
+      const counter = Atomics.load(shared, firstCounter + record);
+      const item = counter & 0xffff;
+      if (counter >> 16 !== program || item >= items) return -1;
+      if (Atomics.compareExchange(shared, firstCounter + record, counter, counter + 1) === counter) return item;
+    }
+  }
+
+  /** Says that so many items, which were taken in this state, are done. The last of them ends the phase. */
+  finish(state: number, items: number): void {
+    const shared = this.#words;
+    const phase = state & 0xffff;
+    const all = shared[firstPhase + phase * phaseWords + 2]!;
+    if (Atomics.add(shared, words.done, items) + items < all) return;
+    Atomics.store(shared, words.done, 0);
+    const isLast = phase + 1 === shared[words.phases] || Atomics.load(shared, words.cancelled) === 1;
+    Atomics.store(shared, words.state, isLast ? state | over : state + 1);
+    if (Atomics.load(shared, words.sleepers) > 0) Atomics.notify(shared, words.state);
+  }
+
+  /**
+   * Waits until the state is another one; sleeps if that takes long.
+   * @throws SkeinError (code `internal`) when a thread has failed
+   */
+  waitAfter(state: number): void {
+    const shared = this.#words;
+    if (this.isOver(state)) {
+      const until = performance.now() + idleMilliseconds;
+      while (performance.now() < until) {
+        for (let i = 0; i < 200; i++) if (Atomics.load(shared, words.state) !== state) return;
+      }
+    }
+    for (let i = 0; i < phaseSpins; i++) if (Atomics.load(shared, words.state) !== state) return;
     Atomics.add(shared, words.sleepers, 1);
-    while (Atomics.load(shared, words.phase) === phase) {
-      if (Atomics.load(shared, words.failed) === 1) throw new SkeinError("internal", "a thread of the backend failed");
-      Atomics.wait(shared, words.phase, phase, failureMilliseconds);
+    while (Atomics.load(shared, words.state) === state) {
+      this.checkFailure();
+      Atomics.wait(shared, words.state, state, this.isOver(state) ? Number.POSITIVE_INFINITY : failureMilliseconds);
     }
     Atomics.sub(shared, words.sleepers, 1);
   }
 
-  /** Says that this thread will not come any more, so that nobody waits for it for ever. */
+  /** Gives the program up: the present phase is its last. */
+  cancel(): void {
+    Atomics.store(this.#words, words.cancelled, 1);
+  }
+
+  /** Says that a thread has failed, and what it had taken will never be done. */
   fail(): void {
     Atomics.store(this.#words, words.failed, 1);
   }
 
-  /** Says between which indices the program lies. */
-  setProgram(firstRecord: number, endRecord: number): void {
-    this.#words[words.firstRecord] = firstRecord;
-    this.#words[words.endRecord] = endRecord;
-  }
-
-  /** Calls the other threads to the program. */
-  start(): void {
-    Atomics.add(this.#words, words.start, 1);
-    if (this.threads > 1) Atomics.notify(this.#words, words.start);
-  }
-
-  /** How many programs were started. */
-  get started(): number {
-    return Atomics.load(this.#words, words.start);
-  }
-
-  /** Waits for a program after the one with this number; sleeps if it does not come soon. */
-  waitForStart(seen: number): void {
-    const until = performance.now() + idleMilliseconds;
-    while (performance.now() < until) {
-      for (let i = 0; i < 200; i++) if (Atomics.load(this.#words, words.start) !== seen) return;
-    }
-    while (Atomics.load(this.#words, words.start) === seen) Atomics.wait(this.#words, words.start, seen);
-  }
-
-  get firstRecord(): number {
-    return this.#words[words.firstRecord]!;
-  }
-
-  get endRecord(): number {
-    return this.#words[words.endRecord]!;
-  }
-
-  /**
-   * Makes all threads leave the program when they next meet. Only for a thread that the others will have to wait for: a mere flag could be seen by
-   * some of them one meeting too early.
-   */
-  leaveAtNextMeeting(): void {
-    Atomics.store(this.#words, words.leaveAt, (Atomics.load(this.#words, words.phase) + 1) | 0);
-  }
-
-  /** @param meeting - what {@link meet} returned */
-  leavesAt(meeting: number): boolean {
-    return Atomics.load(this.#words, words.leaveAt) === meeting;
+  /** @throws SkeinError (code `internal`) when a thread has failed */
+  checkFailure(): void {
+    if (Atomics.load(this.#words, words.failed) === 0) return;
+    throw new SkeinError("internal", "a thread of the backend has failed; load the model again");
   }
 }
 

@@ -65,25 +65,21 @@ export class Machine {
   }
 
   /**
-   * Computes the program. Now and then this thread listens to others in between.
+   * Computes the program. Now and then this thread listens to others in between, while the other threads go on.
    * @throws SkeinError (code `cancelled`) after {@link cancel}
    */
   async run(): Promise<void> {
     if (this.program.isEmpty) return;
     this.#isCancelled = false;
-    const isAlone = this.program.work < leastShared;
-    this.#start(isAlone);
+    this.#begin(this.program.work < leastShared);
     let sliceEnd = performance.now() + sliceMilliseconds;
-    while (this.#runner.runPhase()) {
+    while (this.#runPhase()) {
       if (performance.now() < sliceEnd) continue;
       await nextTask();
-      if (this.#isCancelled) {
-        this.#control.leaveAtNextMeeting();
-        if (!isAlone) this.#runner.runPhase();
-        throw new SkeinError("cancelled", "the step was given up");
-      }
+      if (this.#isCancelled) this.#control.cancel();
       sliceEnd = performance.now() + sliceMilliseconds;
     }
+    if (this.#isCancelled) throw new SkeinError("cancelled", "the step was given up");
   }
 
   /** Gives the program up that is being computed. */
@@ -101,8 +97,8 @@ export class Machine {
     const at = program.base + program.table(values);
     program.add(operationIds[operation], items, values, { reads: [], writes: [] });
     const given = at + values.length;
-    this.#start();
-    while (this.#runner.runPhase());
+    this.#begin(false);
+    while (this.#runPhase());
     program.clear();
     return this.#control.numbers.slice(given, given + values.length);
   }
@@ -115,11 +111,25 @@ export class Machine {
     for (let item = 0; item < items; item++) operations[operationIds[operation]]!(thread, numbers, 0, item);
   }
 
-  #start(isAlone = false): void {
+  #begin(isQuiet: boolean): void {
+    this.#control.checkFailure();
     this.#giveScratch();
-    this.program.place();
-    if (!isAlone) this.#control.start();
-    this.#runner.begin(isAlone);
+    this.program.begin(isQuiet);
+  }
+
+  /** Takes part in a phase, and waits for its end. @returns whether there is another one */
+  #runPhase(): boolean {
+    const control = this.#control;
+    const { state } = control;
+    if (control.isOver(state)) return false;
+    try {
+      this.#runner.runPhase(state);
+    } catch (error) {
+      control.fail();
+      throw error;
+    }
+    control.waitAfter(state);
+    return !control.isOver(control.state);
   }
 
   #giveScratch(): void {

@@ -5,12 +5,6 @@ import { Memory } from "./memory.ts";
 import { type Argument, Program, type Region } from "./program.ts";
 import { record } from "./thread.ts";
 
-interface Step {
-  readonly reads: readonly number[];
-  readonly writes: readonly number[];
-  readonly items: number;
-}
-
 interface Record {
   readonly operation: number;
   readonly items: number;
@@ -19,22 +13,29 @@ interface Record {
   readonly arguments: number;
 }
 
-/** The records of a program that was placed, as threads read them. */
+/** The records of the program that was begun, as threads read them. All its items are taken, so that the next one can begin. */
 function recordsOf(control: Control): Record[] {
-  const { numbers } = control;
+  const { numbers, records } = control;
   const out: Record[] = [];
-  let phase = 0;
-  for (let at = control.firstRecord; at < control.endRecord; at += record.length) {
-    expect(numbers[at + record.counter]).toBe(0);
-    out.push({
-      operation: numbers[at + record.operation]!,
-      items: numbers[at + record.items]!,
-      phase,
-      arguments: numbers[at + record.arguments]!,
-    });
-    if (numbers[at + record.meets] === 1) phase++;
+  for (let phase = 0; !control.isOver(control.state); phase++) {
+    const { state } = control;
+    const { first, end } = control.phaseRecords(state);
+    expect(first).toBe(out.length);
+    for (let i = first; i < end; i++) {
+      const at = records + i * record.length;
+      const items = numbers[at + record.items]!;
+      out.push({
+        operation: numbers[at + record.operation]!,
+        items,
+        phase,
+        arguments: numbers[at + record.arguments]!,
+      });
+      for (let item = 0; item < items; item++) expect(control.take(state, i, items)).toBe(item);
+      expect(control.state).toBe(state);
+      control.finish(state, items);
+    }
+    expect(control.state).not.toBe(state);
   }
-  expect(phase).toBe((out.at(-1)?.phase ?? -1) + 1); // the threads meet after the last one
   return out;
 }
 
@@ -79,7 +80,7 @@ test("operations of one phase do not need each other, and all are in order; memo
       const isEmpty = program.isEmpty;
       expect(isEmpty).toBe(steps.every(({ items }) => items === 0));
       if (isEmpty) return;
-      program.place();
+      program.begin(true);
       const records = recordsOf(control);
       const done = steps.map((step, i) => ({ ...step, i })).filter(({ items }) => items > 0);
       expect(records.map(({ operation, items }) => [operation, items])).toEqual(
@@ -139,7 +140,7 @@ test("what does not need each other is one phase", () => {
   program.add(3, 1, [], { reads: [a, d], writes: [e] });
   program.add(4, 1, [], { reads: [b, c], writes: [f] });
   program.add(5, 1, [], { reads: [b, e], writes: [d] });
-  program.place();
+  program.begin(true);
   expect(recordsOf(control).map(({ phase }) => phase)).toEqual([0, 0, 0, 1, 1]);
 });
 
@@ -152,17 +153,18 @@ test("memory is used again after its last use: a long chain needs that of two of
     program.add(1, 1, [], { reads: [last], writes: [next] });
     last = next;
   }
-  program.place();
+  program.begin(true);
   expect(recordsOf(control)).toHaveLength(51);
   expect(memory.byteLength).toBeLessThan(2.2e6);
 });
 
 test("the next step has the memory of this one, and more only if it needs more", () => {
-  const { program, memory } = parts();
+  const { control, program, memory } = parts();
   const step = (bytes: number) => {
     const region = program.region(bytes);
     program.add(1, 1, [region], { reads: [], writes: [region] });
-    program.place();
+    program.begin(true);
+    recordsOf(control);
     program.clear();
     return region.address;
   };
@@ -179,7 +181,7 @@ test("a program longer than the control memory makes it grow", () => {
   const before = control.memory.buffer.byteLength;
   const table = program.table(Array.from({ length: 200_000 }, (_, i) => i));
   program.add(7, 2, [table], { reads: [], writes: [] });
-  program.place();
+  program.begin(true);
   expect(control.memory.buffer.byteLength).toBeGreaterThan(before);
   const [only] = recordsOf(control);
   expect(only).toMatchObject({ operation: 7, items: 2 });

@@ -1,4 +1,5 @@
-import type { Control } from "./control.ts";
+import { SkeinError } from "../../errors.ts";
+import { type Control, mostItems } from "./control.ts";
 import { type Memory, roundUp } from "./memory.ts";
 import { record } from "./thread.ts";
 
@@ -42,7 +43,7 @@ interface Entry {
 
 /**
  * The operations of one step, in order. Those that do not need each other's results make up a phase: the threads take their items in any
- * order and meet only at its end. When all operations are known, the regions are laid out in one piece of memory, in which a region's
+ * order, and the next phase begins when all are done. When all operations are known, the regions are laid out in one piece of memory, in which a region's
  * place is used again after its last use.
  */
 export class Program {
@@ -114,6 +115,7 @@ export class Program {
   /** Adds an operation; its arguments are a table. */
   add(operation: number, items: number, values: readonly Argument[], { reads, writes }: Access): void {
     if (items === 0) return;
+    if (items > mostItems) throw new SkeinError("internal", `operation ${operation} has ${items} items, too many`);
     const phase = this.#phaseAfter(reads, writes);
     this.#phase = phase;
     for (const region of reads) region.read = phase;
@@ -125,31 +127,38 @@ export class Program {
     this.#entries.push({ operation, items, phase, argument: this.table(values) });
   }
 
-  /** Lays the program out where all threads find it. */
-  place(): void {
+  /**
+   * Lays the program out, and begins it.
+   * @param isQuiet - whether to leave threads that sleep alone
+   */
+  begin(isQuiet: boolean): void {
     this.#layOut();
     const { base } = this;
-    const count = this.#numbers.length;
-    const firstRecord = base + count;
+    const firstRecord = base + this.#numbers.length;
     const endRecord = firstRecord + this.#entries.length * record.length;
     this.#control.reserve(endRecord);
     const { numbers } = this.#control;
     for (const { region, numbers } of this.#data) this.#memory.floats(region.address, numbers.length).set(numbers);
     for (const { index, region, offset } of this.#places) this.#numbers[index] = region.address + offset;
     numbers.set(this.#numbers, base);
-    let at = firstRecord;
+    const phases: { first: number; end: number; items: number }[] = [];
+    let last = -1;
     for (const [i, { operation, items, phase, argument }] of this.#entries.entries()) {
+      const at = firstRecord + i * record.length;
       numbers[at + record.operation] = operation;
       numbers[at + record.items] = items;
-      numbers[at + record.meets] = this.#entries[i + 1]?.phase === phase ? 0 : 1;
-      numbers[at + record.counter] = 0;
       numbers[at + record.arguments] = base + argument;
-      at += record.length;
+      if (phase !== last) phases.push({ first: i, end: i, items: 0 });
+      last = phase;
+      const current = phases.at(-1)!;
+      current.end = i + 1;
+      current.items += items;
     }
+    const count = this.#entries.length;
     this.#entries = [];
     this.#numbers = [];
     this.#places = [];
-    this.#control.setProgram(firstRecord, endRecord);
+    this.#control.begin(firstRecord, count, phases, isQuiet);
   }
 
   /** Forgets everything, so that the next step can begin. */

@@ -1,15 +1,15 @@
-import type { Control } from "./control.ts";
+import type { Control, Phase } from "./control.ts";
 
-/** What the threads of a test do together. */
+/** What the threads of a test do together: many programs, whose items write into shared memory with plain writes. */
 export interface ControlTask {
-  readonly kind: "meet" | "programs";
   readonly threads: number;
   readonly index: number;
-  readonly rounds: number;
   readonly controlMemory: WebAssembly.Memory;
-  /** [threads] of a number each, then [threads] errors. */
   readonly words: SharedArrayBuffer;
 }
+
+/** In the first words: whether to end, errors that were seen, and items that were done. */
+export const task = { end: 0, errors: 1, done: 2, marks: 16 } as const;
 
 /** @returns a number that is the same in every thread for the same round */
 export function mixed(round: number): number {
@@ -17,43 +17,60 @@ export function mixed(round: number): number {
   return (bits ^ (bits >>> 15)) >>> 0;
 }
 
-/** Does a thread's part of a task. */
-export function runTask(task: ControlTask, control: Control): void {
-  if (task.kind === "meet") meetOften(task, control);
-  else runPrograms(task, control);
+/** A program that differs from round to round. */
+export interface TestProgram {
+  /** Items of each record. */
+  readonly items: readonly number[];
+  readonly phases: readonly Phase[];
 }
 
-/** All write, meet, and read what the others wrote, with plain reads and writes: the meeting has to order them. */
-function meetOften({ threads, index, rounds, words }: ControlTask, control: Control): void {
-  const numbers = new Int32Array(words);
-  for (let round = 1; round <= rounds; round++) {
-    numbers[index] = round;
-    control.meet();
-    for (let other = 0; other < threads; other++) if (numbers[other] !== round) numbers[threads + index]! += 1;
-    control.meet();
+export function programOf(round: number): TestProgram {
+  const items: number[] = [];
+  const phases: Phase[] = [];
+  const phaseCount = 1 + (mixed(round) % 5);
+  for (let phase = 0; phase < phaseCount; phase++) {
+    const first = items.length;
+    for (let i = 0; i <= mixed(round * 8 + phase) % 3; i++) items.push(1 + (mixed(round * 64 + phase * 8 + i) % 9));
+    const own = items.slice(first);
+    phases.push({ first, end: items.length, items: own.reduce((sum, count) => sum + count, 0) });
   }
+  return { items, phases };
 }
 
-/** Meetings of a program, and after which one it is left: in some programs by a call, in some at their end. */
-export function programOf(round: number): { readonly meetings: number; readonly leftAt: number } {
-  const random = mixed(round);
-  const meetings = 1 + (random % 6);
-  return { meetings, leftAt: (random >>> 8) % 3 === 0 ? 1 + ((random >>> 16) % meetings) : meetings };
-}
-
-/** Waits for programs as a helping thread does, and counts in `words` how often it met the others. */
-function runPrograms({ threads, index, rounds, words }: ControlTask, control: Control): void {
-  const numbers = new Int32Array(words);
-  for (let seen = 0; seen < rounds; seen++) {
-    control.waitForStart(seen);
-    const { meetings, leftAt } = programOf(seen);
-    let met = 0;
-    while (met < meetings) {
-      const meeting = control.meet();
-      met++;
-      if (met < meetings && control.leavesAt(meeting)) break;
+/** Takes part in a phase, as a runner does. Item i of record r writes the round to its mark, and looks whether the phase before is done. */
+export function runPhase(control: Control, state: number, words: Int32Array): void {
+  control.refresh();
+  const { first, end } = control.phaseRecords(state);
+  let count = 0;
+  for (let record = first; record < end; record++) {
+    // A latecomer reads here what the next program has put there.
+    const items = control.numbers[control.records + record]!;
+    for (let item = control.take(state, record, items); item >= 0; item = control.take(state, record, items)) {
+      const round = control.numbers[control.records - 1]!;
+      const { items: all, phases } = programOf(round);
+      const before = phases[(state & 0xffff) - 1];
+      let isWrong = item >= all[record]! || words[markOf(record, item)] === round;
+      for (let r = before?.first ?? 0; r < (before?.end ?? 0); r++)
+        for (let i = 0; i < all[r]!; i++) if (words[markOf(r, i)] !== round) isWrong = true;
+      words[markOf(record, item)] = round;
+      if (isWrong) Atomics.add(words, task.errors, 1);
+      Atomics.add(words, task.done, 1);
+      count++;
     }
-    if (met !== leftAt) numbers[threads + index]! += 1;
-    Atomics.add(numbers, index, met);
+  }
+  if (count > 0) control.finish(state, count);
+}
+
+function markOf(record: number, item: number): number {
+  return task.marks + record * 16 + item;
+}
+
+/** What a helping thread does until it is told to end. */
+export function help(control: Control, shared: SharedArrayBuffer): void {
+  const words = new Int32Array(shared);
+  while (Atomics.load(words, task.end) === 0) {
+    const { state } = control;
+    if (!control.isOver(state)) runPhase(control, state, words);
+    control.waitAfter(state);
   }
 }

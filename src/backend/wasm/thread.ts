@@ -15,11 +15,8 @@ export interface Thread {
 /** One item of an operation's work. @param at - index of the record's first argument */
 export type Operation = (thread: Thread, numbers: Float64Array, at: number, item: number) => void;
 
-/**
- * A record of the program: which operation, how many items it has, whether the threads must meet after it, a counter of the items taken,
- * and the index of its arguments.
- */
-export const record = { operation: 0, items: 1, meets: 2, counter: 3, arguments: 4, length: 5 } as const;
+/** A record of the program: which operation, how many items it has, and the index of its arguments. */
+export const record = { operation: 0, items: 1, arguments: 2, length: 3 } as const;
 
 /** What a thread is made of. */
 export interface ThreadParts {
@@ -29,67 +26,54 @@ export interface ThreadParts {
   readonly index: number;
 }
 
-/** What threads do with a program, piece by piece. */
+/** What a thread does with programs, phase by phase. */
 export class Runner {
   readonly #thread: Thread;
   readonly #control: Control;
   readonly #index: number;
-  #at = 0;
-  #end = 0;
-  #isAlone = false;
 
-  /** @param index - of the thread, 0 for the one that starts programs */
+  /** @param index - of the thread, 0 for the one that begins programs */
   constructor({ kernels, memory, control, index }: ThreadParts) {
     this.#thread = { kernels, memory, scratch: 0 };
     this.#control = control;
     this.#index = index;
   }
 
-  /** @param isAlone - whether the others stay out of this program */
-  begin(isAlone = false): void {
-    this.#isAlone = isAlone;
-    this.#control.refresh();
-    this.#at = this.#control.firstRecord;
-    this.#end = this.#control.endRecord;
-    this.#thread.scratch = this.#control.scratch(this.#index);
-  }
-
-  /** Runs the records up to where the threads meet, and meets them. @returns whether something is left */
-  runPhase(): boolean {
-    this.#runItems();
-    if (this.#isAlone) return this.#at < this.#end;
+  /**
+   * Takes items of the phase until there are none left.
+   * @param state - of the control, not over
+   */
+  runPhase(state: number): void {
     const control = this.#control;
-    const meeting = control.meet();
-    return this.#at < this.#end && !control.leavesAt(meeting);
-  }
-
-  #runItems(): void {
-    const control = this.#control;
-    const { numbers } = control;
-    for (;;) {
-      const at = this.#at;
-      const operation = operations[numbers[at]!]!;
+    control.refresh();
+    const { numbers, records } = control;
+    const { first, end } = control.phaseRecords(state);
+    this.#thread.scratch = control.scratch(this.#index);
+    let count = 0;
+    for (let i = first; i < end; i++) {
+      const at = records + i * record.length;
       const items = numbers[at + record.items]!;
-      const given = numbers[at + record.arguments]!;
-      for (let item = control.take(at + record.counter); item < items; item = control.take(at + record.counter))
-        operation(this.#thread, numbers, given, item);
-      this.#at += record.length;
-      if (numbers[at + record.meets] === 1) return;
+      for (let item = control.take(state, i, items); item >= 0; item = control.take(state, i, items)) {
+        operations[numbers[at + record.operation]!]!(this.#thread, numbers, numbers[at + record.arguments]!, item);
+        count++;
+      }
     }
+    if (count > 0) control.finish(state, count);
   }
 }
 
 /** What a helping thread does all its life. */
 export function help(parts: ThreadParts): never {
+  const { control } = parts;
   const runner = new Runner(parts);
   try {
-    for (let seen = 0; ; seen++) {
-      parts.control.waitForStart(seen);
-      runner.begin();
-      while (runner.runPhase());
+    for (;;) {
+      const { state } = control;
+      if (!control.isOver(state)) runner.runPhase(state);
+      control.waitAfter(state);
     }
   } catch (error) {
-    parts.control.fail();
+    control.fail();
     throw error;
   }
 }

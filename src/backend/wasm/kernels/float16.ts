@@ -1,23 +1,27 @@
 import type { Code } from "../builder/code.ts";
 import { f32x4, i32x4, type Value, v128 } from "../builder/values.ts";
 
+/** Loads four numbers as float32. */
+export type Load = (address: Value<"address">, offset: number) => Value<"v128">;
+
 /**
- * Widens finite float16 numbers, exactly, subnormal ones too: their bits are moved into a float32's places, which makes a number that
- * is 2^112 times too small.
+ * Loads finite float16 numbers and widens them, exactly, subnormal ones too: their bits are moved into a float32's places, which makes a number that is 2^112
+ * times too small.
  *
- * @param halves - four numbers, sign-extended to 32 bits
+ * To be called before the loop that loads: V8 builds a constant anew wherever it stands, so these go into locals.
  */
-export function widenFloat16(halves: Value<"v128">): Value<"v128"> {
-  const moved = v128.and(i32x4.shl(halves, 13), i32x4.const(0x8fffe000 | 0));
-  return f32x4.mul(moved, f32x4.const(2 ** 112));
+export function float16Loader(code: Code): Load {
+  const mask = code.local("v128", i32x4.const(0x8fffe000 | 0));
+  const factor = code.local("v128", f32x4.const(2 ** 112));
+  return (address, offset) => f32x4.mul(v128.and(i32x4.shl(code.load16x4(address, offset), 13), mask), factor);
 }
 
-/** Loads four finite float16 numbers. */
-export function loadFloat16(code: Code, address: Value<"address">, offset: number): Value<"v128"> {
-  return widenFloat16(code.load16x4(address, offset));
+/** Loads bfloat16 numbers: the upper halves of float32 ones. */
+export function bfloat16Loader(code: Code): Load {
+  return (address, offset) => i32x4.shl(code.load16x4(address, offset), 16);
 }
 
-/** Loads four bfloat16 numbers: the upper halves of float32 ones. */
-export function loadBfloat16(code: Code, address: Value<"address">, offset: number): Value<"v128"> {
-  return i32x4.shl(code.load16x4(address, offset), 16);
+/** Loads float32 numbers. */
+export function float32Loader(code: Code): Load {
+  return (address, offset) => code.load(address, offset);
 }

@@ -30,7 +30,7 @@ export const allTargets: readonly Target[] = [
 ];
 
 /** Both variants, and 64-bit memory once. */
-export const testTargets: readonly Target[] = allTargets.slice(0, 3);
+const testTargets: readonly Target[] = allTargets.slice(0, 3);
 
 /** Assembles kernels for each of the targets. */
 export function kernelHarnesses(

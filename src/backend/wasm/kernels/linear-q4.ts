@@ -1,6 +1,6 @@
 import { defineInner, defineKernel, type WasmFunction } from "../builder/kernel.ts";
 import { f32x4, i8x16, i16x8, v128 } from "../builder/values.ts";
-import { loadFloat16 } from "./float16.ts";
+import { float16Loader } from "./float16.ts";
 import { defineRows, defineTiles, tileParameters } from "./linear-rows.ts";
 
 /*
@@ -19,7 +19,6 @@ import { defineRows, defineTiles, tileParameters } from "./linear-rows.ts";
  */
 export const q4GroupBytes = 288;
 const scaleBytes = 32;
-const lowHalf = i8x16.const(15);
 
 /** Bytes of one block of M rows of activations. */
 export const int8PanelBytes = 40;
@@ -41,6 +40,8 @@ export const linearQ4Row: WasmFunction = defineKernel(
     const integers = code.locals(4, "v128");
     const packed = code.local("v128");
     const [first, second] = [code.local("v128"), code.local("v128")];
+    const lowHalf = code.local("v128", i8x16.const(15));
+    const loadFloat16 = float16Loader(code);
     code.repeat(groups, () => {
       code.set(panel, x);
       for (const [v, sum] of sums.entries()) code.set(sum, code.load(from, v * 16));
@@ -57,7 +58,7 @@ export const linearQ4Row: WasmFunction = defineKernel(
         }
         code.set(first, code.loadSplat32(panel));
         for (const [v, integer] of integers.entries()) {
-          const scale = f32x4.mul(loadFloat16(code, w, v * 8), first);
+          const scale = f32x4.mul(loadFloat16(w, v * 8), first);
           code.set(sums[v]!, code.multiplyAdd(f32x4.convertI32(integer), scale, sums[v]!));
         }
         code.advance(w, q4GroupBytes);
@@ -82,8 +83,10 @@ function defineExpansion(half: 0 | 1): WasmFunction<typeof expansionParameters> 
     const w = code.local("address", weights);
     const to = code.local("address", expanded);
     const packed = code.local("v128");
+    const lowHalf = code.local("v128", i8x16.const(15));
+    const loadFloat16 = float16Loader(code);
     code.repeat(blocks, () => {
-      for (let v = 0; v < 2; v++) code.store(to, loadFloat16(code, w, (half * 2 + v) * 8), v * 16);
+      for (let v = 0; v < 2; v++) code.store(to, loadFloat16(w, (half * 2 + v) * 8), v * 16);
       for (let chunk = 0; chunk < 4; chunk++) {
         for (let v = 0; v < 2; v++) {
           code.set(packed, code.load(w, scaleBytes + (chunk * 4 + half * 2 + v) * 16));

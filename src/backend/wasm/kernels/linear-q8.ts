@@ -1,6 +1,6 @@
 import { defineInner, defineKernel, type WasmFunction } from "../builder/kernel.ts";
 import { f32x4, i32x4, v128 } from "../builder/values.ts";
-import { loadFloat16 } from "./float16.ts";
+import { float16Loader } from "./float16.ts";
 import { defineRows, defineTiles, type Tiles, tileParameters } from "./linear-rows.ts";
 
 /*
@@ -36,6 +36,7 @@ export const linearQ8Row: WasmFunction = defineKernel(
     const sums = code.locals(4, "v128");
     const integers = code.locals(4, "v128");
     const input = code.local("v128");
+    const loadFloat16 = float16Loader(code);
     code.repeat(groups, () => {
       code.set(panel, x);
       for (const [v, sum] of sums.entries()) code.set(sum, code.load(from, v * 16));
@@ -50,7 +51,7 @@ export const linearQ8Row: WasmFunction = defineKernel(
         }
         code.set(input, code.loadSplat32(panel));
         for (const [v, integer] of integers.entries()) {
-          const scale = f32x4.mul(loadFloat16(code, w, v * 8), input);
+          const scale = f32x4.mul(loadFloat16(w, v * 8), input);
           code.set(sums[v]!, code.multiplyAdd(f32x4.convertI32(integer), scale, sums[v]!));
         }
         code.advance(w, q8GroupBytes);
@@ -70,6 +71,7 @@ function defineTile(half: 0 | 1, rows: number): WasmFunction<typeof tileParamete
     const vectors = code.locals(2, "v128");
     const integers = Array.from({ length: rows }, () => code.locals(2, "v128"));
     const input = code.local("v128");
+    const loadFloat16 = float16Loader(code);
     code.repeat(blocks, () => {
       for (const pair of integers) for (const integer of pair) code.set(integer, v128.zero);
       for (let pair = 0; pair < 16; pair++) {
@@ -81,7 +83,7 @@ function defineTile(half: 0 | 1, rows: number): WasmFunction<typeof tileParamete
             code.set(integer, i32x4.add(integer, i32x4.dotI16(input, vectors[v]!)));
         }
       }
-      for (const [v, vector] of vectors.entries()) code.set(vector, loadFloat16(code, w, (half * 2 + v) * 8));
+      for (const [v, vector] of vectors.entries()) code.set(vector, loadFloat16(w, (half * 2 + v) * 8));
       for (const [row, accumulators] of integers.entries()) {
         code.set(input, code.loadSplat32(panel, row * 4));
         for (const [v, integer] of accumulators.entries()) {
