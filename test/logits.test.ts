@@ -10,10 +10,21 @@ const tolerance = 1e-3;
 
 const fixtures = await readLogitsFixtures();
 
-describe.each(fixtures)("$name", (fixture) => {
+/** What computes: the oracle, and the kernels that the machine has; the plain ones are the same but for a few instructions. */
+const backends = [
+  { name: "reference", options: { backend: "reference" }, sizes: [1, 7, 64] },
+  { name: "wasm", options: { backend: "wasm", weights: "f32" }, sizes: [1, 7, 64] },
+  { name: "wasm, plain", options: { backend: "wasm", weights: "f32", kernels: "plain" }, sizes: [13] },
+] as const;
+
+describe.each(
+  backends.flatMap((backend) =>
+    fixtures.map((fixture) => ({ ...backend, name: `${backend.name}: ${fixture.name}`, fixture })),
+  ),
+)("$name", ({ fixture, options, sizes }) => {
   let model: Model;
   beforeAll(async () => {
-    model = await loadFixture(fixture);
+    model = await loadFixture(fixture, {}, options);
   });
   afterAll(() => model.dispose());
 
@@ -43,7 +54,7 @@ describe.each(fixtures)("$name", (fixture) => {
       expect(largestDifference(rows, run.logits)).toBeLessThan(tolerance);
     });
 
-    test.each([1, 7, 64])("in chunks of %i, bit for bit as at once", async (size) => {
+    test.each([...sizes])("in chunks of %i, bit for bit as at once", async (size) => {
       await using session = await model.createSession(planned(run));
       await using whole = await model.createSession(planned(run));
       const pieces = Array.from({ length: Math.ceil(run.length / size) }, (_, i) =>

@@ -11,13 +11,16 @@ async function startThreads(threads: number) {
   const words = new Int32Array(shared);
   const workers = Array.from({ length: threads - 1 }, (_, i) => {
     const worker = new Worker(new URL("./node/test-control-thread.ts", import.meta.url), { execArgv: [] });
-    worker.postMessage({ threads, index: i + 1, controlMemory: control.memory, words: shared } satisfies ControlTask);
+    worker.postMessage({
+      threads,
+      index: i + 1,
+      controlMemory: control.memory,
+      words: shared,
+    } satisfies ControlTask);
     return worker;
   });
   await Promise.all(workers.map((worker) => once(worker, "message")));
-  return {
-    control,
-    words,
+  const own = {
     /** Begins the program of a round. */
     begin: (round: number, isQuiet = false) => begin(control, round, programOf(round), isQuiet),
     /** Takes part in a phase. @returns whether there is another one */
@@ -28,11 +31,24 @@ async function startThreads(threads: number) {
       control.waitAfter(state);
       return !control.isOver(control.state);
     },
+  };
+  return {
+    ...own,
+    control,
+    words,
     end: async () => {
-      const done = workers.map((worker) => once(worker, "message"));
+      let isEnded = false;
+      const done = Promise.all(workers.map((worker) => once(worker, "message"))).then(() => {
+        isEnded = true;
+      });
       Atomics.store(words, task.end, 1);
-      begin(control, 0, { items: [0], phases: [{ first: 0, end: 1, items: 1 }] }, false); // wakes them
-      await Promise.all(done);
+      // They look at the word when a program has woken them.
+      for (let round = 1e6; !isEnded; round++) {
+        own.begin(round);
+        while (own.runPhase());
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      await done;
       await Promise.all(workers.map((worker) => worker.terminate()));
     },
   };
@@ -103,17 +119,18 @@ test("threads that fell asleep, waiting for a program or for a phase's end, wake
       // The others do all of it.
       while (!control.isOver(control.state)) await pause();
     } else {
-      // This one has taken an item, and the others wait for it.
+      // This one has taken an item, unless it came late, and the others wait for it.
       const { state } = control;
       const { first } = control.phaseRecords(state);
-      const item = control.take(state, first, programOf(round).items[first]!);
-      await pause();
+      const item = control.isOver(state) ? -1 : control.take(state, first, programOf(round).items[first]!);
       if (item >= 0) {
+        await pause();
+        expect(control.state).toBe(state);
         words[task.marks + first * 16 + item] = round;
         Atomics.add(words, task.done, 1);
         control.finish(state, 1);
+        control.waitAfter(state);
       }
-      control.waitAfter(state);
       while (runPhase());
     }
     expect(Atomics.load(words, task.done) - before).toBe(itemsOf(round));

@@ -135,41 +135,38 @@ test("a step that is thrown away before it was computed leaves nothing behind", 
 });
 
 /** Sums of random pairs of regions: many short phases, where threads come late. */
-test.for([2, 4])(
-  "%i threads compute thousands of short programs, some given up, without a wrong number",
-  async (threads) => {
-    const machine = await Machine.create({ threads, address: "i32", relaxed: true });
-    const { program, memory } = machine;
-    const rows = 6;
-    const stride = 128;
-    let state = 1;
-    const random = (end: number) => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      return Math.floor((state / 2 ** 32) * end);
-    };
-    for (let round = 0; round < (threads === 2 ? 10_000 : 2000); round++) {
-      const start = new Float32Array((rows * stride) / 4).fill(1 + (round % 7));
-      const regions: Region[] = [program.data(start)];
-      const expected = [start[0]!];
-      for (let i = 0; i < 1 + random(14); i++) {
-        const [a, b] = [random(regions.length), random(regions.length)];
-        const out = program.region(rows * stride);
-        const values = [regions[a]!, regions[b]!, out, stride, stride / 16];
-        program.add(operationIds.addRows, rows, values, { reads: [regions[a]!, regions[b]!], writes: [out] });
-        regions.push(out);
-        expected.push(Math.fround(expected[a]! + expected[b]!));
-      }
-      for (const region of regions) program.keep(region);
-      program.addWork(round % 3 === 0 ? 0 : 1e9); // whether sleepers are woken
-      await machine.run();
-      for (const [i, { address }] of regions.entries()) {
-        const got = memory.floats(address, (rows * stride) / 4);
-        if (got.some((number) => number !== expected[i])) expect([round, i, ...got]).toEqual([round, i, expected[i]]);
-      }
-      program.clear();
+test.for([2, 4])("%i threads compute thousands of short programs without a wrong number", async (threads) => {
+  const machine = await Machine.create({ threads, address: "i32", relaxed: true });
+  const { program, memory } = machine;
+  const rows = 6;
+  const stride = 128;
+  let state = 1;
+  const random = (end: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * end);
+  };
+  for (let round = 0; round < (threads === 2 ? 10_000 : 2000); round++) {
+    const start = new Float32Array((rows * stride) / 4).fill(1 + (round % 7));
+    const regions: Region[] = [program.data(start)];
+    const expected = [start[0]!];
+    for (let i = 0; i < 1 + random(14); i++) {
+      const [a, b] = [random(regions.length), random(regions.length)];
+      const out = program.region(rows * stride);
+      const values = [regions[a]!, regions[b]!, out, stride, stride / 16];
+      program.add(operationIds.addRows, rows, values, { reads: [regions[a]!, regions[b]!], writes: [out] });
+      regions.push(out);
+      expected.push(Math.fround(expected[a]! + expected[b]!));
     }
-  },
-);
+    for (const region of regions) program.keep(region);
+    program.addWork(round % 3 === 0 ? 0 : 1e9); // whether sleepers are woken
+    await machine.run();
+    for (const [i, { address }] of regions.entries()) {
+      const got = memory.floats(address, (rows * stride) / 4);
+      if (got.some((number) => number !== expected[i])) expect([round, i, ...got]).toEqual([round, i, expected[i]]);
+    }
+    program.clear();
+  }
+});
 
 test("runNow refuses to cut into a step, and gives the arguments back as they are afterwards", async () => {
   const machine = await Machine.create({ threads: 1, address: "i32", relaxed: true });

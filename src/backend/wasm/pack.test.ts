@@ -61,7 +61,7 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses(Obj
   });
 }
 
-const sizeOf = { f32: 2048, f16: 1024, bf16: 1024, q8: 544, q4: 288 } as const;
+const sizeOf = { f32: 2048, f16: 1024, bf16: 1024, q8: 576, q4: 288 } as const;
 
 /** Packs a group of one block with one number in it. */
 function packs(type: WeightType, number: number, place = 0): boolean {

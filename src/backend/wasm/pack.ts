@@ -7,7 +7,7 @@ export const packedBlockBytes: Readonly<Record<WeightType, number>> = {
   f32: 2048,
   f16: 1024,
   bf16: 1024,
-  q8: 544,
+  q8: 576,
   q4: 288,
 };
 
@@ -73,7 +73,12 @@ function packQ8(values: Float32Array, blocks: number, target: Uint8Array): void 
     for (let block = 0; block < blocks; block++) {
       const start = block * packedBlockBytes.q8;
       halves[start / 2 + output] = quantiseQ8(values, output * columns + block * blockInputs, integers, 0);
-      for (let i = 0; i < blockInputs; i++) target[start + 32 + (i >> 1) * 32 + output * 2 + (i & 1)] = integers[i]!;
+      let sum = 0;
+      for (let i = 0; i < blockInputs; i++) {
+        sum += integers[i]!;
+        target[start + 64 + (i >> 2) * 64 + output * 4 + (i & 3)] = integers[i]!;
+      }
+      halves[start / 2 + groupOutputs + output] = sum;
     }
   }
 }

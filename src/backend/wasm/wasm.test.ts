@@ -163,7 +163,7 @@ function tolerances(
     f32: Number.POSITIVE_INFINITY,
     f16: Number.POSITIVE_INFINITY,
     bf16: Number.POSITIVE_INFINITY,
-    q8: 32767,
+    q8: 8191,
     q4: 127,
   }[type];
   const out = new Float64Array(rows * outputs);

@@ -74,7 +74,7 @@ export async function generate(
     const grew = sequence.adopt(chooseEncoding(context.settings, planned.factor), context.settings.growth);
     sequence.cache.truncate(promptTokens - 1); // the last token's logits are needed, and are nowhere kept
     cachedTokens = sequence.cache.length;
-    logits = await computeLogits(model, sequence, [], signal, reportPrefill(sequence, grew, emit));
+    logits = await computeLogits(model, sequence, [], signal, reportPrefill(sequence, grew, emit), []);
   } catch (error) {
     if (!call.replace) sequence.rollback(mark);
     throw error;
@@ -104,6 +104,7 @@ async function decode(answer: Answer, first: readonly Float32Array[], settings: 
   const { model, sequence, call, plan: planned, sampler, signal } = answer;
   const lookup = call.promptLookup > 0 ? new PromptLookup(sequence.tokens) : undefined;
   let guesses: readonly number[] = [];
+  const buffers: Float32Array[] = [];
   let rows = first; // of the sequence's last token, and of each guess after it
   let [count, guessedTokens, acceptedTokens] = [0, 0, 0];
   for (;;) {
@@ -119,7 +120,7 @@ async function decode(answer: Answer, first: readonly Float32Array[], settings: 
       acceptedTokens++;
     }
     guesses = lookup?.guess(Math.min(call.promptLookup, planned.maxTokens - count - 1)) ?? [];
-    rows = await computeLogits(model, sequence, guesses, signal, undefined);
+    rows = await computeLogits(model, sequence, guesses, signal, undefined, buffers);
     guessedTokens += rows.length - 1;
   }
 }
@@ -145,6 +146,7 @@ function addToken(answer: Answer, token: number, logits: Float32Array, isLast: b
 
 /**
  * Computes what the sequence lacks.
+ * @param buffers - receive the logits, so that not every token takes new memory
  * @returns the logits of its last token, and of the guesses after it that there was room for
  */
 async function computeLogits(
@@ -153,18 +155,23 @@ async function computeLogits(
   guesses: readonly number[],
   signal: AbortSignal,
   onStep: ((cached: number) => void) | undefined,
+  buffers: Float32Array[],
 ): Promise<Float32Array[]> {
   const last = sequence.length - 1;
-  const rows: Float32Array[] = [];
+  let rows = 0;
   await model.scheduler.compute({
     sequence,
     guesses,
     signal,
     wanted: { from: last, to: last + guesses.length },
-    onLogits: (row) => rows.push(row.slice()),
+    onLogits: (row) => {
+      const buffer = buffers[rows] ?? new Float32Array(row.length);
+      buffer.set(row);
+      buffers[rows++] = buffer;
+    },
     ...(onStep && { onStep }),
   });
-  return rows;
+  return buffers.slice(0, rows);
 }
 
 function describeToken(logits: Float32Array, token: number, alternatives: number): TokenLogprob {

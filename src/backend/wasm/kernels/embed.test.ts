@@ -52,16 +52,16 @@ for (const harness of await kernelHarnesses(embeds, allTargets)) {
 
   test(`${name}: rows of 8 bits are scale times integer, with scales of all sizes and every integer`, () => {
     const blocks = 128; // with 16 scales each
-    const group = new Uint8Array(blocks * 544);
+    const group = new Uint8Array(blocks * 576);
     const view = new DataView(group.buffer);
     const scaleOf = (block: number, lane: number) => finite((block * 16 + lane) * 32 + (block % 32));
     const integerOf = (block: number, lane: number, input: number) =>
       ((block * 37 + lane * 11 + input * 5) % 255) - 127;
     for (let block = 0; block < blocks; block++) {
       for (let lane = 0; lane < 16; lane++) {
-        view.setUint16(block * 544 + lane * 2, scaleOf(block, lane), true);
+        view.setUint16(block * 576 + lane * 2, scaleOf(block, lane), true);
         for (let i = 0; i < 32; i++)
-          view.setInt8(block * 544 + 32 + (i >> 1) * 32 + lane * 2 + (i & 1), integerOf(block, lane, i));
+          view.setInt8(block * 576 + 64 + (i >> 2) * 64 + lane * 4 + (i & 3), integerOf(block, lane, i));
       }
     }
     checkScaled(embedded(embedQ8, group, blocks), scaleOf, integerOf);

@@ -63,8 +63,9 @@ export const embedBfloat16: WasmFunction = defineEmbed(
 export const embedQ8: WasmFunction = defineEmbed("embedQ8", q8GroupBytes, (code, weights, lane, store) => {
   const at = code.local("address", code.offset(weights, i32.shl(lane, i32.const(1))));
   const scale = code.local("f32", widen(code, code.loadU16(at)));
+  const weightAt = code.local("address", code.offset(weights, i32.shl(lane, i32.const(2))));
   for (let i = 0; i < blockInputs; i++) {
-    const integer = code.loadI8(at, 32 + (i >> 1) * 32 + (i & 1));
+    const integer = code.loadI8(weightAt, 64 + (i >> 2) * 64 + (i & 3));
     store(i, f32.mul(scale, f32.fromI32(integer)));
   }
 });

@@ -1,6 +1,5 @@
 import type { Code } from "../builder/code.ts";
 import { defineInner, defineKernel, type WasmFunction } from "../builder/kernel.ts";
-import type { Value } from "../builder/values.ts";
 import { blockInputs } from "../layout.ts";
 import { bfloat16Loader, float16Loader, float32Loader, type Load } from "./float16.ts";
 import { defineRows, defineTiles, type Tiles, tileParameters } from "./linear-rows.ts";

@@ -160,7 +160,7 @@ export function exactProduct(product: Product): Exact[][] {
   const weights = Array.from({ length: outputs }, (_, output) =>
     quantisedWeights(type, padded(product.weights.subarray(output * inputs, (output + 1) * inputs))),
   );
-  const steps = { f32: 0, int8: 127, int16: 32767 }[panelOf[type]];
+  const steps = { f32: 0, int8: 127, int14: 8191 }[panelOf[type]];
   const termInputs = steps === 0 ? 1 : blockInputs;
   return Array.from({ length: rows }, (_, row) => {
     const x = padded(product.x.subarray(row * inputs, (row + 1) * inputs));
@@ -217,7 +217,7 @@ export function roundToBfloat16(x: number): number {
 }
 
 /**
- * Activations in integers from -largest to largest, block by block: as `panelInt8` and `panelInt16` are to do it, step by step in float32. A
+ * Activations in integers from -largest to largest, block by block: as `panelInt8` and `panelInt14` are to do it, step by step in float32. A
  * block that is so small that the inverse of its scale overflows counts as zero.
  */
 export function quantisedActivations(
@@ -261,9 +261,8 @@ export function makePanel(type: PanelType, rows: readonly Float32Array[]): Uint8
       for (const [row, values] of columns.entries()) numbers[i * rows.length + row] = values[i]!;
     return new Uint8Array(numbers.buffer);
   }
-  const isBytes = type === "int8";
-  const quantised = columns.map((row) => quantisedActivations(row, isBytes ? 127 : 32767));
-  const blockBytes = (isBytes ? 40 : 68) * rows.length;
+  const quantised = columns.map((row) => quantisedActivations(row, type === "int8" ? 127 : 8191));
+  const blockBytes = panelBytes(type, rows.length, blockInputs);
   const bytes = new Uint8Array((length / blockInputs) * blockBytes);
   const view = new DataView(bytes.buffer);
   for (let block = 0; block < length / blockInputs; block++) {
@@ -272,23 +271,21 @@ export function makePanel(type: PanelType, rows: readonly Float32Array[]): Uint8
       view.setFloat32(at, scales[block]!, true);
       at += 4;
     }
-    const integersOf = (row: number) =>
-      quantised[row]!.integers.subarray(block * blockInputs, (block + 1) * blockInputs);
-    if (isBytes) {
-      for (const row of rows.keys()) {
-        view.setInt32(at, -8 * integersOf(row).reduce((sum, integer) => sum + integer, 0), true);
+    const integers = quantised.map((row) => row.integers.subarray(block * blockInputs, (block + 1) * blockInputs));
+    const storePlane = (byteOf: (integer: number) => number) => {
+      for (let step = 0; step < blockInputs / 4; step++)
+        for (const row of integers)
+          for (const integer of row.subarray(step * 4, step * 4 + 4)) view.setInt8(at++, byteOf(integer));
+    };
+    if (type === "int8") {
+      for (const row of integers) {
+        view.setInt32(at, -8 * row.reduce((sum, integer) => sum + integer, 0), true);
         at += 4;
       }
-    }
-    const inStep = isBytes ? 4 : 2;
-    for (let step = 0; step < blockInputs / inStep; step++) {
-      for (const row of rows.keys()) {
-        for (const integer of integersOf(row).subarray(step * inStep, (step + 1) * inStep)) {
-          if (isBytes) view.setInt8(at, integer);
-          else view.setInt16(at, integer, true);
-          at += isBytes ? 1 : 2;
-        }
-      }
+      storePlane((integer) => integer);
+    } else {
+      storePlane((integer) => Math.floor((integer + 8192) / 128));
+      storePlane((integer) => (integer + 8192) % 128);
     }
   }
   return bytes;

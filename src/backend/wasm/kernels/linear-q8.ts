@@ -1,28 +1,29 @@
+import type { Code } from "../builder/code.ts";
 import { defineInner, defineKernel, type WasmFunction } from "../builder/kernel.ts";
-import { f32x4, i32x4, v128 } from "../builder/values.ts";
+import { f32x4, i32x4, type Value, v128 } from "../builder/values.ts";
 import { float16Loader } from "./float16.ts";
 import { defineRows, defineTiles, type Tiles, tileParameters } from "./linear-rows.ts";
 
 /*
- * y = x · weightsᵀ + start, weights in 8 bits. They meet activations of 16 bits: a dot product of 16-bit numbers takes signed ones as
- * they are, where that of bytes wants 7 bits on one side, and costs no accuracy.
+ * y = x · weightsᵀ + start, weights in 8 bits. They meet activations of 14 bits, as two planes of 7: a dot product of bytes wants 7 bits on one side, and
+ * two of them cost less than one of 16-bit numbers, to which the weights would have to be widened.
  *
- * Weights, for each group of 16 outputs and each block of 32 inputs (544 bytes):
+ * Weights, for each group of 16 outputs and each block of 32 inputs (576 bytes):
  *
- *     | scale: 16 × f16 | 16 pairs of inputs: | 4 vectors: | 4 outputs: | 2 × i8 |
+ *     | scale: 16 × f16 | sum of the weights: 16 × i16 | 8 steps of 4 inputs: | 4 vectors: | 4 outputs: | 4 × i8 |
  *
- * Activations, for each tile of M rows and each block (68 · M bytes, made by `panelInt16`):
+ * Activations, for each tile of M rows and each block (68 · M bytes, made by `panelInt14`); an input is 128 · high + low - 8192:
  *
- *     | scale: M × f32 | 16 pairs of inputs: | M rows: | 2 × i16 |
+ *     | scale: M × f32 | high: 8 steps of 4 inputs: | M rows: | 4 × u7 | low: the same |
  *
- * With |weight| ≤ 127 and |activation| ≤ 32767 the integer sum of a block stays below 2^27. Blocks are added up in order, in float32, in
- * every variant.
+ * With |weight| ≤ 127 the integer sum of a block stays below 2^26, and is exact. Blocks are added up in order, in float32, in every variant.
  */
-export const q8GroupBytes = 544;
-const scaleBytes = 32;
+export const q8GroupBytes = 576;
+const sumsOffset = 32;
+const weightsOffset = 64;
 
 /** Bytes of one block of one row of activations. */
-export const int16PanelBytes = 68;
+export const int14PanelBytes = 68;
 
 /** One row of activations. weights: [groups][blocks]; x: a panel of one row; start and y: [groups][16] f32. */
 export const linearQ8Row: WasmFunction = defineKernel(
@@ -33,37 +34,47 @@ export const linearQ8Row: WasmFunction = defineKernel(
     const from = code.local("address", start);
     const to = code.local("address", y);
     const panel = code.local("address");
-    const sums = code.locals(4, "v128");
-    const integers = code.locals(4, "v128");
-    const input = code.local("v128");
+    const highs = code.locals(4, "v128");
+    const lows = code.locals(4, "v128");
+    const [high, low] = [code.local("v128"), code.local("v128")];
+    const weight = code.local("v128");
     const loadFloat16 = float16Loader(code);
     code.repeat(groups, () => {
       code.set(panel, x);
-      for (const [v, sum] of sums.entries()) code.set(sum, code.load(from, v * 16));
+      for (let v = 0; v < 4; v++) code.store(to, code.load(from, v * 16), v * 16);
       code.repeat(blocks, () => {
-        for (const integer of integers) code.set(integer, v128.zero);
-        for (let pair = 0; pair < 16; pair++) {
-          code.set(input, code.loadSplat32(panel, 4 + pair * 4));
-          for (const [v, integer] of integers.entries()) {
-            const weight = code.load8x8(w, scaleBytes + (pair * 4 + v) * 8);
-            code.set(integer, i32x4.add(integer, i32x4.dotI16(input, weight)));
+        for (const [v, sum] of highs.entries()) code.set(sum, offsetOf(code, w, v));
+        for (const sum of lows) code.set(sum, v128.zero);
+        for (let step = 0; step < 8; step++) {
+          code.set(high, code.loadSplat32(panel, 4 + step * 4));
+          code.set(low, code.loadSplat32(panel, 36 + step * 4));
+          for (let v = 0; v < 4; v++) {
+            code.set(weight, code.load(w, weightsOffset + (step * 4 + v) * 16));
+            code.set(highs[v]!, code.dotBytes(weight, high, highs[v]!));
+            code.set(lows[v]!, code.dotBytes(weight, low, lows[v]!));
           }
         }
-        code.set(input, code.loadSplat32(panel));
-        for (const [v, integer] of integers.entries()) {
-          const scale = f32x4.mul(loadFloat16(w, v * 8), input);
-          code.set(sums[v]!, code.multiplyAdd(f32x4.convertI32(integer), scale, sums[v]!));
+        code.set(high, code.loadSplat32(panel));
+        for (let v = 0; v < 4; v++) {
+          const scale = f32x4.mul(loadFloat16(w, v * 8), high);
+          const sum = f32x4.convertI32(i32x4.add(i32x4.shl(highs[v]!, 7), lows[v]!));
+          code.store(to, code.multiplyAdd(sum, scale, code.load(to, v * 16)), v * 16);
         }
         code.advance(w, q8GroupBytes);
-        code.advance(panel, int16PanelBytes);
+        code.advance(panel, int14PanelBytes);
       });
-      for (const [v, sum] of sums.entries()) code.store(to, sum, v * 16);
       code.advance(from, 64);
       code.advance(to, 64);
     });
   },
 );
 
+/** What the offset of the activations adds up to, in units of the high plane: -64 · sum of the weights. */
+function offsetOf(code: Code, weights: Value<"address">, vector: number): Value<"v128"> {
+  return i32x4.sub(v128.zero, i32x4.shl(code.load16x4(weights, sumsOffset + vector * 8), 6));
+}
+
+/** The registers hold one sum for each row and vector, so the planes come one after the other. */
 function defineTile(half: 0 | 1, rows: number): WasmFunction<typeof tileParameters> {
   return defineInner(`linearQ8Half${half}Tile${rows}`, tileParameters, (code, { weights, x, sums, blocks }) => {
     const w = code.local("address", weights);
@@ -73,27 +84,32 @@ function defineTile(half: 0 | 1, rows: number): WasmFunction<typeof tileParamete
     const input = code.local("v128");
     const loadFloat16 = float16Loader(code);
     code.repeat(blocks, () => {
-      for (const pair of integers) for (const integer of pair) code.set(integer, v128.zero);
-      for (let pair = 0; pair < 16; pair++) {
-        for (const [v, vector] of vectors.entries())
-          code.set(vector, code.load8x8(w, scaleBytes + (pair * 4 + half * 2 + v) * 8));
-        for (const [row, accumulators] of integers.entries()) {
-          code.set(input, code.loadSplat32(panel, rows * 4 + (pair * rows + row) * 4));
-          for (const [v, integer] of accumulators.entries())
-            code.set(integer, i32x4.add(integer, i32x4.dotI16(input, vectors[v]!)));
+      for (const [v, vector] of vectors.entries()) {
+        code.set(vector, offsetOf(code, w, half * 2 + v));
+        for (const pair of integers) code.set(pair[v]!, vector);
+      }
+      for (const plane of [0, 1]) {
+        if (plane === 1) for (const sum of integers.flat()) code.set(sum, i32x4.shl(sum, 7));
+        for (let step = 0; step < 8; step++) {
+          for (const [v, vector] of vectors.entries())
+            code.set(vector, code.load(w, weightsOffset + (step * 4 + half * 2 + v) * 16));
+          for (const [row, pair] of integers.entries()) {
+            code.set(input, code.loadSplat32(panel, rows * 4 + ((plane * 8 + step) * rows + row) * 4));
+            for (const [v, sum] of pair.entries()) code.set(sum, code.dotBytes(vectors[v]!, input, sum));
+          }
         }
       }
       for (const [v, vector] of vectors.entries()) code.set(vector, loadFloat16(w, (half * 2 + v) * 8));
-      for (const [row, accumulators] of integers.entries()) {
+      for (const [row, pair] of integers.entries()) {
         code.set(input, code.loadSplat32(panel, row * 4));
-        for (const [v, integer] of accumulators.entries()) {
+        for (const [v, integer] of pair.entries()) {
           const offset = (row * 2 + v) * 16;
           const scale = f32x4.mul(vectors[v]!, input);
           code.store(sums, code.multiplyAdd(f32x4.convertI32(integer), scale, code.load(sums, offset)), offset);
         }
       }
       code.advance(w, q8GroupBytes);
-      code.advance(panel, rows * int16PanelBytes);
+      code.advance(panel, rows * int14PanelBytes);
     });
   });
 }

@@ -5,7 +5,7 @@ import { blockInputs } from "../layout.ts";
 
 /*
  * A row of activations becomes row `index` of a panel of `rows`: the form in which a matrix kernel reads several rows at once. The layouts
- * are drawn in `linear-q4.ts` (int8), `linear-q8.ts` (int16) and `linear-float.ts` (float32). Inputs past `columns` are zero.
+ * are drawn in `linear-q4.ts` (int8), `linear-q8.ts` (int14) and `linear-float.ts` (float32). Inputs past `columns` are zero.
  *
  * row: [columns] f32; panel: of the row's tile; scratch: 128 bytes, for the last block where it is not whole.
  */
@@ -49,17 +49,25 @@ export const panelInt8: WasmFunction = defineQuantisingPanel(
   },
 );
 
-/** Activations in 16 bits: scale = largest / 32767. */
-export const panelInt16: WasmFunction = defineQuantisingPanel(
-  "panelInt16",
-  32767,
+/** Activations in 14 bits, as two planes of 7: scale = largest / 8191. */
+export const panelInt14: WasmFunction = defineQuantisingPanel(
+  "panelInt14",
+  8191,
   (code, values, { panel, index, rows }) => {
     const to = code.local("address", code.offset(panel, i32.shl(i32.add(rows, index), i32.const(2))));
-    for (let i = 0; i < values.length; i += 2) {
-      const words = code.local("v128", i16x8.narrowI32(values[i]!, values[i + 1]!));
-      for (let lane = 0; lane < 4; lane++) {
-        code.store32Lane(to, words, lane);
-        code.advance(to, i32.shl(rows, i32.const(2)));
+    for (const value of values) code.set(value, i32x4.add(value, i32x4.const(8192)));
+    for (const plane of ["high", "low"]) {
+      for (let half = 0; half < 2; half++) {
+        const part = (i: number): Value<"v128"> => {
+          const value = values[half * 4 + i]!;
+          return plane === "high" ? i32x4.shrU(value, 7) : v128.and(value, i32x4.const(127));
+        };
+        const [first, second] = [i16x8.narrowI32(part(0), part(1)), i16x8.narrowI32(part(2), part(3))];
+        const bytes = code.local("v128", i8x16.narrowI16(first, second));
+        for (let lane = 0; lane < 4; lane++) {
+          code.store32Lane(to, bytes, lane);
+          code.advance(to, i32.shl(rows, i32.const(2)));
+        }
       }
     }
     return to;

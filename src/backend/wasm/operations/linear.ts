@@ -36,7 +36,7 @@ export const panelOf: Readonly<Record<WeightType, PanelType>> = {
   f32: "f32",
   f16: "f32",
   bf16: "f32",
-  q8: "int16",
+  q8: "int14",
   q4: "int8",
 };
 
