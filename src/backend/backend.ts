@@ -167,7 +167,7 @@ export interface Backend {
   readonly takeRows: (x: Tensor, rows: Uint32Array) => Tensor;
 
   /**
-   * Computes what was enqueued. @returns the numbers of x, row by row; they may lie in the backend's memory, and are valid until the next step's
+   * Computes what was enqueued; once a step. @returns the numbers of x, row by row; they may lie in the backend's memory, and are valid until the next step's
    * operations are enqueued
    * @throws SkeinError (code `cancelled`) after `cancelStep`
    */

@@ -6,7 +6,7 @@
  */
 
 /** Numbers in a block. */
-export const quantisedBlock = 32;
+const quantisedBlock = 32;
 
 /** @see quantiseQ4, quantiseQ8 */
 export type Quantise = (values: Float32Array, start: number, integers: Int8Array, to: number) => number;

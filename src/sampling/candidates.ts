@@ -29,6 +29,26 @@ export function copyLogits(logits: ArrayLike<number>): Float64Array {
   return scores;
 }
 
+/**
+ * The first token of the largest logit, without a copy of them all.
+ *
+ * @throws SkeinError as {@link copyLogits}
+ */
+export function bestToken(logits: ArrayLike<number>): number {
+  let best = Number.NEGATIVE_INFINITY;
+  let bestAt = -1;
+  for (let token = 0; token < logits.length; token++) {
+    const logit = logits[token]!;
+    if (!(logit < Number.POSITIVE_INFINITY)) throw invalidLogits(`the logit of token ${token} is ${logit}`);
+    if (logit > best) {
+      best = logit;
+      bestAt = token;
+    }
+  }
+  if (bestAt < 0) throw invalidLogits(logits.length === 0 ? "there are none" : "every logit is -Infinity");
+  return bestAt;
+}
+
 /** The candidates whose score is at least `threshold`. */
 export function keepAtLeast(candidates: Candidates, threshold: number): Candidates {
   const { tokens, scores } = candidates;

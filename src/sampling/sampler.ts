@@ -1,5 +1,5 @@
 import { InvalidOptionError } from "../errors.ts";
-import { bestScore, type Candidates, copyLogits, softmaxWeights, sum } from "./candidates.ts";
+import { bestScore, bestToken, type Candidates, copyLogits, softmaxWeights, sum } from "./candidates.ts";
 import { keepMinP } from "./min-p.ts";
 import { type SamplingOptions, validateSamplingOptions } from "./options.ts";
 import { applyPresenceFrequencyPenalty } from "./presence-frequency-penalty.ts";
@@ -51,7 +51,10 @@ export function createSampler(options: SamplingOptions = {}): Sampler {
   const generated = new Map<number, number>();
   let vocabulary = new Uint32Array(0);
 
+  const isPlain = temperature === 0 && repetitionPenalty === 1 && presencePenalty === 0 && frequencyPenalty === 0;
+
   const choose = (logits: Float32Array): number => {
+    if (isPlain) return bestToken(logits);
     const scores = copyLogits(logits);
     applyRepetitionPenalty(scores, seen, repetitionPenalty);
     applyPresenceFrequencyPenalty(scores, generated, presencePenalty, frequencyPenalty);

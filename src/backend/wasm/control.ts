@@ -114,12 +114,13 @@ export class Control {
    * @param records - index of the first record in the numbers
    * @param isQuiet - whether to leave threads that sleep alone
    */
-  begin(records: number, recordCount: number, phases: readonly Phase[], isQuiet: boolean): void {
+  begin(records: number, items: readonly number[], phases: readonly Phase[], isQuiet: boolean): void {
+    const recordCount = items.length;
     if (recordCount > mostRecords || phases.length > mostPhases)
       throw new SkeinError("internal", `a step has ${recordCount} operations in ${phases.length} phases, too many`);
     const shared = this.#words;
     const program = (((this.state >> 16) & 0x7fff) % 0x7fff) + 1;
-    for (let i = 0; i < recordCount; i++) Atomics.store(shared, firstCounter + i, program << 16);
+    for (let i = 0; i < recordCount; i++) Atomics.store(shared, firstCounter + i, (program << 16) | items[i]!);
     for (const [i, { first, end, items }] of phases.entries()) {
       const at = firstPhase + i * phaseWords;
       shared[at] = first;
@@ -140,15 +141,18 @@ export class Control {
     return { first: this.#words[at]!, end: this.#words[at + 1]! };
   }
 
-  /** Takes the next item of a record. @returns -1 when there is none left, or the program is another one */
-  take(state: number, record: number, items: number): number {
+  /**
+   * Takes an item of a record. Whether there is one is in the counter alone: a latecomer may read anything else of the next program.
+   * @returns how many there were left with it; 0 when there are none, or the program is another one
+   */
+  take(state: number, record: number): number {
     const shared = this.#words;
     const program = state >> 16;
     for (;;) {
       const counter = Atomics.load(shared, firstCounter + record);
-      const item = counter & 0xffff;
-      if (counter >> 16 !== program || item >= items) return -1;
-      if (Atomics.compareExchange(shared, firstCounter + record, counter, counter + 1) === counter) return item;
+      const left = counter & 0xffff;
+      if (counter >> 16 !== program || left === 0) return 0;
+      if (Atomics.compareExchange(shared, firstCounter + record, counter, counter - 1) === counter) return left;
     }
   }
 

@@ -97,18 +97,26 @@ export class Machine {
     const at = program.base + program.table(values);
     program.add(operationIds[operation], items, values, { reads: [], writes: [] });
     const given = at + values.length;
-    this.#begin(false);
-    while (this.#runPhase());
-    program.clear();
-    return this.#control.numbers.slice(given, given + values.length);
+    try {
+      this.#begin(false);
+      while (this.#runPhase());
+      return this.#control.numbers.slice(given, given + values.length);
+    } finally {
+      program.clear();
+    }
   }
 
-  /** Runs one operation on this thread alone, whatever the others do. */
-  runHere(operation: OperationName, items: number, values: readonly number[]): void {
-    this.#giveScratch();
-    const thread: Thread = { kernels: this.#kernels, memory: this.memory.memory, scratch: this.#control.scratch(0) };
+  /**
+   * Runs one operation on this thread alone, whatever the others do: also in a pause of a step.
+   * @param scratchBytes - what it needs for itself
+   */
+  runHere(operation: OperationName, items: number, values: readonly number[], scratchBytes: number): void {
+    const { memory } = this;
+    const scratch = memory.allocate(scratchBytes);
+    const thread: Thread = { kernels: this.#kernels, memory: memory.memory, scratch };
     const numbers = Float64Array.from(values);
     for (let item = 0; item < items; item++) operations[operationIds[operation]]!(thread, numbers, 0, item);
+    memory.free(scratch, scratchBytes);
   }
 
   #begin(isQuiet: boolean): void {

@@ -15,7 +15,7 @@ import {
 import type { Argument, Region } from "./program.ts";
 
 /** Pieces of a matrix for each thread: enough that none waits long for another. */
-const itemsPerThread = 10;
+const itemsPerThread = 4;
 
 /** Enqueues what is done to matrices, and turns tensors into the form that is asked for. */
 export class MatrixWork {

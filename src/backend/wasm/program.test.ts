@@ -30,7 +30,7 @@ function recordsOf(control: Control): Record[] {
         phase,
         arguments: numbers[at + record.arguments]!,
       });
-      for (let item = 0; item < items; item++) expect(control.take(state, i, items)).toBe(item);
+      for (let item = 0; item < items; item++) expect(control.take(state, i)).toBe(items - item);
       expect(control.state).toBe(state);
       control.finish(state, items);
     }

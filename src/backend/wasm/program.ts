@@ -154,7 +154,7 @@ export class Program {
       current.end = i + 1;
       current.items += items;
     }
-    const count = this.#entries.length;
+    const count = this.#entries.map(({ items }) => items);
     this.#entries = [];
     this.#numbers = [];
     this.#places = [];

@@ -43,9 +43,8 @@ export function runPhase(control: Control, state: number, words: Int32Array): vo
   const { first, end } = control.phaseRecords(state);
   let count = 0;
   for (let record = first; record < end; record++) {
-    // A latecomer reads here what the next program has put there.
-    const items = control.numbers[control.records + record]!;
-    for (let item = control.take(state, record, items); item >= 0; item = control.take(state, record, items)) {
+    for (let left = control.take(state, record); left > 0; left = control.take(state, record)) {
+      const item = control.numbers[control.records + record]! - left;
       const round = control.numbers[control.records - 1]!;
       const { items: all, phases } = programOf(round);
       const before = phases[(state & 0xffff) - 1];

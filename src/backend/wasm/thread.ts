@@ -52,8 +52,8 @@ export class Runner {
     let count = 0;
     for (let i = first; i < end; i++) {
       const at = records + i * record.length;
-      const items = numbers[at + record.items]!;
-      for (let item = control.take(state, i, items); item >= 0; item = control.take(state, i, items)) {
+      for (let left = control.take(state, i); left > 0; left = control.take(state, i)) {
+        const item = numbers[at + record.items]! - left;
         operations[numbers[at + record.operation]!]!(this.#thread, numbers, numbers[at + record.arguments]!, item);
         count++;
       }

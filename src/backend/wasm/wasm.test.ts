@@ -183,23 +183,6 @@ function tolerances(
   return out;
 }
 
-test("several tensors of one step can be read, in any order, and computing goes on after that", async () => {
-  const [rows, columns] = [6, 64];
-  for (const backend of [reference, backends.relaxed, backends["three threads, 64-bit memory"]]) {
-    const numbers = randomNumbers(rows * columns, 8);
-    const make = await tensors(backend, [{ rows, columns, numbers }]);
-    const sums: Tensor[] = [make()[0]!];
-    for (let i = 0; i < 6; i++) sums.push(backend.add(sums[i]!, sums[i]!));
-    const times = (factor: number) => [...numbers.map((number) => number * factor)];
-    expect([...(await backend.read(sums[6]!))]).toEqual(times(64));
-    expect([...(await backend.read(sums[2]!))]).toEqual(times(4));
-    const more = backend.add(sums[6]!, sums[1]!);
-    expect([...(await backend.read(more))]).toEqual(times(66));
-    expect([...(await backend.read(sums[0]!))]).toEqual(times(1));
-    await backend.endStep(true);
-  }
-});
-
 test.for(["f16", "q8", "q4"] as const)(
   "a weight too large for %s is refused by name, and the space can be filled with another",
   async (type) => {

@@ -145,7 +145,7 @@ function tileWork(machine: Machine, headDim: number): TileWork {
         item[rerotateItem.pairs] = pairs;
         return item;
       });
-      machine.runHere("rerotate", tiles.length, values);
+      machine.runHere("rerotate", tiles.length, values, cacheScratchBytes(headDim));
       memory.free(angles, bytes);
     },
     quantise(from, to, count) {
@@ -156,7 +156,7 @@ function tileWork(machine: Machine, headDim: number): TileWork {
         item[quantiseItem.headDim] = headDim;
         return item;
       });
-      machine.runHere("quantise", count, values.flat());
+      machine.runHere("quantise", count, values.flat(), cacheScratchBytes(headDim));
     },
   };
 }

@@ -51,10 +51,13 @@ export class WasmWeightSpace implements WeightSpace {
     return this.#memory.bytes(address, bytes);
   }
 
-  async #fillVector({ shape, address, bytes }: PackedWeight, source: WeightSource): Promise<void> {
+  async #fillVector({ name, shape, address, bytes }: PackedWeight, source: WeightSource): Promise<void> {
+    const numbers = await source.read(0, shape[0]!);
+    if (!numbers.every(Number.isFinite))
+      throw new UnsupportedError(`${name}: a weight is not finite. Is the checkpoint damaged?`);
     const vector = this.#memory.floats(address, bytes / 4);
     vector.fill(0);
-    vector.set(await source.read(0, shape[0]!));
+    vector.set(numbers);
   }
 
   /** While the threads pack a piece, the next one is on its way from the disk. */
@@ -102,7 +105,7 @@ export class WasmWeightSpace implements WeightSpace {
     values[packArguments.failed] = 0;
     const after = this.#run("pack", count, values);
     if (after[packArguments.failed] === 0) return;
-    const wider = type === "f16" ? "; bf16 and f32 hold larger numbers" : "";
+    const wider = type === "f32" ? "" : "; f32 holds all numbers";
     throw new UnsupportedError(
       `${name}: a weight is not finite, or too large for ${type}${wider}. Is the checkpoint damaged?`,
     );

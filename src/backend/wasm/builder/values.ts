@@ -138,6 +138,7 @@ export const i32x4 = {
   add: binary<"v128", "v128">("i32x4.add", "v128") as Binary<"v128", "v128">,
   sub: binary<"v128", "v128">("i32x4.sub", "v128") as Binary<"v128", "v128">,
   gtS: binary<"v128", "v128">("i32x4.gt_s", "v128") as Binary<"v128", "v128">,
+  maxS: binary<"v128", "v128">("i32x4.max_s", "v128") as Binary<"v128", "v128">,
   mul: binary<"v128", "v128">("i32x4.mul", "v128") as Binary<"v128", "v128">,
   shl: shift("i32x4.shl") as Shift,
   shrU: shift("i32x4.shr_u") as Shift,

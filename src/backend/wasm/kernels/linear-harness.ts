@@ -1,10 +1,10 @@
 import { quantiseQ4, quantiseQ8 } from "../../../checkpoint/quantise.ts";
 import type { WeightType } from "../../backend.ts";
-import { blockInputs, blocksOf, groupOutputs, groupsOf, panelRows, rowStride } from "../layout.ts";
+import { blockInputs, blocksOf, groupOutputs, groupsOf, rowStride } from "../layout.ts";
 import { linear, linearArguments, linearScratchBytes, panelOf, weightTypes } from "../operations/linear.ts";
-import { type PanelType, panelBytes } from "../operations/panels.ts";
 import { packedBlockBytes, packGroup } from "../pack.ts";
 import { inputKinds, inputs as inputsOf, type KernelHarness, normalNumbers } from "./kernel-harness.ts";
+import { makePanels, padded, quantisedActivations } from "./panel-harness.ts";
 
 /** x · weightsᵀ + bias, for tests. */
 export interface Product {
@@ -102,7 +102,7 @@ const extremes: Readonly<Record<WeightType, readonly [large: number, small: numb
 };
 
 /** @returns products of all sizes, each with all kinds of weights and with activations of some kind: over all sizes, of every kind */
-export function products(type: WeightType): (Product & { readonly kinds: string })[] {
+function products(type: WeightType): (Product & { readonly kinds: string })[] {
   const [large, small] = extremes[type];
   const activationKinds = [...inputKinds, "subnormal"] as const;
   return sizes.flatMap(([rows, inputs, outputs], size) => {
@@ -144,7 +144,7 @@ export function inexactProducts(harness: KernelHarness, type: WeightType): strin
 }
 
 /** A number computed in float64 from the numbers that the kernel reads, and how far a sum in float32 may be from it. */
-export interface Exact {
+interface Exact {
   readonly value: number;
   readonly error: number;
 }
@@ -154,7 +154,7 @@ export interface Exact {
  * by 2^-24 of the term), and every addition by 2^-24 of a partial sum. Below 2^-126 roundings are absolute: 2^-150, of a product of
  * scales times the block's integer.
  */
-export function exactProduct(product: Product): Exact[][] {
+function exactProduct(product: Product): Exact[][] {
   const { type, rows, outputs, inputs, bias } = product;
   const columns = blocksOf(inputs) * blockInputs;
   const weights = Array.from({ length: outputs }, (_, output) =>
@@ -216,81 +216,6 @@ export function roundToBfloat16(x: number): number {
   return number[0]!;
 }
 
-/**
- * Activations in integers from -largest to largest, block by block: as `panelInt8` and `panelInt14` are to do it, step by step in float32. A
- * block that is so small that the inverse of its scale overflows counts as zero.
- */
-export function quantisedActivations(
-  row: Float32Array,
-  largest: number,
-): { readonly scales: Float32Array; readonly integers: Int32Array } {
-  const scales = new Float32Array(row.length / blockInputs);
-  const integers = new Int32Array(row.length);
-  for (let block = 0; block < scales.length; block++) {
-    const values = row.subarray(block * blockInputs, (block + 1) * blockInputs);
-    const top = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    const quotient = Math.fround(largest / top);
-    const inverse = quotient > Math.fround(3e38) ? 0 : quotient;
-    scales[block] = top / largest;
-    for (const [i, value] of values.entries())
-      integers[block * blockInputs + i] = roundToEven(Math.fround(value * inverse));
-  }
-  return { scales, integers };
-}
-
-function roundToEven(x: number): number {
-  const above = Math.round(x);
-  return above - x === 0.5 && above % 2 !== 0 ? above - 1 : above;
-}
-
-/** The panels of all tiles, one after the other. */
-export function makePanels(type: PanelType, rows: readonly Float32Array[]): Uint8Array {
-  const out = new Uint8Array(panelBytes(type, rows.length, rows[0]!.length));
-  for (let first = 0; first < rows.length; first += panelRows)
-    out.set(makePanel(type, rows.slice(first, first + panelRows)), panelBytes(type, first, rows[0]!.length));
-  return out;
-}
-
-/** The panel of one tile, as `linear-q4.ts`, `linear-q8.ts` and `linear-float.ts` draw it; inputs past the rows' end are zero. */
-export function makePanel(type: PanelType, rows: readonly Float32Array[]): Uint8Array {
-  const columns = rows.map(padded);
-  const length = columns[0]!.length;
-  if (type === "f32") {
-    const numbers = new Float32Array(length * rows.length);
-    for (let i = 0; i < length; i++)
-      for (const [row, values] of columns.entries()) numbers[i * rows.length + row] = values[i]!;
-    return new Uint8Array(numbers.buffer);
-  }
-  const quantised = columns.map((row) => quantisedActivations(row, type === "int8" ? 127 : 8191));
-  const blockBytes = panelBytes(type, rows.length, blockInputs);
-  const bytes = new Uint8Array((length / blockInputs) * blockBytes);
-  const view = new DataView(bytes.buffer);
-  for (let block = 0; block < length / blockInputs; block++) {
-    let at = block * blockBytes;
-    for (const { scales } of quantised) {
-      view.setFloat32(at, scales[block]!, true);
-      at += 4;
-    }
-    const integers = quantised.map((row) => row.integers.subarray(block * blockInputs, (block + 1) * blockInputs));
-    const storePlane = (byteOf: (integer: number) => number) => {
-      for (let step = 0; step < blockInputs / 4; step++)
-        for (const row of integers)
-          for (const integer of row.subarray(step * 4, step * 4 + 4)) view.setInt8(at++, byteOf(integer));
-    };
-    if (type === "int8") {
-      for (const row of integers) {
-        view.setInt32(at, -8 * row.reduce((sum, integer) => sum + integer, 0), true);
-        at += 4;
-      }
-      storePlane((integer) => integer);
-    } else {
-      storePlane((integer) => Math.floor((integer + 8192) / 128));
-      storePlane((integer) => (integer + 8192) % 128);
-    }
-  }
-  return bytes;
-}
-
 /** All groups of a matrix, packed; rows and inputs are completed by zeros. */
 export function packMatrix({
   type,
@@ -317,10 +242,4 @@ export function packMatrix({
 
 function rowsOf({ rows, inputs, x }: Product): Float32Array[] {
   return Array.from({ length: rows }, (_, row) => x.subarray(row * inputs, (row + 1) * inputs));
-}
-
-function padded(row: Float32Array): Float32Array {
-  const out = new Float32Array(rowStride(row.length));
-  out.set(row);
-  return out;
 }

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { panelRows } from "../layout.ts";
 import { panelBlockBytes } from "../operations/panels.ts";
 import { allTargets, inputKinds, inputs, type KernelHarness, kernelHarnesses } from "./kernel-harness.ts";
-import { makePanel } from "./linear-harness.ts";
+import { makePanel } from "./panel-harness.ts";
 import { panelFloat32, panelInt8, panelInt14 } from "./panels.ts";
 
 const kernelOf = { int8: panelInt8, int14: panelInt14, f32: panelFloat32 } as const;

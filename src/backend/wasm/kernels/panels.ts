@@ -95,10 +95,11 @@ function defineQuantisingPanel(
     const values = code.locals(vectorsInBlock, "v128");
     forBlocks(code, row, columns, scratch, (from) => {
       for (const [i, value] of values.entries()) code.set(value, code.load(from, i * 16));
+      // Magnitudes are in the order of their bits, and what is no number is above all: it must not be lost, as `pmax` would.
       const peak = code.local("v128", f32x4.abs(values[0]!));
-      for (const value of values.slice(1)) code.set(peak, f32x4.pmax(peak, f32x4.abs(value)));
-      code.set(peak, f32x4.pmax(peak, shuffle32(peak, peak, [2, 3, 0, 1])));
-      code.set(peak, f32x4.pmax(peak, shuffle32(peak, peak, [1, 0, 3, 2])));
+      for (const value of values.slice(1)) code.set(peak, i32x4.maxS(peak, f32x4.abs(value)));
+      code.set(peak, i32x4.maxS(peak, shuffle32(peak, peak, [2, 3, 0, 1])));
+      code.set(peak, i32x4.maxS(peak, shuffle32(peak, peak, [1, 0, 3, 2])));
       const top = code.local("f32", f32x4.extractLane(peak, 0));
       // A quotient that overflows or is no number gives zeros, never an integer that does not fit.
       const inverse = code.local("f32", f32.div(f32.const(largest), top));

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { inputs, type KernelHarness, kernelHarnesses } from "../kernels/kernel-harness.ts";
-import { makePanels } from "../kernels/linear-harness.ts";
+import { makePanels } from "../kernels/panel-harness.ts";
 import { panelRows, rowStride } from "../layout.ts";
 import {
   makePanel,

@@ -1,0 +1,84 @@
+import { blockInputs, panelRows, rowStride } from "../layout.ts";
+import { type PanelType, panelBytes } from "../operations/panels.ts";
+
+/**
+ * Activations in integers from -largest to largest, block by block: as `panelInt8` and `panelInt14` are to do it, step by step in float32. A
+ * block that is so small that the inverse of its scale overflows counts as zero.
+ */
+export function quantisedActivations(
+  row: Float32Array,
+  largest: number,
+): { readonly scales: Float32Array; readonly integers: Int32Array } {
+  const scales = new Float32Array(row.length / blockInputs);
+  const integers = new Int32Array(row.length);
+  for (let block = 0; block < scales.length; block++) {
+    const values = row.subarray(block * blockInputs, (block + 1) * blockInputs);
+    const top = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const quotient = Math.fround(largest / top);
+    const inverse = quotient > Math.fround(3e38) ? 0 : quotient;
+    scales[block] = top / largest;
+    for (const [i, value] of values.entries())
+      integers[block * blockInputs + i] = roundToEven(Math.fround(value * inverse));
+  }
+  return { scales, integers };
+}
+
+function roundToEven(x: number): number {
+  const above = Math.round(x);
+  return above - x === 0.5 && above % 2 !== 0 ? above - 1 : above;
+}
+
+/** The panels of all tiles, one after the other. */
+export function makePanels(type: PanelType, rows: readonly Float32Array[]): Uint8Array {
+  const out = new Uint8Array(panelBytes(type, rows.length, rows[0]!.length));
+  for (let first = 0; first < rows.length; first += panelRows)
+    out.set(makePanel(type, rows.slice(first, first + panelRows)), panelBytes(type, first, rows[0]!.length));
+  return out;
+}
+
+/** The panel of one tile, as `linear-q4.ts`, `linear-q8.ts` and `linear-float.ts` draw it; inputs past the rows' end are zero. */
+export function makePanel(type: PanelType, rows: readonly Float32Array[]): Uint8Array {
+  const columns = rows.map(padded);
+  const length = columns[0]!.length;
+  if (type === "f32") {
+    const numbers = new Float32Array(length * rows.length);
+    for (let i = 0; i < length; i++)
+      for (const [row, values] of columns.entries()) numbers[i * rows.length + row] = values[i]!;
+    return new Uint8Array(numbers.buffer);
+  }
+  const quantised = columns.map((row) => quantisedActivations(row, type === "int8" ? 127 : 8191));
+  const blockBytes = panelBytes(type, rows.length, blockInputs);
+  const bytes = new Uint8Array((length / blockInputs) * blockBytes);
+  const view = new DataView(bytes.buffer);
+  for (let block = 0; block < length / blockInputs; block++) {
+    let at = block * blockBytes;
+    for (const { scales } of quantised) {
+      view.setFloat32(at, scales[block]!, true);
+      at += 4;
+    }
+    const integers = quantised.map((row) => row.integers.subarray(block * blockInputs, (block + 1) * blockInputs));
+    const storePlane = (byteOf: (integer: number) => number) => {
+      for (let step = 0; step < blockInputs / 4; step++)
+        for (const row of integers)
+          for (const integer of row.subarray(step * 4, step * 4 + 4)) view.setInt8(at++, byteOf(integer));
+    };
+    if (type === "int8") {
+      for (const row of integers) {
+        view.setInt32(at, -8 * row.reduce((sum, integer) => sum + integer, 0), true);
+        at += 4;
+      }
+      storePlane((integer) => integer);
+    } else {
+      storePlane((integer) => Math.floor((integer + 8192) / 128));
+      storePlane((integer) => (integer + 8192) % 128);
+    }
+  }
+  return bytes;
+}
+
+/** @returns the row, completed to whole blocks by zeros */
+export function padded(row: Float32Array): Float32Array {
+  const out = new Float32Array(rowStride(row.length));
+  out.set(row);
+  return out;
+}
