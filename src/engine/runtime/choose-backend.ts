@@ -3,7 +3,7 @@ import type { Backend, CacheType, WeightSpec, WeightType } from "../../backend/b
 import { createReferenceBackend } from "../../backend/reference/reference.ts";
 import { hasRelaxedSimd, hasWideMemory } from "../../backend/wasm/variants.ts";
 import { createWasmBackend, packedBytes } from "../../backend/wasm/wasm.ts";
-import { InvalidOptionError, UnsupportedError } from "../../errors.ts";
+import { UnsupportedError } from "../../errors.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import type { LoadCall } from "../methods.ts";
 import type { Warning } from "../options.ts";
@@ -21,7 +21,7 @@ export interface ChosenBackend {
   readonly warnings: readonly Warning[];
 }
 
-/** Checks the options that do not need the model. @throws InvalidOptionError, UnsupportedError */
+/** Checks the options that do not need the model. @throws UnsupportedError */
 export function checkBackendOptions({
   backend = "auto",
   weights,
@@ -92,7 +92,7 @@ function cacheBytesPerToken(config: ModelConfig, cache: CacheType): number {
 
 function oneOf(name: string, value: unknown, known: readonly string[]): void {
   if (typeof value === "string" && known.includes(value)) return;
-  throw new InvalidOptionError(name, `${String(value)} is not known; there are ${known.join(", ")}`);
+  throw new UnsupportedError(`${name}: ${String(value)} is not known; there are ${known.join(", ")}`);
 }
 
 function notInReference(name: string, value: string, has: string): UnsupportedError {

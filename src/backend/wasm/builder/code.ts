@@ -1,5 +1,5 @@
 import type { WasmFunction } from "./kernel.ts";
-import { f32x4, i16x8, i32, i32x4, type Local, shuffle32, type Type, type Value, value } from "./values.ts";
+import { f32x4, i16x8, i32, i32x4, type Local, type Type, type Value, value } from "./values.ts";
 
 /** What a module is built for. */
 export interface Target {
@@ -18,6 +18,8 @@ export class Code {
   readonly #statements: string[] = [];
   readonly #locals: string[] = [];
   readonly #calls: WasmFunction[] = [];
+  readonly #constants = new Map<string, Local<"v128">>();
+  readonly #constantStatements: string[] = [];
   #names = 0;
 
   constructor(target: Target) {
@@ -25,7 +27,7 @@ export class Code {
   }
 
   get text(): string {
-    return [...this.#locals, ...this.#statements].join("\n");
+    return [...this.#locals, ...this.#constantStatements, ...this.#statements].join("\n");
   }
 
   /** The functions that this one calls. */
@@ -38,6 +40,17 @@ export class Code {
     this.#locals.push(`(local ${name} ${this.typeText(type)})`);
     const local = { ...value(type, `(local.get ${name})`), name };
     if (initial) this.set(local, initial);
+    return local;
+  }
+
+  /** A constant vector in a local that is set at the function's beginning: V8 builds one anew wherever it stands, in loops too. */
+  constant(vector: Value<"v128">): Value<"v128"> {
+    let local = this.#constants.get(vector.text);
+    if (!local) {
+      local = this.local("v128");
+      this.#constants.set(vector.text, local);
+      this.#constantStatements.push(`(local.set ${local.name} ${vector.text})`);
+    }
     return local;
   }
 
@@ -207,7 +220,7 @@ export class Code {
 
   /**
    * sum + the products of four neighbouring bytes, in each 32-bit lane: exact.
-   * @param signed - bytes from -128 to 127; must be a local or a load: it may stand twice in the text
+   * @param signed - bytes from -128 to 127; must be a local or a load: it stands twice in the text of the plain variant
    * @param small - bytes from 0 to 127: what relaxed SIMD does with the top bit differs between machines; the same holds
    */
   dotBytes(signed: Value<"v128">, small: Value<"v128">, sum: Value<"v128">): Value<"v128"> {
@@ -216,11 +229,9 @@ export class Code {
     }
     const low = i32x4.extaddPairwiseI16(i16x8.extmulLowI8(signed, small));
     const high = i32x4.extaddPairwiseI16(i16x8.extmulHighI8(signed, small));
-    const pairs = this.local("v128", low);
-    const others = this.local("v128", high);
-    const even = shuffle32(pairs, others, [0, 2, 4, 6]);
-    const odd = shuffle32(pairs, others, [1, 3, 5, 7]);
-    return i32x4.add(sum, i32x4.add(even, odd));
+    // Sums of two products fit 16 bits; their neighbours are added as they are multiplied by 1.
+    const four = i32x4.dotI16(i16x8.narrowI32(low, high), this.constant(i16x8.const(1)));
+    return i32x4.add(sum, four);
   }
 
   /** Truncates to 32-bit integers; the numbers must fit. */
