@@ -80,6 +80,17 @@ export interface CacheLayout {
   readonly type: CacheType;
 }
 
+/** How a quantised cache meets heads whose channels are very uneven. */
+export interface KeyScales {
+  /**
+   * Powers of two that keys are multiplied by before they are cached, and queries divided by, [layers, keyValueHeads, headDim]; the two channels of a
+   * rotated pair have the same.
+   */
+  readonly multipliers: Float32Array;
+  /** 1 for heads whose queries are to be quantised more finely, [layers, keyValueHeads]. */
+  readonly fineHeads: Uint8Array;
+}
+
 /**
  * Key/value blocks in the backend's memory. A block holds `blockTokens` tokens of every layer. Counting who uses a block is
  * not the store's concern (see `cache/`).
@@ -129,10 +140,9 @@ export interface Backend {
   /** @throws SkeinError (code `out_of_memory`) */
   readonly allocateWeights: (specs: readonly WeightSpec[]) => WeightSpace;
   /**
-   * @param keyScales - powers of two that keys are multiplied by before they are cached, and queries divided by, [layers, keyValueHeads, headDim]; the
-   * two channels of a rotated pair have the same
+   * @param keyScales - what a quantised cache does to keys so that a few large channels do not take all the accuracy
    */
-  readonly createBlockStore: (layout: CacheLayout, keyScales?: Float32Array) => BlockStore;
+  readonly createBlockStore: (layout: CacheLayout, keyScales?: KeyScales) => BlockStore;
 
   /** @returns the rows of `weight` for these tokens, [tokens, hidden] */
   readonly embed: (weight: Weight, tokens: Uint32Array) => Tensor;

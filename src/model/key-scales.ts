@@ -1,4 +1,10 @@
+import type { KeyScales } from "../backend/backend.ts";
 import type { ModelConfig } from "./config.ts";
+
+/** A pair is an outlier whose keys are 2^3 times as large as usual, beside its queries. */
+const outlierRatio = 3;
+/** How much of the unevenness of a head with outliers its queries take over. */
+const fineShare = 0.6;
 
 /** Powers of two that a pair of channels is scaled by, at most: 2^±10. */
 const mostExponent = 10;
@@ -58,6 +64,9 @@ export class KeyScaleFinder {
   /**
    * The exponents e: keys are to be multiplied by 2^-e, and queries by 2^e.
    *
+   * Where channels are not very uneven, both sides share the difficulty: e is half of what would make keys even. A head with outliers gets fine queries,
+   * of 13 bits, which can take more of it; its keys are made as even as that allows.
+   *
    * @param pairs - how many pairs of channels are rotated: channel j with j + pairs
    * @returns [layers, keyValueHeads, pairs]
    */
@@ -72,18 +81,20 @@ export class KeyScaleFinder {
     const group = heads / keyHeads;
     for (let layer = 0; layer < layers; layer++) {
       for (let keyHead = 0; keyHead < keyHeads; keyHead++) {
-        const wanted = Float64Array.from({ length: pairs }, (_, pair) => {
+        const ratios = Float64Array.from({ length: pairs }, (_, pair) => {
           const key = pairSum(this.#keys[layer]!, keyHead * head_dim, pair, pairs);
           let query = 0;
           for (let head = keyHead * group; head < (keyHead + 1) * group; head++)
             query += pairSum(this.#queries[layer]!, head * head_dim, pair, pairs) / group;
-          // The square root of the ratio of sizes, which are square roots themselves.
-          return key > 0 && query > 0 ? Math.log2(key / query) / 4 : 0;
+          // Of sizes, which are square roots.
+          return key > 0 && query > 0 ? Math.log2(key / query) / 2 : 0;
         });
         // What all pairs have in common changes nothing.
-        const middle = wanted.toSorted()[pairs >> 1] ?? 0;
+        const middle = ratios.toSorted()[pairs >> 1] ?? 0;
+        const largest = ratios.reduce((most, ratio) => Math.max(most, ratio - middle), 0);
+        const share = largest >= outlierRatio ? fineShare : 0.5;
         for (let pair = 0; pair < pairs; pair++) {
-          const exponent = Math.round(wanted[pair]! - middle);
+          const exponent = Math.round((ratios[pair]! - middle) * share);
           out[(layer * keyHeads + keyHead) * pairs + pair] = Math.max(-mostExponent, Math.min(mostExponent, exponent));
         }
       }
@@ -102,20 +113,23 @@ export class KeyScaleFinder {
 }
 
 /**
- * What keys are multiplied by before they are cached, [layers, keyValueHeads, headDim].
+ * What a cache is to do to keys.
  * @param exponents - see {@link KeyScaleFinder.exponents}
  */
-export function keyScales(config: ModelConfig, exponents: Int8Array, pairs: number): Float32Array {
+export function keyScales(config: ModelConfig, exponents: Int8Array, pairs: number): KeyScales {
   const { num_hidden_layers: layers, num_key_value_heads: keyHeads, head_dim } = config;
-  const out = new Float32Array(layers * keyHeads * head_dim).fill(1);
-  for (let head = 0; head < layers * keyHeads; head++) {
+  const multipliers = new Float32Array(layers * keyHeads * head_dim).fill(1);
+  const fineHeads = new Uint8Array(layers * keyHeads);
+  for (let head = 0; head < fineHeads.length; head++) {
     for (let pair = 0; pair < pairs; pair++) {
-      const scale = 2 ** -exponents[head * pairs + pair]!;
-      out[head * head_dim + pair] = scale;
-      out[head * head_dim + pair + pairs] = scale;
+      const exponent = exponents[head * pairs + pair]!;
+      multipliers.fill(2 ** -exponent, head * head_dim + pair, head * head_dim + pair + 1);
+      multipliers.fill(2 ** -exponent, head * head_dim + pair + pairs, head * head_dim + pair + pairs + 1);
+      // Only a head with outliers has such exponents: 0.6 · 3 rounds to 2, half of less to 1.
+      if (exponent >= outlierRatio * fineShare - 0.5) fineHeads[head] = 1;
     }
   }
-  return out;
+  return { multipliers, fineHeads };
 }
 
 /** @returns whether this may come of {@link KeyScaleFinder.exponents}; what is kept on a disk may be anything */

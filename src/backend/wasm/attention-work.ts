@@ -122,6 +122,7 @@ export function enqueueAttention(
       item[attendItem.ownTile] = tileOf(work, home, head);
       item[attendItem.partial] = 0;
       item[attendItem.span] = 0;
+      item[attendItem.fine] = store.fineHeads[layer * keyValueHeads + head] ?? 0;
       const spans = spanCount(position);
       // Few and long: the spans are spread over the threads, with the same bits.
       if (spans === 1 || all.length * keyValueHeads >= 2 * threads) {

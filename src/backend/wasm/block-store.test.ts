@@ -230,7 +230,10 @@ function firstRows({ cos, sin, pairs }: RotaryRows, rows: number): RotaryRows {
 
 test("scaled keys change nothing in an exact cache", async () => {
   // The two channels of a rotated pair have the same; nothing is rotated here.
-  const scales = Float32Array.from({ length: shape.layers * width }, (_, i) => 2 ** ((i % 5) - 3));
+  const scales = {
+    multipliers: Float32Array.from({ length: shape.layers * width }, (_, i) => 2 ** ((i % 5) - 3)),
+    fineHeads: new Uint8Array(shape.layers * shape.keyValueHeads),
+  };
   const results = await Promise.all(
     [undefined, scales].map(async (given) => {
       const store = wasm.createBlockStore(layoutOf("f32"), given);

@@ -1,6 +1,6 @@
 import { SkeinError } from "../../errors.ts";
 import type { RotaryRows } from "../../position/index.ts";
-import type { BlockStore, CacheLayout } from "../backend.ts";
+import type { BlockStore, CacheLayout, KeyScales } from "../backend.ts";
 import { readTiles, writeTiles } from "./block-transfer.ts";
 import { tileBytes, tileTokens } from "./kernels/tile-layout.ts";
 import type { Memory } from "./memory.ts";
@@ -37,19 +37,23 @@ export class WasmBlockStore implements BlockStore {
   /** Address of what keys are multiplied by, [layers, keyValueHeads, headDim] f32, or 0; and of the inverse, for queries. */
   readonly keyScales: number = 0;
   readonly queryScales: number = 0;
+  /** 1 for heads whose queries are to be fine, [layers · keyValueHeads]. */
+  readonly fineHeads: Uint8Array;
 
-  constructor(memory: Memory, layout: CacheLayout, work: TileWork, keyScales?: Float32Array) {
+  constructor(memory: Memory, layout: CacheLayout, work: TileWork, keyScales?: KeyScales) {
     this.layout = layout;
     this.#memory = memory;
     this.#work = work;
     const tiles = layout.layers * layout.keyValueHeads;
     this.bytesPerBlock = tiles * tileBytes(layout.type, layout.headDim);
     this.#openBytes = tiles * tileBytes("f32", layout.headDim);
+    this.fineHeads = keyScales?.fineHeads ?? new Uint8Array();
     if (!keyScales) return;
-    this.keyScales = memory.allocate(keyScales.byteLength);
-    this.queryScales = memory.allocate(keyScales.byteLength);
-    memory.floats(this.keyScales, keyScales.length).set(keyScales);
-    memory.floats(this.queryScales, keyScales.length).set(keyScales.map((scale) => 1 / scale));
+    const { multipliers } = keyScales;
+    this.keyScales = memory.allocate(multipliers.byteLength);
+    this.queryScales = memory.allocate(multipliers.byteLength);
+    memory.floats(this.keyScales, multipliers.length).set(multipliers);
+    memory.floats(this.queryScales, multipliers.length).set(multipliers.map((scale) => 1 / scale));
   }
 
   allocate(): number {

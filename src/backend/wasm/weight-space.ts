@@ -7,7 +7,7 @@ import { weightTypes } from "./operations/linear.ts";
 import { packArguments } from "./operations/pack.ts";
 
 /** What the packed bytes are; to be raised when a layout changes. */
-const packedFormat = "wasm 2";
+const packedFormat = "wasm 3";
 
 /** Numbers that are read, widened and packed at a time. */
 const pieceNumbers = 4 * 2 ** 20;

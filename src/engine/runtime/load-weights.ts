@@ -1,5 +1,5 @@
 import { platform } from "#platform";
-import type { Backend, Weight, WeightSpace, WeightSpec, WeightType } from "../../backend/backend.ts";
+import type { Backend, KeyScales, Weight, WeightSpace, WeightSpec, WeightType } from "../../backend/backend.ts";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { canFingerprint, digestTensor, fingerprintModel } from "../../checkpoint/fingerprint.ts";
 import { identifyCheckpoint } from "../../checkpoint/identity.ts";
@@ -19,7 +19,7 @@ const readBytes = 128 * 2 ** 20;
 export interface LoadedWeights {
   readonly byName: ReadonlyMap<string, Weight>;
   /** What keys are multiplied by in a quantised cache; see {@link KeyScaleFinder}. */
-  readonly keyScales: Float32Array;
+  readonly keyScales: KeyScales;
   /** Settles when nothing is being written to the disk's cache any more. */
   readonly kept: Promise<void>;
   /** What ties saved sessions to these weights; undefined where SHA-256 is not to be had. Computed when it is first asked for. */

@@ -62,6 +62,7 @@ export const attendTileF32: Kernel = defineKernel(
  *   states   as many state records
  *   work     a workspace
  *   keys, values   the two parts of a q8 tile
+ *   planes   of the queries' bytes: 1, or 2 for fine queries
  */
 export const attendTileQ8: Kernel = defineKernel(
   "attendTileQ8",
@@ -73,15 +74,18 @@ export const attendTileQ8: Kernel = defineKernel(
     values: "address",
     records: "i32",
     width: "i32",
+    planes: "i32",
   },
-  (code, { queries, states, work, keys, values, records, width }) => {
+  (code, { queries, states, work, keys, values, records, width, planes }) => {
     const query = code.local("address", queries);
     const state = code.local("address", states);
     const rows = code.local("i32");
     code.repeat(records, () => {
       code.set(rows, code.loadI32(query, queryRecord.rows));
       const bytes = code.local("address", queryBytes(code, query, width));
-      chooseVariant(code, scoresQ8, rows, (scores) => code.call(scores, { queries: bytes, keys, scores: work, width }));
+      chooseVariant(code, scoresQ8, rows, (scores) =>
+        code.call(scores, { queries: bytes, keys, scores: work, width, planes }),
+      );
       code.call(softmaxQ8, { query, work, state });
       const sums = code.local("address", code.offset(state, stateRecord.values));
       chooseVariant(code, weightedValuesQ8, rows, (weightedValues) =>

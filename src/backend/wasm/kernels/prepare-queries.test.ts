@@ -18,7 +18,7 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([pr
     queries: Float32Array,
     [cos, sin]: readonly [Float32Array, Float32Array],
     multipliers: Float32Array | undefined,
-    quantise: 0 | 1,
+    planes: 0 | 1 | 2,
   ) => {
     clear();
     const { tokens, group, headDim, pairs } = shape;
@@ -41,12 +41,17 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([pr
       width,
       scale,
       11,
-      quantise,
+      planes,
     );
     return get(Uint8Array, records, bytes);
   };
 
-  test.for(inputKinds)(`${name}: %s queries are rotated, scaled and laid out`, (kind) => {
+  const cases = inputKinds.flatMap((kind) => [
+    [kind, 1],
+    [kind, 2],
+  ]) as [(typeof inputKinds)[number], 1 | 2][];
+
+  test.for(cases)(`${name}: %s queries are rotated, scaled and laid out, in %i planes`, ([kind, planes]) => {
     for (const shape of shapes) {
       const { tokens, group, headDim, pairs } = shape;
       const width = paddedWidth(headDim);
@@ -56,7 +61,7 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([pr
       const angles = inputs("normal", tokens * pairs, 2);
       const [cos, sin] = [angles.map(Math.cos), angles.map(Math.sin)];
       const multipliers = Float32Array.from({ length: headDim }, (_, i) => 2 ** ((i % 7) - 3));
-      const bytes = prepare(shape, queries, [cos, sin], multipliers, 1);
+      const bytes = prepare(shape, queries, [cos, sin], multipliers, planes);
       const rows = tokens * group;
       for (let row = 0; row < rows; row++) {
         const record = Math.floor(row / mostRows);
@@ -88,13 +93,16 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([pr
 
         const queryScale = view.getFloat32(queryRecord.scales + inRecord * 4, true);
         const largest = Math.max(...scaled.map(Math.abs));
-        expect(Math.abs(queryScale - largest / 63)).toBeLessThanOrEqual(largest * 1e-7);
+        expect(Math.abs(queryScale - largest / (planes === 1 ? 63 : 4095))).toBeLessThanOrEqual(largest * 1e-7);
         const errors = scaled.map((x, i) => {
           const inBytes = (Math.floor(i / 4) * rowsOfRecord + inRecord) * 4 + (i % 4);
           const byte = view.getUint8(queryRecord.numbers + mostRows * width * 4 + inBytes);
-          return byte > 127 ? 99 : Math.abs((byte - queryOffset) * queryScale - x) / (queryScale || 1);
+          const lower = view.getUint8(queryRecord.numbers + mostRows * width * 5 + inBytes);
+          const integer = planes === 1 ? byte - queryOffset : 64 * (byte - queryOffset) + lower;
+          if (byte > 127 || (planes === 2 && lower > 63)) return 99;
+          return Math.abs(integer * queryScale - x) / (queryScale || 1);
         });
-        expect(Math.max(...errors)).toBeLessThan(0.5001);
+        expect(Math.max(...errors)).toBeLessThan(planes === 1 ? 0.5001 : 0.502);
       }
     }
   });

@@ -1,6 +1,6 @@
 import type { Code } from "../builder/code.ts";
 import { defineKernel, type Kernel } from "../builder/kernel.ts";
-import { f32, f32x4, i8x16, i16x8, i32, i32x4, type Local, type Value } from "../builder/values.ts";
+import { f32, f32x4, i8x16, i16x8, i32, i32x4, type Local, type Value, v128 } from "../builder/values.ts";
 import { copyRow } from "./copy-row.ts";
 import { rotateRow } from "./rotate-row.ts";
 import { mostRows, queryRecord } from "./row-records.ts";
@@ -8,8 +8,10 @@ import { advanceQuery, queryBytes } from "./row-variants.ts";
 import { acrossLanes } from "./softmax-state.ts";
 import { queryOffset } from "./tile-layout.ts";
 
-/** The largest number that a query's bytes hold beside their offset. */
+/** The largest number that a query's bytes hold beside their offset; and the largest of a fine query's two planes together. */
 const largestQuery = 63;
+const largestFineQuery = 4095;
+const fineOffset = 4096;
 
 /**
  * Rotates the queries of an item, scales them, and lays them out in query records.
@@ -22,7 +24,7 @@ const largestQuery = 63;
  *   group        heads, the item's
  *   scale        what makes exponents of 2 of scores: log2(e) / √headDim
  *   limit        how many keys of the tile the first token sees; every token sees one more than the one before
- *   quantise     1: bytes too
+ *   planes       of bytes: 0 (none), 1, or 2 (fine queries)
  */
 export const prepareQueries: Kernel = defineKernel(
   "prepareQueries",
@@ -42,7 +44,7 @@ export const prepareQueries: Kernel = defineKernel(
     width: "i32",
     scale: "f32",
     limit: "i32",
-    quantise: "i32",
+    planes: "i32",
   },
   (code, p) => {
     const token = code.local("address", p.queries);
@@ -80,9 +82,18 @@ export const prepareQueries: Kernel = defineKernel(
         code.storeI32(field, limit, queryRecord.limits);
         code.storeI32(record, limit, queryRecord.lastLimit);
         const largest = spreadNumbers(code, p.row, numbers, count, p.width, scale);
-        code.if(p.quantise, () => {
-          const factor = quantisingFactor(code, largest, field);
-          spreadBytes(code, p.row, bytes, count, p.width, factor);
+        code.if(i32.eq(p.planes, i32.const(1)), () => {
+          const factor = quantisingFactor(code, largest, field, largestQuery);
+          spreadBytes(code, p.row, bytes, count, p.width, (four) => [
+            i32x4.add(rounded(four, factor), i32x4.const(queryOffset)),
+          ]);
+        });
+        code.if(i32.eq(p.planes, i32.const(2)), () => {
+          const factor = quantisingFactor(code, largest, field, largestFineQuery);
+          spreadBytes(code, p.row, bytes, count, p.width, (four) => {
+            const integers = code.local("v128", i32x4.add(rounded(four, factor), i32x4.const(fineOffset)));
+            return [i32x4.shrU(integers, 6), v128.and(integers, i32x4.const(63))];
+          });
         });
         for (const address of [field, numbers, bytes]) code.advance(address, 4);
         code.set(head, i32.add(head, i32.const(1)));
@@ -131,40 +142,53 @@ function spreadNumbers(
 }
 
 /** Notes a row's scale in its record. @returns what to multiply the row by, in all lanes */
-function quantisingFactor(code: Code, largest: Local<"v128">, field: Value<"address">): Local<"v128"> {
+function quantisingFactor(code: Code, largest: Local<"v128">, field: Value<"address">, integer: number): Local<"v128"> {
   const top = code.local("f32", f32x4.extractLane(largest, 0));
   const factor = code.local("v128", f32x4.const(0));
   code.storeF32(field, f32.const(0), queryRecord.scales);
   // Below this there is nothing to tell apart, and the division would not fit.
   code.if(f32.gt(top, f32.const(1e-30)), () => {
-    code.storeF32(field, f32.mul(top, f32.const(1 / largestQuery)), queryRecord.scales);
-    code.set(factor, f32x4.div(f32x4.const(largestQuery), largest));
+    code.storeF32(field, f32.mul(top, f32.const(1 / integer)), queryRecord.scales);
+    code.set(factor, f32x4.div(f32x4.const(integer), largest));
   });
   return factor;
 }
 
-/** Spreads a row's bytes over a record, [width / 4][M][4]. */
+function rounded(numbers: Value<"v128">, factor: Value<"v128">): Value<"v128"> {
+  return i32x4.truncF32(f32x4.nearest(f32x4.mul(numbers, factor)));
+}
+
+/**
+ * Spreads a row's bytes over a record, [width / 4][M][4].
+ * @param planesOf - the bytes, in 32-bit lanes, that four numbers become, plane by plane
+ */
 function spreadBytes(
   code: Code,
   row: Value<"address">,
   to: Value<"address">,
   rows: Value<"i32">,
   width: Value<"i32">,
-  factor: Value<"v128">,
+  planesOf: (four: Value<"v128">) => readonly Value<"v128">[],
 ): void {
   const from = code.local("address", row);
   const stride = code.local("i32", i32.shl(rows, i32.const(2)));
   const target = code.local("address", to);
-  const offset = code.local("v128", i8x16.const(queryOffset));
+  const lower = code.local("address");
   code.repeat(i32.shrU(width, i32.const(4)), () => {
-    const [a, b, c, d] = [0, 1, 2, 3].map((i) =>
-      code.local("v128", i32x4.truncF32(f32x4.nearest(f32x4.mul(code.load(from, i * 16), factor)))),
-    );
-    const signed = i8x16.narrowI16(i16x8.narrowI32(a!, b!), i16x8.narrowI32(c!, d!));
-    const vector = code.local("v128", i8x16.add(signed, offset));
-    for (let lane = 0; lane < 4; lane++) {
-      code.store32Lane(target, vector, lane);
-      code.advance(target, stride);
+    code.set(lower, code.offset(target, i32.mul(width, i32.const(mostRows))));
+    const fours = [0, 1, 2, 3].map((i) => planesOf(code.load(from, i * 16)).map((plane) => code.local("v128", plane)));
+    for (const [plane, place] of [target, lower].slice(0, fours[0]!.length).entries()) {
+      const [a, b, c, d] = fours.map((four) => four[plane]!) as [
+        Local<"v128">,
+        Local<"v128">,
+        Local<"v128">,
+        Local<"v128">,
+      ];
+      const vector = code.local("v128", i8x16.narrowI16(i16x8.narrowI32(a, b), i16x8.narrowI32(c, d)));
+      for (let lane = 0; lane < 4; lane++) {
+        code.store32Lane(place, vector, lane);
+        code.advance(place, stride);
+      }
     }
     code.advance(from, 64);
   });

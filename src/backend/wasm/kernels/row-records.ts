@@ -4,7 +4,8 @@
  *
  *   query record   { i32 rows (M) | i32 keys of the own tile that the last row sees | 6 f32 scales | 6 i32 keys seen, row by row | to 64 bytes
  *                  | f32 [width][M]: the queries, scaled so that scores are exponents of 2
- *                  | bytes [width / 4][M][4]: the queries divided by their scales, plus 64 (only for q8 tiles) }
+ *                  | bytes [width / 4][M][4]: the queries divided by their scales, plus 64 (only for q8 tiles)
+ *                  | the same for the lower plane of fine queries (13 bits): they are 64 · the one + the other - 4096; at a place of its own, whatever M }
  *   state record   { f32 [8] maxima | f32 [8] sums | i32 rows (M) | to 80 bytes | f32 [width / 4][M][4]: the weighted sums of values }
  *   workspace      { f32 [6][128] scores, replaced by weights | [8][4] what is to be put together to a number for each row |
  *                    f32 [8] a tile's largest exponents | f32 [8] factors on the old state | f32 [8] factors on the tile's part }
@@ -45,7 +46,7 @@ export function recordCount(rows: number): number {
 
 /** @returns bytes of a query record of this padded width */
 export function queryRecordBytes(width: number): number {
-  return queryRecord.numbers + mostRows * width * 5;
+  return queryRecord.numbers + mostRows * width * 6;
 }
 
 /** @returns bytes of a state record of this padded width */

@@ -24,7 +24,7 @@ export function chooseVariant<F>(
 
 /** Moves on to the next query record. */
 export function advanceQuery(code: Code, query: Local<"address">, width: Value<"i32">): void {
-  code.advance(query, i32.add(i32.const(queryRecord.numbers), i32.mul(width, i32.const(mostRows * 5))));
+  code.advance(query, i32.add(i32.const(queryRecord.numbers), i32.mul(width, i32.const(mostRows * 6))));
 }
 
 /** @returns where the bytes of a query record begin */

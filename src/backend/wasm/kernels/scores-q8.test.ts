@@ -21,13 +21,24 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses(sco
     "zero offset": { query: () => queryOffset, key: (i) => (i % 255) - 127 },
   };
 
-  test.for(Object.keys(kinds))(`${name}: scores of %s bytes are exact but for the scale`, (kind) => {
+  const cases = Object.keys(kinds).flatMap((kind) => [
+    [kind, 1],
+    [kind, 2],
+  ]) as [string, 1 | 2][];
+
+  test.for(cases)(`${name}: scores of %s bytes in %i planes are exact but for the scale`, ([kind, planes]) => {
     const { query, key } = kinds[kind]!;
     const normal = normalNumbers();
     for (let rows = 1; rows <= mostRows; rows++) {
       for (const width of [16, 48, 128]) {
         clear();
-        const queries = Uint8Array.from({ length: rows * width }, (_, i) => query(i));
+        // The lower plane has a place of its own, and 6 bits.
+        const [upper, lower] = [rows * width, planes === 2 ? mostRows * width : 0];
+        const queries = new Uint8Array(planes === 1 ? upper : lower + upper);
+        for (let i = 0; i < upper; i++) {
+          queries[i] = query(i);
+          if (planes === 2) queries[lower + i] = query(i + 3) & 63;
+        }
         const keys: Keys = {
           numbers: Int8Array.from({ length: tileTokens * width }, (_, i) => key(i)),
           scales: Float32Array.from({ length: tileTokens }, (_, i) => (i === 5 ? 0 : normal() ** 2 * 10 ** (i % 9))),
@@ -38,13 +49,15 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses(sco
             let sum = 0;
             for (let channel = 0; channel < width; channel++) {
               const inQueries = (Math.floor(channel / 4) * rows + row) * 4 + (channel % 4);
-              sum += (queries[inQueries]! - queryOffset) * keys.numbers[i * width + channel]!;
+              const number = queries[inQueries]! - queryOffset;
+              const whole = planes === 1 ? number : 64 * number + queries[lower + inQueries]!;
+              sum += whole * keys.numbers[i * width + channel]!;
             }
             expected[row * tileTokens + i] = Math.fround(sum) * keys.scales[i]!;
           }
         }
         const work = room(workspace.bytes);
-        kernels[`scoresQ8Rows${rows}Alone`]!(put(queries), put(inGroups(keys, width)), work, width);
+        kernels[`scoresQ8Rows${rows}Alone`]!(put(queries), put(inGroups(keys, width)), work, width, planes);
         expect(get(Float32Array, work, (rows * scoreRowBytes) / 4), `${rows} rows, width ${width}`).toEqual(expected);
       }
     }

@@ -1,6 +1,6 @@
 import { defineInner, type WasmFunction } from "../builder/kernel.ts";
-import { f32x4, i32 } from "../builder/values.ts";
-import { scoreRowBytes, vectorsAtOnce } from "./row-records.ts";
+import { f32x4, i32, i32x4, type Value } from "../builder/values.ts";
+import { mostRows, scoreRowBytes, vectorsAtOnce } from "./row-records.ts";
 import { forRowCounts } from "./row-variants.ts";
 import { groupHeaderBytes, groupsPerTile } from "./tile-layout.ts";
 
@@ -10,6 +10,7 @@ import { groupHeaderBytes, groupsPerTile } from "./tile-layout.ts";
  *   queries  bytes [width / 4][M][4]
  *   keys     32 × { 4 f32 scales | 4 i32 corrections | bytes [width / 4][4 keys][4 channels] }
  *   scores   f32 [M][128]
+ *   planes   1, or 2 for fine queries: the sum of the upper plane, which the correction belongs to, counts 64 times
  *
  * A 32-bit lane of a sum belongs to a key: four bytes of the query, in all lanes, meet four bytes of each of four keys.
  */
@@ -18,11 +19,12 @@ export const scoresQ8: readonly WasmFunction<{
   keys: "address";
   scores: "address";
   width: "i32";
+  planes: "i32";
 }>[] = forRowCounts((rows) =>
   defineInner(
     `scoresQ8Rows${rows}`,
-    { queries: "address", keys: "address", scores: "address", width: "i32" },
-    (code, { queries, keys, scores, width }) => {
+    { queries: "address", keys: "address", scores: "address", width: "i32", planes: "i32" },
+    (code, { queries, keys, scores, width, planes }) => {
       const vectors = vectorsAtOnce(rows);
       const groupBytes = code.local("i32", i32.add(i32.shl(width, i32.const(2)), i32.const(groupHeaderBytes)));
       const groups = code.locals(vectors, "address", keys);
@@ -32,12 +34,8 @@ export const scoresQ8: readonly WasmFunction<{
       const vectorsOfKeys = code.locals(vectors, "v128");
       const four = code.local("v128");
 
-      code.repeat(i32.const(groupsPerTile / vectors), () => {
-        for (let v = 0; v < vectors; v++) {
-          code.set(vectorsOfKeys[v]!, code.load(groups[v]!, 16));
-          for (const sum of sums[v]!) code.set(sum, vectorsOfKeys[v]!);
-        }
-        const query = code.local("address", queries);
+      const addPlane = (plane: Value<"address">): void => {
+        const query = code.local("address", plane);
         const numbers = groups.map((group) => code.local("address", group));
         code.repeatAtLeastOnce(code.local("i32", i32.shrU(width, i32.const(4))), () => {
           for (let step = 0; step < 4; step++) {
@@ -54,6 +52,18 @@ export const scoresQ8: readonly WasmFunction<{
           }
           for (const vector of numbers) code.advance(vector, 64);
           code.advance(query, 16 * rows);
+        });
+      };
+
+      code.repeat(i32.const(groupsPerTile / vectors), () => {
+        for (let v = 0; v < vectors; v++) {
+          code.set(vectorsOfKeys[v]!, code.load(groups[v]!, 16));
+          for (const sum of sums[v]!) code.set(sum, vectorsOfKeys[v]!);
+        }
+        addPlane(queries);
+        code.if(i32.eq(planes, i32.const(2)), () => {
+          for (const sum of sums.flat()) code.set(sum, i32x4.shl(sum, 6));
+          addPlane(code.offset(queries, i32.mul(width, i32.const(mostRows))));
         });
         for (let v = 0; v < vectors; v++) {
           code.set(vectorsOfKeys[v]!, code.load(groups[v]!));

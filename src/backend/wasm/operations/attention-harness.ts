@@ -177,6 +177,7 @@ export class TestCache {
       tiles: tileList,
       tileOffset: keyValueHead * tileBytes(type, headDim),
       ownTile: this.#ownTile(position) + keyValueHead * tileBytes(this.#ownType, headDim),
+      fine: 0,
     };
     if (!spansApart) {
       this.#describe(attendItem, { ...item, partial: 0, span: 0 });

@@ -78,7 +78,9 @@ export const attendItem = {
   partial: 18,
   /** Which span to do, if `partial` is not 0. */
   span: 19,
-  length: 20,
+  /** 1: queries of 13 bits meet the quantised keys, not of 7, for heads whose channels are very uneven. */
+  fine: 20,
+  length: 21,
 } as const;
 
 /** What joins the partial results of an item, number by number. */
@@ -128,6 +130,7 @@ export function attend(kernels: AttentionKernels, scratch: number, numbers: Floa
   const work = scratch + memory.work;
   const headBytes = item("keyValueHead") * group * headDim * 4;
   const type = tileTypes[item("cacheType")]!;
+  const planes = item("fine") === 1 ? 2 : 1;
 
   kernels.prepareQueries(
     item("queries") + headBytes,
@@ -145,12 +148,21 @@ export function attend(kernels: AttentionKernels, scratch: number, numbers: Floa
     width,
     item("scale") * Math.LOG2E,
     (position % tileTokens) + 1,
-    type === "q8" ? 1 : 0,
+    type === "q8" ? planes : 0,
   );
 
   const attendTile = (states: number, address: number, tileType: "f32" | "f16" | "q8", causal: 0 | 1) => {
     if (tileType === "q8") {
-      kernels.attendTileQ8(queries, states, work, address, address + valuesOffset("q8", headDim), records, width);
+      kernels.attendTileQ8(
+        queries,
+        states,
+        work,
+        address,
+        address + valuesOffset("q8", headDim),
+        records,
+        width,
+        planes,
+      );
       return;
     }
     const widened = scratch + memory.tile;
