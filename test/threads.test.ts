@@ -87,6 +87,14 @@ test("nor by files that are given as Blobs", async () => {
   expect(turns.filter((milliseconds) => milliseconds > 10).length).toBeLessThanOrEqual(1);
 });
 
+test("threads that the machine has no use for are not started, and this is said", async () => {
+  const warnings: string[] = [];
+  await using model = await loadModel(tiny, { threads: 1000, onWarning: ({ message }) => warnings.push(message) });
+  const { tokens } = await model.generate({ prompt: "In", maxTokens: 3, temperature: 0 }).result();
+  expect(tokens).toHaveLength(3);
+  expect(warnings).toEqual([expect.stringMatching(/^threads: 1000 were asked for; \d+ are used/)]);
+});
+
 /** @returns the processor time of this thread in each turn of its event loop, in milliseconds */
 async function turnsDuring(work: () => Promise<void>): Promise<number[]> {
   const turns: number[] = [];

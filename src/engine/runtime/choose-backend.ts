@@ -65,18 +65,20 @@ export async function chooseBackend(
   const relaxed = kernels === "relaxed" || (kernels === "auto" && hasRelaxedSimd());
   const needed = packedBytes(specs) + window * cacheBytesPerToken(config, cache);
   const address = needed > most32BitBytes && hasWideMemory() ? "i64" : "i32";
-  const available = availableThreads();
-  const mayShare = available > 1 || threads === undefined || threads === 1;
-  const warnings: Warning[] = [];
-  const count = threads ?? available;
-  if (!mayShare && isPage()) {
-    warnings.push({
-      code: "threads",
-      message: `threads: ${threads} were asked for; a page that is not cross-origin isolated has one`,
-    });
-  }
-  const used = !mayShare && isPage() ? 1 : count;
+  const { used, warnings } = chooseThreads(threads);
   return { backend: await createWasmBackend({ threads: used, address, relaxed }), warnings };
+}
+
+/** More threads than cores make nothing faster, and each takes some 20 MB: a few more may be asked for, no more. */
+function chooseThreads(asked: number | undefined): { readonly used: number; readonly warnings: readonly Warning[] } {
+  const available = availableThreads();
+  const most = available === 1 && isPage() ? 1 : Math.max(8, 4 * available);
+  if (asked === undefined || asked <= most) return { used: asked ?? available, warnings: [] };
+  const why =
+    most === 1
+      ? "a page that is not cross-origin isolated has one"
+      : `${most} are used, which is enough for this machine`;
+  return { used: most, warnings: [{ code: "threads", message: `threads: ${asked} were asked for; ${why}` }] };
 }
 
 function isPage(): boolean {
