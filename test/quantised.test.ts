@@ -10,7 +10,10 @@ import { someTokens, tiny } from "./tiny.ts";
  * alone cost about 2e-4; the bounds are those that users are promised (see docs/performance.md).
  */
 const exactCache = 5e-4;
-/** A random model passes every rounding error on, layer by layer, where a trained one forgets most of them. */
+/**
+ * A random model passes every rounding error on, layer by layer, where a trained one forgets most of them: with 4-bit weights it is above the bound that users
+ * are promised. This holds it where it is.
+ */
 const exactCacheOfRandom = 1e-3;
 const quantisedCache = 2e-3;
 
@@ -75,7 +78,7 @@ describe.each([
       const { divergence: f32, entropy } = await measure({ kernels, cache: "f32" });
       const { divergence: q8 } = await measure({ kernels, cache: "q8" });
       if (process.env.SHOW) console.log(weights, kernels, { f32, q8, entropy });
-      expect(f32).toBeLessThan(yarn ? exactCache : exactCacheOfRandom);
+      expect(f32).toBeLessThan(yarn || weights === "q8" ? exactCache : exactCacheOfRandom);
       expect(q8).toBeLessThan(quantisedCache);
       expect(entropy).toBeGreaterThan(0.5);
     }

@@ -39,7 +39,7 @@ export function createDemoCommand(): Command {
     .option("--json", "one JSON object")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ skein demo\n  $ skein demo --seed 7\n  $ skein demo --seeds 100      takes some minutes\n  $ skein demo --json",
+      "\nExamples:\n  $ skein demo\n  $ skein demo --seed 7\n  $ skein demo --seeds 100      takes less than a minute\n  $ skein demo --json",
     )
     .action((flags: DemoFlags) => (flags.seeds === undefined ? demonstrate(flags) : countShares(flags.seeds, flags)));
 }
