@@ -146,8 +146,8 @@ export interface Backend {
 
   /** @returns the rows of `weight` for these tokens, [tokens, hidden] */
   readonly embed: (weight: Weight, tokens: Uint32Array) => Tensor;
-  /** @returns x · weightᵀ + bias, [rows, out] for a weight [out, in] */
-  readonly linear: (x: Tensor, weight: Weight, bias?: Weight) => Tensor;
+  /** @returns x · weightᵀ + bias + residual, [rows, out] for a weight [out, in] */
+  readonly linear: (x: Tensor, weight: Weight, bias?: Weight, residual?: Tensor) => Tensor;
   /** Root-mean-square norm of every group of `weight.shape[0]` columns (a whole row, or each head of it). */
   readonly rmsNorm: (x: Tensor, weight: Weight, epsilon: number) => Tensor;
   /**
@@ -173,7 +173,6 @@ export interface Backend {
   ) => Tensor;
   /** @returns silu(gate) · up, element by element */
   readonly gatedSilu: (gate: Tensor, up: Tensor) => Tensor;
-  readonly add: (a: Tensor, b: Tensor) => Tensor;
   readonly takeRows: (x: Tensor, rows: Uint32Array) => Tensor;
 
   /**

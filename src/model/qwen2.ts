@@ -14,7 +14,7 @@ export function createQwen2(config: Qwen2Config, backend: Backend, store: BlockS
   const embedTokens = weights("model.embed_tokens.weight");
   const norm = weights("model.norm.weight");
   const lmHead = config.tie_word_embeddings ? embedTokens : weights("lm_head.weight");
-  const { embed, linear, rmsNorm, rotate, writeCache, attention, gatedSilu, add, takeRows } = backend;
+  const { embed, linear, rmsNorm, rotate, writeCache, attention, gatedSilu, takeRows } = backend;
 
   return ({ tokens, segments, rotary, outputRows }) => {
     let x = embed(embedTokens, tokens); // [rows, hidden]
@@ -25,11 +25,11 @@ export function createQwen2(config: Qwen2Config, backend: Backend, store: BlockS
       const values = linear(input, layer.v, layer.vBias); // [rows, kvHeads · headDim]
       writeCache(store, index, keys, values, segments);
       const attended = attention(queries, store, index, segments, scale); // [rows, heads · headDim]
-      x = add(x, linear(attended, layer.o));
+      x = linear(attended, layer.o, undefined, x);
 
       const hidden = rmsNorm(x, layer.postAttentionNorm, epsilon);
       const gated = gatedSilu(linear(hidden, layer.gate), linear(hidden, layer.up)); // [rows, intermediate]
-      x = add(x, linear(gated, layer.down));
+      x = linear(gated, layer.down, undefined, x);
     }
     if (outputRows.length === 0) return undefined;
     return linear(rmsNorm(takeRows(x, outputRows), norm, epsilon), lmHead); // [outputRows, vocabulary]

@@ -18,14 +18,16 @@ export function createReferenceBackend(): Backend {
     allocateWeights,
     createBlockStore,
     embed,
-    linear: (x, weight, bias) => linear(x as Matrix, weight as Parameter, bias as Parameter | undefined),
+    linear: (x, weight, bias, residual) => {
+      const product = linear(x as Matrix, weight as Parameter, bias as Parameter | undefined);
+      return residual ? add(residual as Matrix, product) : product;
+    },
     rmsNorm,
     rotate,
     writeCache,
     attention: (queries, store, layer, segments, scale) =>
       attention(queries as Matrix, store as ReferenceBlockStore, layer, segments, scale),
     gatedSilu,
-    add,
     takeRows,
     read: async (x) => (x as Matrix).data.slice(),
     endStep: async () => {}, // the garbage collector does it
@@ -134,11 +136,9 @@ function gatedSilu(gate: Tensor, up: Tensor): Matrix {
   return out;
 }
 
-function add(a: Tensor, b: Tensor): Matrix {
-  const left = (a as Matrix).data;
-  const right = (b as Matrix).data;
+function add(a: Matrix, b: Matrix): Matrix {
   const out = createMatrix(a.rows, a.columns);
-  for (let i = 0; i < left.length; i++) out.data[i] = left[i]! + right[i]!;
+  for (let i = 0; i < a.data.length; i++) out.data[i] = a.data[i]! + b.data[i]!;
   return out;
 }
 

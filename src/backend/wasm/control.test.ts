@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
 import { Control, mostItems } from "./control.ts";
-import { type ControlTask, mixed, programOf, runPhase, type TestProgram, task } from "./test-control-task.ts";
+import { type ControlTask, mixed, programOf, runItem, runPhase, type TestProgram, task } from "./test-control-task.ts";
 
 /** Threads of a test, of which this one is the first. */
 async function startThreads(threads: number) {
@@ -124,7 +124,7 @@ test("threads that fell asleep, waiting for a program or for a phase's end, wake
         expect(control.state).toBe(state);
         words[task.marks + first * 16 + item] = round;
         Atomics.add(words, task.done, 1);
-        control.finish(state, 1);
+        control.finish(state, 1, (alone) => runItem(control, alone, 0, words));
         control.waitAfter(state);
       }
       while (runPhase());
@@ -134,6 +134,11 @@ test("threads that fell asleep, waiting for a program or for a phase's end, wake
   await end();
   expect(words[task.errors]).toBe(0);
 });
+
+/** For phases that no phase of one item follows. */
+const never = (): void => {
+  throw new Error("there is no phase of one item");
+};
 
 /** Begins a program of one phase; what its records' numbers are does not matter here. */
 function beginItems(control: Control, ...items: number[]): number {
@@ -147,21 +152,46 @@ test("a phase is over with its last item, whoever finishes it; then the next beg
   expect(control.isOver(control.state)).toBe(true);
   const phases = [
     { first: 0, end: 2, items: 3 },
-    { first: 2, end: 3, items: 1 },
+    { first: 2, end: 3, items: 2 },
   ];
-  control.begin(control.firstNumber, [2, 1, 1], phases, false);
+  control.begin(control.firstNumber, [2, 1, 2], phases, false);
   const first = control.state;
   expect(control.phaseRecords(first)).toEqual({ first: 0, end: 2 });
   expect([0, 0, 0].map(() => control.take(first, 0))).toEqual([2, 1, 0]);
   expect(control.take(first, 1)).toBe(1);
-  control.finish(first, 1);
+  control.finish(first, 1, never);
   expect(control.state).toBe(first);
-  control.finish(first, 2);
+  control.finish(first, 2, never);
   const second = control.state;
   expect(second).not.toBe(first);
   expect(control.phaseRecords(second)).toEqual({ first: 2, end: 3 });
+  expect(control.take(second, 2)).toBe(2);
   expect(control.take(second, 2)).toBe(1);
-  control.finish(second, 1);
+  control.finish(second, 2, never);
+  expect(control.isOver(control.state)).toBe(true);
+});
+
+test("whoever ends a phase does the phases of one item that follow, before others see any of them", () => {
+  const control = new Control(2);
+  const phases = [2, 1, 1, 2, 1].map((items, i) => ({ first: i, end: i + 1, items }));
+  const records = phases.map(({ items }) => items);
+  control.begin(control.firstNumber, records, phases, false);
+  const { state } = control;
+  const alone: number[] = [];
+  const runAlone = (record: number): void => {
+    expect(control.state).toBe(alone.length < 2 ? state : state + 3);
+    alone.push(record);
+  };
+  control.finish(state, 1, never);
+  control.finish(state, 1, runAlone);
+  expect(alone).toEqual([1, 2]);
+  expect(control.state).toBe(state + 3);
+  control.finish(control.state, 2, runAlone);
+  expect(alone).toEqual([1, 2, 4]);
+  expect(control.isOver(control.state)).toBe(true);
+
+  control.begin(control.firstNumber, records, phases, false);
+  control.finish(control.state, 2, () => control.cancel());
   expect(control.isOver(control.state)).toBe(true);
 });
 
@@ -169,7 +199,7 @@ test("a latecomer takes nothing of a program that has been replaced, nor of one 
   const control = new Control(2);
   const old = beginItems(control, 2, 3);
   for (const record of [0, 0, 1, 1, 1]) expect(control.take(old, record)).toBeGreaterThan(0);
-  control.finish(old, 5);
+  control.finish(old, 5, never);
   // The numbers of the next program may lie where the number of items was.
   expect([0, 1].map((record) => control.take(old, record))).toEqual([0, 0]);
   const shorter = beginItems(control, 4);
@@ -179,18 +209,18 @@ test("a latecomer takes nothing of a program that has been replaced, nor of one 
 
 test("a program that was given up ends with its phase, and the next one is whole", () => {
   const control = new Control(1);
-  const phases = [1, 1, 1].map((items, i) => ({ first: i, end: i + 1, items }));
-  control.begin(control.firstNumber, [1, 1, 1], phases, true);
+  const phases = [2, 2, 2].map((items, i) => ({ first: i, end: i + 1, items }));
+  control.begin(control.firstNumber, [2, 2, 2], phases, true);
   const { state } = control;
   control.take(state, 0);
   control.cancel();
-  control.finish(state, 1);
+  control.finish(state, 2, never);
   expect(control.isOver(control.state)).toBe(true);
-  control.begin(control.firstNumber, [1, 1, 1], phases, true);
+  control.begin(control.firstNumber, [2, 2, 2], phases, true);
   for (let i = 0; i < 3; i++) {
     expect(control.isOver(control.state)).toBe(false);
-    expect(control.take(control.state, i)).toBe(1);
-    control.finish(control.state, 1);
+    expect(control.take(control.state, i)).toBe(2);
+    control.finish(control.state, 2, never);
   }
   expect(control.isOver(control.state)).toBe(true);
 });
@@ -205,7 +235,7 @@ test("programs can be told apart, for longer than any thread comes late", () => 
     expect(control.isOver(state)).toBe(false);
     expect(control.take(state, 0)).toBe(1);
     expect(control.take(state, 0)).toBe(0);
-    control.finish(state, 1);
+    control.finish(state, 1, never);
     expect(control.isOver(control.state)).toBe(true);
   }
 });

@@ -156,15 +156,21 @@ export class Control {
     }
   }
 
-  /** Says that so many items, which were taken in this state, are done. The last of them ends the phase. */
-  finish(state: number, items: number): void {
+  /**
+   * Says that so many items, which were taken in this state, are done. The last of them ends the phase. Phases of one item that follow are done by
+   * the thread that ended it, at once: to hand such an item over would take longer than most take to compute.
+   * @param runAlone - does the only item of a record
+   */
+  finish(state: number, items: number, runAlone: (record: number) => void): void {
     const shared = this.#words;
-    const phase = state & 0xffff;
-    const all = shared[firstPhase + phase * phaseWords + 2]!;
-    if (Atomics.add(shared, words.done, items) + items < all) return;
+    if (Atomics.add(shared, words.done, items) + items < this.#itemsOf(state)) return;
     Atomics.store(shared, words.done, 0);
-    const isLast = phase + 1 === shared[words.phases] || Atomics.load(shared, words.cancelled) === 1;
-    Atomics.store(shared, words.state, isLast ? state | over : state + 1);
+    let next = this.#stateAfter(state);
+    while (!this.isOver(next) && this.#itemsOf(next) === 1) {
+      runAlone(this.phaseRecords(next).first);
+      next = this.#stateAfter(next);
+    }
+    Atomics.store(shared, words.state, next);
     if (Atomics.load(shared, words.sleepers) > 0) Atomics.notify(shared, words.state);
   }
 
@@ -187,6 +193,16 @@ export class Control {
       Atomics.wait(shared, words.state, state, this.isOver(state) ? Number.POSITIVE_INFINITY : failureMilliseconds);
     }
     Atomics.sub(shared, words.sleepers, 1);
+  }
+
+  #itemsOf(state: number): number {
+    return this.#words[firstPhase + (state & 0xffff) * phaseWords + 2]!;
+  }
+
+  #stateAfter(state: number): number {
+    const shared = this.#words;
+    const isLast = (state & 0xffff) + 1 === shared[words.phases] || Atomics.load(shared, words.cancelled) === 1;
+    return isLast ? state | over : state + 1;
   }
 
   /** Gives the program up: the present phase is its last. */

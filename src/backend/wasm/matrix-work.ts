@@ -41,15 +41,24 @@ export class MatrixWork {
   }
 
   /** Outputs are cut into items; inputs into pieces whose activations fit a core's cache, added up one after the other. */
-  linear(x: Matrix, weight: PackedWeight, bias?: PackedWeight): Matrix {
+  linear(
+    x: Matrix,
+    weight: PackedWeight,
+    { bias, residual }: { readonly bias?: PackedWeight | undefined; readonly residual?: Matrix | undefined },
+  ): Matrix {
+    if (bias && residual) return this.#add(residual, this.linear(x, weight, { bias }));
     const { type, groups, blocks } = weight;
     const out = this.create(x.rows, weight.shape[0]!);
     const panel = this.#panel(x, panelOf[type]);
     const output = out.region!;
+    const added = residual && this.rows(residual);
     this.#program.addWork(x.rows * groups * groupOutputs * x.columns);
     const most = Math.ceil(groups / (itemsPerThread * this.#machine.threads));
     const groupsPerItem = x.rows === 1 ? most : Math.min(4, most);
     const step = blocksAtOnce(type, x.rows, blocks);
+    // What the sums begin with: sums of earlier inputs, rows to add to, or the same numbers for all rows.
+    let start: number | Region = added ?? bias?.address ?? this.#zerosFor(groups * groupOutputs);
+    let startStride = added ? strideOf(out) : 0;
     for (let first = 0; first < blocks; first += step) {
       const values = new Array<Argument>(Object.keys(linearArguments).length);
       values[linearArguments.type] = weightTypes.indexOf(type);
@@ -62,20 +71,14 @@ export class MatrixWork {
       values[linearArguments.rows] = x.rows;
       values[linearArguments.output] = output;
       values[linearArguments.stride] = strideOf(out);
-      values[linearArguments.start] = first > 0 ? output : (bias?.address ?? this.#zerosFor(groups * groupOutputs));
-      values[linearArguments.startStride] = first > 0 ? strideOf(out) : 0;
+      values[linearArguments.start] = start;
+      values[linearArguments.startStride] = startStride;
       values[linearArguments.groupsPerItem] = groupsPerItem;
-      const reads = first > 0 ? [panel, output] : [panel];
+      const reads = typeof start === "number" ? [panel] : [panel, start];
       this.#program.add(operationIds.linear, Math.ceil(groups / groupsPerItem), values, { reads, writes: [output] });
+      start = output;
+      startStride = strideOf(out);
     }
-    return out;
-  }
-
-  add(a: Matrix, b: Matrix): Matrix {
-    const [left, right] = [this.rows(a), this.rows(b)];
-    const out = this.create(a.rows, a.columns);
-    const values = [left, right, out.region!, strideOf(out), strideOf(out) / 16];
-    this.#program.add(operationIds.addRows, a.rows, values, { reads: [left, right], writes: [out.region!] });
     return out;
   }
 
@@ -113,6 +116,14 @@ export class MatrixWork {
         return x.region;
       }
     }
+  }
+
+  #add(a: Matrix, b: Matrix): Matrix {
+    const [left, right] = [this.rows(a), this.rows(b)];
+    const out = this.create(a.rows, a.columns);
+    const values = [left, right, out.region!, strideOf(out), strideOf(out) / 16];
+    this.#program.add(operationIds.addRows, a.rows, values, { reads: [left, right], writes: [out.region!] });
+    return out;
   }
 
   /** The rows as matrix kernels read them. Norms and gated units go there directly, unless their rows are there already. */

@@ -17,22 +17,27 @@ interface Record {
 function recordsOf(control: Control): Record[] {
   const { numbers, records } = control;
   const out: Record[] = [];
-  for (let phase = 0; !control.isOver(control.state); phase++) {
+  let phase = 0;
+  const add = (index: number): void => {
+    expect(index).toBe(out.length);
+    const at = records + index * record.length;
+    const [operation, items, values] = [record.operation, record.items, record.arguments].map((i) => numbers[at + i]!);
+    out.push({ operation: operation!, items: items!, phase, arguments: values! });
+  };
+  while (!control.isOver(control.state)) {
     const { state } = control;
+    phase = state & 0xffff;
     const { first, end } = control.phaseRecords(state);
-    expect(first).toBe(out.length);
     for (let i = first; i < end; i++) {
-      const at = records + i * record.length;
-      const items = numbers[at + record.items]!;
-      out.push({
-        operation: numbers[at + record.operation]!,
-        items,
-        phase,
-        arguments: numbers[at + record.arguments]!,
-      });
+      add(i);
+      const { items } = out.at(-1)!;
       for (let item = 0; item < items; item++) expect(control.take(state, i)).toBe(items - item);
       expect(control.state).toBe(state);
-      control.finish(state, items);
+      control.finish(state, items, (alone) => {
+        phase++;
+        add(alone);
+        expect(out.at(-1)!.items).toBe(1);
+      });
     }
     expect(control.state).not.toBe(state);
   }

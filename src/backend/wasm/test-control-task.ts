@@ -30,7 +30,9 @@ export function programOf(round: number): TestProgram {
   const phaseCount = 1 + (mixed(round) % 5);
   for (let phase = 0; phase < phaseCount; phase++) {
     const first = items.length;
-    for (let i = 0; i <= mixed(round * 8 + phase) % 3; i++) items.push(1 + (mixed(round * 64 + phase * 8 + i) % 9));
+    const records = mixed(round * 8 + phase) % 4; // 0: one record of one item
+    if (records === 0) items.push(1);
+    for (let i = 0; i < records; i++) items.push(1 + (mixed(round * 64 + phase * 8 + i) % 9));
     const own = items.slice(first);
     phases.push({ first, end: items.length, items: own.reduce((sum, count) => sum + count, 0) });
   }
@@ -44,20 +46,24 @@ export function runPhase(control: Control, state: number, words: Int32Array): vo
   let count = 0;
   for (let record = first; record < end; record++) {
     for (let left = control.take(state, record); left > 0; left = control.take(state, record)) {
-      const item = control.numbers[control.records + record]! - left;
-      const round = control.numbers[control.records - 1]!;
-      const { items: all, phases } = programOf(round);
-      const before = phases[(state & 0xffff) - 1];
-      let isWrong = item >= all[record]! || words[markOf(record, item)] === round;
-      for (let r = before?.first ?? 0; r < (before?.end ?? 0); r++)
-        for (let i = 0; i < all[r]!; i++) if (words[markOf(r, i)] !== round) isWrong = true;
-      words[markOf(record, item)] = round;
-      if (isWrong) Atomics.add(words, task.errors, 1);
-      Atomics.add(words, task.done, 1);
+      runItem(control, record, control.numbers[control.records + record]! - left, words);
       count++;
     }
   }
-  if (count > 0) control.finish(state, count);
+  if (count > 0) control.finish(state, count, (record) => runItem(control, record, 0, words));
+}
+
+/** One item, as {@link runPhase} does it. */
+export function runItem(control: Control, record: number, item: number, words: Int32Array): void {
+  const round = control.numbers[control.records - 1]!;
+  const { items: all, phases } = programOf(round);
+  const before = phases[phases.findIndex(({ end }) => record < end) - 1];
+  let isWrong = item >= all[record]! || words[markOf(record, item)] === round;
+  for (let r = before?.first ?? 0; r < (before?.end ?? 0); r++)
+    for (let i = 0; i < all[r]!; i++) if (words[markOf(r, i)] !== round) isWrong = true;
+  words[markOf(record, item)] = round;
+  if (isWrong) Atomics.add(words, task.errors, 1);
+  Atomics.add(words, task.done, 1);
 }
 
 function markOf(record: number, item: number): number {

@@ -53,12 +53,17 @@ export class Runner {
     for (let i = first; i < end; i++) {
       const at = records + i * record.length;
       for (let left = control.take(state, i); left > 0; left = control.take(state, i)) {
-        const item = numbers[at + record.items]! - left;
-        operations[numbers[at + record.operation]!]!(this.#thread, numbers, numbers[at + record.arguments]!, item);
+        this.#run(at, numbers[at + record.items]! - left);
         count++;
       }
     }
-    if (count > 0) control.finish(state, count);
+    if (count > 0) control.finish(state, count, (alone) => this.#run(records + alone * record.length, 0));
+  }
+
+  /** @param at - index of the record */
+  #run(at: number, item: number): void {
+    const { numbers } = this.#control;
+    operations[numbers[at + record.operation]!]!(this.#thread, numbers, numbers[at + record.arguments]!, item);
   }
 }
 

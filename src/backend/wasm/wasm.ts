@@ -71,7 +71,11 @@ export async function createWasmBackend(options: MachineOptions): Promise<Backen
     },
 
     embed: (weight, tokens) => work.embed(weight as PackedWeight, tokens),
-    linear: (x, weight, bias) => work.linear(x as Matrix, weight as PackedWeight, bias as PackedWeight | undefined),
+    linear: (x, weight, bias, residual) =>
+      work.linear(x as Matrix, weight as PackedWeight, {
+        bias: bias as PackedWeight | undefined,
+        residual: residual as Matrix | undefined,
+      }),
     rmsNorm: (x, gain, epsilon) =>
       createMatrix(x.rows, x.columns, { kind: "rmsNorm", x: x as Matrix, gain: gain as PackedWeight, epsilon }),
     rotate: (x, _headDim, rotary) => createMatrix(x.rows, x.columns, { kind: "rotate", x: x as Matrix, rotary }),
@@ -91,7 +95,6 @@ export async function createWasmBackend(options: MachineOptions): Promise<Backen
     },
     gatedSilu: (gate, up) =>
       createMatrix(gate.rows, gate.columns, { kind: "gatedSilu", gate: gate as Matrix, up: up as Matrix }),
-    add: (a, b) => work.add(a as Matrix, b as Matrix),
     takeRows: (x, rows) => work.takeRows(x as Matrix, rows),
 
     async read(x) {
