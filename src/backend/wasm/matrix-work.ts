@@ -14,8 +14,14 @@ import {
 } from "./operations/panels.ts";
 import type { Argument, Region } from "./program.ts";
 
-/** Pieces of a matrix for each thread: enough that none waits long for another. */
+/** Pieces of a matrix for each thread when there are several rows: enough that none waits long for another. */
 const itemsPerThread = 4;
+
+/**
+ * What of a matrix the threads read as one long piece each when there is one row: memory is fastest where it is read on and on. The rest is pieces that a
+ * thread takes which is done early.
+ */
+const longShare = 0.75;
 
 /** Enqueues what is done to matrices, and turns tensors into the form that is asked for. */
 export class MatrixWork {
@@ -53,8 +59,7 @@ export class MatrixWork {
     const output = out.region!;
     const added = residual && this.rows(residual);
     this.#program.addWork(x.rows * groups * groupOutputs * x.columns);
-    const most = Math.ceil(groups / (itemsPerThread * this.#machine.threads));
-    const groupsPerItem = x.rows === 1 ? most : Math.min(4, most);
+    const pieces = this.#cut(groups, x.rows);
     const step = blocksAtOnce(type, x.rows, blocks);
     // What the sums begin with: sums of earlier inputs, rows to add to, or the same numbers for all rows.
     let start: number | Region = added ?? bias?.address ?? this.#zerosFor(groups * groupOutputs);
@@ -73,9 +78,11 @@ export class MatrixWork {
       values[linearArguments.stride] = strideOf(out);
       values[linearArguments.start] = start;
       values[linearArguments.startStride] = startStride;
-      values[linearArguments.groupsPerItem] = groupsPerItem;
+      values[linearArguments.longItems] = pieces.longItems;
+      values[linearArguments.groupsPerLongItem] = pieces.groupsPerLongItem;
+      values[linearArguments.groupsPerItem] = pieces.groupsPerItem;
       const reads = typeof start === "number" ? [panel] : [panel, start];
-      this.#program.add(operationIds.linear, Math.ceil(groups / groupsPerItem), values, { reads, writes: [output] });
+      this.#program.add(operationIds.linear, pieces.items, values, { reads, writes: [output] });
       start = output;
       startStride = strideOf(out);
     }
@@ -165,6 +172,16 @@ export class MatrixWork {
     const tiles = Math.ceil(x.rows / panelRows);
     this.#program.add(operationIds.makePanel, tiles, values, { reads: [rows, ...reads], writes: [panel] });
     return panel;
+  }
+
+  /** Cuts a matrix into items: for one row, a long one and a short one for each thread. */
+  #cut(groups: number, rows: number) {
+    const { threads } = this.#machine;
+    const groupsPerLongItem = rows === 1 ? Math.floor((groups * longShare) / threads) : 0;
+    const longItems = groupsPerLongItem > 0 ? threads : 0;
+    const rest = groups - longItems * groupsPerLongItem;
+    const groupsPerItem = rows === 1 ? Math.ceil(rest / threads) : Math.min(4, Math.ceil(rest / (itemsPerThread * threads)));
+    return { longItems, groupsPerLongItem, groupsPerItem, items: longItems + Math.ceil(rest / groupsPerItem) };
   }
 
   get #program() {

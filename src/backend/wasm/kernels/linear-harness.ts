@@ -46,6 +46,9 @@ export function computeProduct(harness: KernelHarness, product: Product, cuts: r
   values[linearArguments.rows] = rows;
   values[linearArguments.output] = output;
   values[linearArguments.stride] = stride;
+  const longItems = groups > 3 ? 1 : 0;
+  values[linearArguments.longItems] = longItems;
+  values[linearArguments.groupsPerLongItem] = 3;
   values[linearArguments.groupsPerItem] = 2;
   const ends = [...cuts, blocks];
   for (const [i, end] of ends.entries()) {
@@ -55,7 +58,7 @@ export function computeProduct(harness: KernelHarness, product: Product, cuts: r
     values[linearArguments.start] = i === 0 ? biasAddress : output;
     values[linearArguments.startStride] = i === 0 ? 0 : stride;
     const thread = { kernels: harness.kernels, memory: noMemory, scratch };
-    for (let item = 0; item < Math.ceil(groups / 2); item++) linear(thread, Float64Array.from(values), 0, item);
+    for (let item = 0; item < longItems + Math.ceil((groups - 3 * longItems) / 2); item++) linear(thread, Float64Array.from(values), 0, item);
   }
   for (const end of [output + rows * stride, scratch + linearScratchBytes]) {
     if (harness.get(Uint8Array, end, guardBytes).some((byte) => byte !== 0xff))

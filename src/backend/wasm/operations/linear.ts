@@ -68,8 +68,11 @@ export const linearArguments = {
   /** What the sums begin with: address, and bytes from row to row (0: one row for all). */
   start: 10,
   startStride: 11,
-  /** Groups in an item. */
-  groupsPerItem: 12,
+  /** How many items come first that are longer than the others, and the groups in one of them. */
+  longItems: 12,
+  groupsPerLongItem: 13,
+  /** Groups in each other item. */
+  groupsPerItem: 14,
 } as const;
 
 /** Weights that a thread expands at a time for several rows, in blocks: what it expands has to stay in its cache. */
@@ -92,8 +95,10 @@ export function linear({ kernels, scratch }: Thread, numbers: Float64Array, at: 
   const given = (name: keyof typeof linearArguments): number => numbers[at + linearArguments[name]]!;
   const type = weightTypes[given("type")]!;
   const rows = given("rows");
-  const first = item * given("groupsPerItem");
-  const groups = Math.min(given("groupsPerItem"), given("groups") - first);
+  const long = given("groupsPerLongItem");
+  const after = item - given("longItems");
+  const first = after < 0 ? item * long : given("longItems") * long + after * given("groupsPerItem");
+  const groups = after < 0 ? long : Math.min(given("groupsPerItem"), given("groups") - first);
   const blockBytes = packedBlockBytes[type];
   const groupBytes = given("blocks") * blockBytes;
   const weights = given("weights") + first * groupBytes + given("firstBlock") * blockBytes;
