@@ -35,16 +35,17 @@ export function copyLogits(logits: ArrayLike<number>): Float64Array {
  * @throws SkeinError as {@link copyLogits}
  */
 export function bestToken(logits: ArrayLike<number>): number {
+  const { length } = logits;
   let best = Number.NEGATIVE_INFINITY;
   let bestAt = -1;
-  for (let token = 0; token < logits.length; token++) {
-    const logit = logits[token]!;
-    if (logit <= best) continue; // one comparison for nearly all; NaN fails it
-    if (!(logit < Number.POSITIVE_INFINITY)) throw invalidLogits(`the logit of token ${token} is ${logit}`);
-    best = logit;
+  for (let token = 0; token < length; token++) {
+    if (logits[token]! <= best) continue; // one comparison for nearly all; NaN fails it
+    best = logits[token]!;
     bestAt = token;
+    if (!(best < Number.POSITIVE_INFINITY)) break;
   }
-  if (bestAt < 0) throw invalidLogits(logits.length === 0 ? "there are none" : "every logit is -Infinity");
+  if (bestAt < 0) throw invalidLogits(length === 0 ? "there are none" : "every logit is -Infinity");
+  if (!(best < Number.POSITIVE_INFINITY)) throw invalidLogits(`the logit of token ${bestAt} is ${best}`);
   return bestAt;
 }
 
