@@ -1,12 +1,13 @@
 import { defineKernel, type Kernel } from "../builder/kernel.ts";
-import { i32 } from "../builder/values.ts";
-import { queryRecord, stateRecord } from "./row-records.ts";
+import { i32, type Value } from "../builder/values.ts";
+import { queryRecord, stateRecord, workspace } from "./row-records.ts";
 import { advanceQuery, advanceState, chooseVariant, queryBytes } from "./row-variants.ts";
 import { scoresF32 } from "./scores-f32.ts";
 import { scoresQ8 } from "./scores-q8.ts";
 import { softmaxF32 } from "./softmax-f32.ts";
 import { softmaxQ8 } from "./softmax-q8.ts";
-import { tileTokens } from "./tile-layout.ts";
+import { type TileType, tileBytes, tileTokens } from "./tile-layout.ts";
+import { lineBytes, touch } from "./touch.ts";
 import { weightedValuesF32 } from "./weighted-values-f32.ts";
 import { weightedValuesQ8 } from "./weighted-values-q8.ts";
 
@@ -35,6 +36,7 @@ export const attendTileF32: Kernel = defineKernel(
     const state = code.local("address", states);
     const values = code.local("address", code.offset(tile, i32.mul(width, i32.const(tileTokens * 4))));
     const limit = code.local("i32");
+    code.call(touch, { memory: tile, lines: linesOf("f32", width), sink: code.offset(work, workspace.lanes) });
     const rows = code.local("i32");
     code.repeat(records, () => {
       code.set(rows, code.loadI32(query, queryRecord.rows));
@@ -61,7 +63,7 @@ export const attendTileF32: Kernel = defineKernel(
  *   queries  `records` query records
  *   states   as many state records
  *   work     a workspace
- *   keys, values   the two parts of a q8 tile
+ *   keys, values   the two parts of a q8 tile, one behind the other
  *   planes   of the queries' bytes: 1, or 2 for fine queries
  */
 export const attendTileQ8: Kernel = defineKernel(
@@ -77,6 +79,7 @@ export const attendTileQ8: Kernel = defineKernel(
     planes: "i32",
   },
   (code, { queries, states, work, keys, values, records, width, planes }) => {
+    code.call(touch, { memory: keys, lines: linesOf("q8", width), sink: code.offset(work, workspace.lanes) });
     const query = code.local("address", queries);
     const state = code.local("address", states);
     const rows = code.local("i32");
@@ -96,3 +99,10 @@ export const attendTileQ8: Kernel = defineKernel(
     });
   },
 );
+
+/** @returns how many lines of memory a tile of this padded width has */
+function linesOf(type: TileType, width: Value<"i32">): Value<"i32"> {
+  const none = tileBytes(type, 0);
+  const perChannel = (tileBytes(type, 16) - none) / 16;
+  return i32.shrU(i32.add(i32.mul(width, i32.const(perChannel)), i32.const(none)), i32.const(Math.log2(lineBytes)));
+}
