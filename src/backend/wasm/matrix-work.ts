@@ -18,10 +18,11 @@ import type { Argument, Region } from "./program.ts";
 const itemsPerThread = 4;
 
 /**
- * What of a matrix the threads read as one long piece each when there is one row: memory is fastest where it is read on and on. The rest is pieces that a
- * thread takes which is done early.
+ * What of a matrix the threads read as one long piece each when there is one row: memory is fastest where it is read on and on. The rest is short pieces
+ * for whoever is done early.
  */
 const longShare = 0.75;
+const shortPieceBytes = 128 * 1024;
 
 /** Enqueues what is done to matrices, and turns tensors into the form that is asked for. */
 export class MatrixWork {
@@ -59,7 +60,7 @@ export class MatrixWork {
     const output = out.region!;
     const added = residual && this.rows(residual);
     this.#program.addWork(x.rows * groups * groupOutputs * x.columns);
-    const pieces = this.#cut(groups, x.rows);
+    const pieces = this.#cut(weight, x.rows);
     const step = blocksAtOnce(type, x.rows, blocks);
     // What the sums begin with: sums of earlier inputs, rows to add to, or the same numbers for all rows.
     let start: number | Region = added ?? bias?.address ?? this.#zerosFor(groups * groupOutputs);
@@ -174,13 +175,16 @@ export class MatrixWork {
     return panel;
   }
 
-  /** Cuts a matrix into items: for one row, a long one and a short one for each thread. */
-  #cut(groups: number, rows: number) {
+  /** Cuts a matrix into items: for one row, a long one for each thread and then short ones. */
+  #cut({ groups, bytes }: PackedWeight, rows: number) {
     const { threads } = this.#machine;
     const groupsPerLongItem = rows === 1 ? Math.floor((groups * longShare) / threads) : 0;
     const longItems = groupsPerLongItem > 0 ? threads : 0;
     const rest = groups - longItems * groupsPerLongItem;
-    const groupsPerItem = rows === 1 ? Math.ceil(rest / threads) : Math.min(4, Math.ceil(rest / (itemsPerThread * threads)));
+    const groupsPerItem =
+      rows === 1
+        ? Math.min(Math.ceil(rest / threads), Math.ceil((shortPieceBytes * groups) / bytes))
+        : Math.min(4, Math.ceil(rest / (itemsPerThread * threads)));
     return { longItems, groupsPerLongItem, groupsPerItem, items: longItems + Math.ceil(rest / groupsPerItem) };
   }
 

@@ -17,6 +17,11 @@ export class Region {
   constructor(bytes: number) {
     this.bytes = bytes;
   }
+
+  use(phase: number): void {
+    if (this.first < 0) this.first = phase;
+    this.last = phase;
+  }
 }
 
 /** An address in a region, known later. */
@@ -51,9 +56,11 @@ export class Program {
   readonly #memory: Memory;
   #entries: Entry[] = [];
   #regions: Region[] = [];
-  /** Arguments and tables, behind the records. */
-  #numbers: number[] = [];
-  #places: { readonly index: number; readonly region: Region; readonly offset: number }[] = [];
+  /** Arguments and tables, which stand before the records. The array is kept from step to step. */
+  #numbers = new Float64Array(4096);
+  #numberCount = 0;
+  /** Numbers that are addresses in regions: to the offset that stands there the region's address is added when it is known. */
+  #places: { readonly index: number; readonly region: Region }[] = [];
   #data: { readonly region: Region; readonly numbers: Float32Array }[] = [];
   #phase = 0;
   #work = 0;
@@ -93,8 +100,9 @@ export class Program {
    * @returns the index of the first, relative to {@link base}
    */
   table(values: readonly Argument[]): number {
-    const index = this.#numbers.length;
-    for (const value of values) this.#push(value);
+    const index = this.#numberCount;
+    this.#reserve(values.length);
+    for (let i = 0; i < values.length; i++) this.#push(values[i]!);
     return index;
   }
 
@@ -118,11 +126,13 @@ export class Program {
     if (items > mostItems) throw new SkeinError("internal", `operation ${operation} has ${items} items, too many`);
     const phase = this.#phaseAfter(reads, writes);
     this.#phase = phase;
-    for (const region of reads) region.read = phase;
-    for (const region of writes) region.written = phase;
-    for (const region of [...reads, ...writes]) {
-      if (region.first < 0) region.first = phase;
-      region.last = phase;
+    for (const region of reads) {
+      region.read = phase;
+      region.use(phase);
+    }
+    for (const region of writes) {
+      region.written = phase;
+      region.use(phase);
     }
     this.#entries.push({ operation, items, phase, argument: this.table(values) });
   }
@@ -134,13 +144,13 @@ export class Program {
   begin(isQuiet: boolean): void {
     this.#layOut();
     const { base } = this;
-    const firstRecord = base + this.#numbers.length;
+    const firstRecord = base + this.#numberCount;
     const endRecord = firstRecord + this.#entries.length * record.length;
     this.#control.reserve(endRecord);
     const { numbers } = this.#control;
     for (const { region, numbers } of this.#data) this.#memory.floats(region.address, numbers.length).set(numbers);
-    for (const { index, region, offset } of this.#places) this.#numbers[index] = region.address + offset;
-    numbers.set(this.#numbers, base);
+    for (const { index, region } of this.#places) this.#numbers[index]! += region.address;
+    numbers.set(this.#numbers.subarray(0, this.#numberCount), base);
     const phases: { first: number; end: number; items: number }[] = [];
     let last = -1;
     for (const [i, { operation, items, phase, argument }] of this.#entries.entries()) {
@@ -156,7 +166,7 @@ export class Program {
     }
     const count = this.#entries.map(({ items }) => items);
     this.#entries = [];
-    this.#numbers = [];
+    this.#numberCount = 0;
     this.#places = [];
     this.#control.begin(firstRecord, count, phases, isQuiet);
   }
@@ -164,7 +174,7 @@ export class Program {
   /** Forgets everything, so that the next step can begin. */
   clear(): void {
     this.#entries = [];
-    this.#numbers = [];
+    this.#numberCount = 0;
     this.#places = [];
     this.#regions = [];
     this.#data = [];
@@ -173,14 +183,23 @@ export class Program {
   }
 
   #push(value: Argument): void {
-    const index = this.#numbers.length;
-    if (typeof value === "number") {
-      this.#numbers.push(value);
-      return;
-    }
-    const place = value instanceof Region ? { region: value, offset: 0 } : value;
-    this.#places.push({ index, ...place });
-    this.#numbers.push(0);
+    const index = this.#numberCount++;
+    if (typeof value === "number") this.#numbers[index] = value;
+    else if (value instanceof Region) this.#place(index, value, 0);
+    else this.#place(index, value.region, value.offset);
+  }
+
+  #place(index: number, region: Region, offset: number): void {
+    this.#numbers[index] = offset;
+    this.#places.push({ index, region });
+  }
+
+  #reserve(more: number): void {
+    const missing = this.#numberCount + more - this.#numbers.length;
+    if (missing <= 0) return;
+    const larger = new Float64Array(Math.max(2 * this.#numbers.length, this.#numbers.length + missing));
+    larger.set(this.#numbers);
+    this.#numbers = larger;
   }
 
   /** An operation may stand beside others of the phase unless it reads what they write, or writes what they use. */
@@ -198,7 +217,6 @@ export class Program {
     used.sort((a, b) => a.first - b.first);
     const live: { start: number; end: number; last: number }[] = []; // by address
     let size = 0;
-    const starts = new Map<Region, number>();
     for (const region of used) {
       for (let i = live.length - 1; i >= 0; i--) if (live[i]!.last < region.first) live.splice(i, 1);
       let start = 0;
@@ -208,7 +226,7 @@ export class Program {
         start = Math.max(start, live[index]!.end);
       }
       live.splice(index, 0, { start, end: start + region.bytes, last: region.last });
-      starts.set(region, start);
+      region.address = start; // relative to the arena, which may have to grow
       size = Math.max(size, start + region.bytes);
     }
     if (size > this.#arena.bytes) {
@@ -216,6 +234,6 @@ export class Program {
       this.#arena = { address: 0, bytes: 0 };
       this.#arena = { address: this.#memory.allocate(size), bytes: size };
     }
-    for (const [region, start] of starts) region.address = this.#arena.address + start;
+    for (const region of used) region.address += this.#arena.address;
   }
 }
