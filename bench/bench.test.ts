@@ -43,6 +43,18 @@ test("measures start, prompts and answers, each with its peak memory", async () 
   expect(await readdir(join(folder, "texts"))).toEqual(["skein-tiny-reference-f32-f16-1200.text"]);
 });
 
+test("growth: one text, read once, with what it costs at each depth and a fit", async () => {
+  const { code, stdout, stderr } = await bench("growth.ts", ...tiny, "--lengths", "300,600,1200", "--json");
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  const { growth, fit, peakBytes } = JSON.parse(stdout);
+  expect(growth.map(({ tokens }: { tokens: number }) => tokens)).toEqual([300, 600, 1200]);
+  expect(fit.read.fitted).toHaveLength(3);
+  expect(peakBytes).toBeGreaterThan(2 ** 25);
+  const wrong = await bench("growth.ts", "--lengths", "600,300");
+  expect(wrong.code).toBe(2);
+  expect(wrong.stderr).toContain("--lengths must ascend, and end at 131072 or before");
+});
+
 test("the report is a plain table when it is piped", async () => {
   const { stdout } = await bench("main.ts", ...tiny, "--prefill", "", "--depths", "");
   expect(stdout.split("\n")[0]).toMatch(/^figure +median +best +unit +peak memory$/);

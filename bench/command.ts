@@ -19,13 +19,13 @@ export interface CommonFlags {
  * A command with the flags that all have. Peers' packages bring a commander of their own: only this file names ours.
  *
  * @param name - as people type it
- * @param options.runs - how often everything is measured, unless the user says otherwise
+ * @param options.runs - how often everything is measured, unless the user says otherwise; undefined: once
  */
 export function createBenchCommand(
   name: string,
-  { description, runs }: { readonly description: string; readonly runs: number },
+  { description, runs }: { readonly description: string; readonly runs: number | undefined },
 ): Command {
-  return new Command(name)
+  const command = new Command(name)
     .description(description)
     .addOption(
       new Option("--shape <name>", `the model's sizes: ${measuredShapes.join(", ")}`)
@@ -33,9 +33,10 @@ export function createBenchCommand(
         .default(shapes["0.5b"], "0.5b"),
     )
     .option("--threads <n>", "threads to compute on", parseCount, defaultThreads)
-    .option("--runs <n>", "how often each figure is measured", parseCount, runs)
     .option("--folder <path>", "where checkpoints, saved texts and results are kept", defaultFolder)
     .option("--json", "one JSON object, to standard output");
+  if (runs !== undefined) command.option("--runs <n>", "how often each figure is measured", parseCount, runs);
+  return command;
 }
 
 /** How Skein is loaded. */

@@ -42,7 +42,9 @@ export type Task =
   /** Reading a prompt. */
   | PrefillTask
   /** Token after token behind a text. */
-  | DecodeTask;
+  | DecodeTask
+  /** Both, at several depths of one text. */
+  | GrowthTask;
 
 export interface PrefillTask {
   readonly kind: "prefill";
@@ -55,6 +57,14 @@ export interface DecodeTask {
   readonly kind: "decode";
   /** The text before the tokens that are generated: restored where it was saved, read and saved where it was not. */
   readonly text: SavedText;
+}
+
+export interface GrowthTask {
+  readonly kind: "growth";
+  /** Depths, ascending. */
+  readonly lengths: readonly number[];
+  /** The longest text that leaves room for an answer: kept, for decoding behind it. */
+  readonly save: SavedText;
 }
 
 /** The beginning of the random tokens, of this length. */
@@ -72,4 +82,15 @@ export interface Measurement {
   readonly rates: readonly number[];
   /** The most memory that the process ever had. */
   readonly peakBytes: number;
+  /** Of a `growth`: depth by depth. */
+  readonly growth?: readonly Depth[];
+}
+
+/** What was found at one depth of a text. */
+export interface Depth {
+  readonly tokens: number;
+  /** To read the text up to here. */
+  readonly seconds: number;
+  /** Tokens a second behind it. */
+  readonly decodeRate: number;
 }

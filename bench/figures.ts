@@ -58,7 +58,27 @@ export function roomFor({ kind, tokens }: Figure, shape: Shape): number {
   return Math.min(kind === "memory" ? tokens : tokens + answerRoom, largestWindow(shape));
 }
 
-function largestWindow({ max_position_embeddings }: Shape): number {
+/**
+ * Reading and answering at these depths of one text.
+ *
+ * @throws UsageError unless the lengths ascend, within the largest window
+ */
+export function growthOf(lengths: readonly number[], shape: Shape): GrowthPlan {
+  const longest = lengths.at(-1) ?? 0;
+  const largest = largestWindow(shape);
+  if (longest === 0 || longest > largest || lengths.some((length, i) => length <= (lengths[i - 1] ?? 0)))
+    throw new UsageError(`--lengths must ascend, and end at ${largest} or before`);
+  return { lengths, room: Math.min(longest + answerRoom, largest) };
+}
+
+/** Lengths to measure at, and the most tokens that the sequence has meanwhile. */
+export interface GrowthPlan {
+  readonly lengths: readonly number[];
+  readonly room: number;
+}
+
+/** @returns the most tokens of a sequence, with its window extended */
+export function largestWindow({ max_position_embeddings }: Shape): number {
   return max_position_embeddings * largestFactor;
 }
 

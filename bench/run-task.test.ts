@@ -1,6 +1,6 @@
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Engine, Sequence, Task } from "./engine.ts";
 import { runTask } from "./run-task.ts";
@@ -53,7 +53,7 @@ const engine: Engine = {
   createSequence: async () => sequence,
   restoreSequence: async (path) => {
     if (path.includes("stale")) throw new Error("another model");
-    calls.push("restore");
+    calls.push(`restore ${basename(path)}`);
     return sequence;
   },
   settle: async () => void calls.push("settle"),
@@ -66,7 +66,7 @@ function run(task: Task) {
 
 test("decoding is measured at the same depth each time, from tokens to token", async () => {
   const { rates } = await run({ kind: "decode", text: { length: 300, path: undefined } });
-  expect(calls.filter((call) => call.startsWith("generate 17"))).toEqual(Array(3).fill("generate 17 after 300"));
+  expect(calls.filter((call) => call.startsWith("generate 49"))).toEqual(Array(3).fill("generate 49 after 300"));
   expect(rates).toHaveLength(3);
   for (const rate of rates) expect(rate).toBeLessThanOrEqual(1010); // a token takes a millisecond or more
   expect(calls.at(-1)).toBe("close");
@@ -80,12 +80,39 @@ test("a long text is read and saved the first time, and restored from then on", 
   expect(await readdir(folder)).toEqual(["2000.text"]);
   calls = [];
   await run(task);
-  expect(calls).toContain("restore");
+  expect(calls).toContain("restore 2000.text");
   expect(calls).not.toContain("append 2000");
 });
 
+test("a longer text that was saved is cut, and only one of the same setting", async () => {
+  for (const name of ["a-2000.text", "a-5000.text", "a-1000.text", "b-2500.text"])
+    await writeFile(join(folder, name), "");
+  await run({ kind: "decode", text: { length: 2100, path: join(folder, "a-2100.text") } });
+  expect(calls.filter((call) => call.startsWith("restore"))).toEqual(["restore a-5000.text"]);
+  expect(calls).toContain("truncate 2100");
+  expect(calls.some((call) => call.startsWith("append 2100"))).toBe(false);
+});
+
+test("a growing text is read once, piece by piece, and answered behind from the longest part to the shortest", async () => {
+  const save = { length: 2950, path: join(folder, "c-2950.text") };
+  const { growth, rates } = await run({ kind: "growth", lengths: [1000, 2000, 3000], save });
+  expect(rates).toEqual([]);
+  expect(growth!.map(({ tokens }) => tokens)).toEqual([1000, 2000, 3000]);
+  expect(calls.filter((call) => /^append 1000|^save/.test(call))).toEqual([
+    ...Array(3).fill("append 1000"),
+    "save 2950",
+  ]);
+  expect(calls.filter((call) => call.startsWith("generate 49"))).toEqual(
+    [2950, 2000, 1000].flatMap((length) => Array(3).fill(`generate 49 after ${length}`)),
+  );
+  for (const [i, { seconds, decodeRate }] of growth!.entries()) {
+    expect(seconds).toBeGreaterThanOrEqual(growth![i - 1]?.seconds ?? 0);
+    expect(decodeRate).toBeGreaterThan(0);
+  }
+});
+
 test("a saved text that is of no use is read again, and says so", async () => {
-  const path = join(folder, "stale.text");
+  const path = join(folder, "stale-2000.text");
   await writeFile(path, "");
   await run({ kind: "decode", text: { length: 2000, path } });
   expect(calls).toContain("save 2000");

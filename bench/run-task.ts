@@ -1,6 +1,16 @@
-import { existsSync } from "node:fs";
-import { rename } from "node:fs/promises";
-import type { DecodeTask, Engine, Measurement, PrefillTask, SavedText, Sequence, Task } from "./engine.ts";
+import { readdir, rename } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type {
+  DecodeTask,
+  Depth,
+  Engine,
+  GrowthTask,
+  Measurement,
+  PrefillTask,
+  SavedText,
+  Sequence,
+  Task,
+} from "./engine.ts";
 import { peakMemory } from "./peak-memory.ts";
 import { randomTokens } from "./random-tokens.ts";
 import { median } from "./statistics.ts";
@@ -12,11 +22,11 @@ export interface TaskEvents {
 }
 
 /** Intervals between tokens in one repetition of decoding. */
-const decodedTokens = 16;
+const decodedTokens = 48;
 const decodeRepetitions = 3;
 /** Short prompts are over soon: they are read until this many tokens were. */
 const leastPrefilledTokens = 2048;
-/** Code is compiled for good, and memory touched, before anything is measured. */
+/** Code is compiled for good, and memory touched, before anything is measured: first a text of this length, then an answer. */
 const warmUpTokens = 64;
 
 /** Tokens that decoding adds to its text: the plan of its session is exactly this much longer. */
@@ -37,18 +47,26 @@ export async function runTask(open: () => Promise<Engine>, task: Task, events: T
     await engine.settle();
     if (task.kind !== "load") {
       await sequence.append(randomTokens(warmUpTokens, engine.vocabulary), () => {});
-      await sequence.generate(0, 2, () => {});
+      await sequence.generate(0, decodedTokens, () => {});
     }
     await sequence.release();
-    const rates =
-      task.kind === "load"
-        ? []
-        : task.kind === "prefill"
-          ? await prefill(engine, task, events)
-          : await decode(engine, task, events);
-    return { loadSeconds, rates, peakBytes: peakMemory() };
+    const found = await measure(engine, task, events);
+    return { loadSeconds, rates: [], ...found, peakBytes: peakMemory() };
   } finally {
     await engine.close();
+  }
+}
+
+async function measure(engine: Engine, task: Task, events: TaskEvents): Promise<Partial<Measurement>> {
+  switch (task.kind) {
+    case "load":
+      return {};
+    case "prefill":
+      return { rates: await prefill(engine, task, events) };
+    case "decode":
+      return { rates: await decode(engine, task, events) };
+    case "growth":
+      return { growth: await grow(engine, task, events) };
   }
 }
 
@@ -71,26 +89,62 @@ async function prefill(engine: Engine, task: PrefillTask, { onProgress }: TaskEv
 
 async function decode(engine: Engine, task: DecodeTask, events: TaskEvents): Promise<number[]> {
   const sequence = await openText(engine, task.text, events);
+  const rates = await decodeBehind(sequence, task.text.length, events);
+  await sequence.release();
+  return rates;
+}
+
+async function decodeBehind(sequence: Sequence, length: number, { onProgress }: TaskEvents): Promise<number[]> {
   const rates: number[] = [];
   for (let repetition = 0; repetition < decodeRepetitions; repetition++) {
     const times: number[] = [];
     await sequence.generate(repetition, decodedTokens + 1, () => times.push(performance.now()));
     rates.push(1000 / median(times.slice(1).map((time, i) => time - times[i]!)));
-    await sequence.truncate(task.text.length);
-    events.onProgress("Decoding", repetition + 1, decodeRepetitions);
+    await sequence.truncate(length);
+    onProgress("Decoding", repetition + 1, decodeRepetitions);
   }
-  await sequence.release();
   return rates;
 }
 
-/** @returns a sequence that holds the text, restored if it was saved before */
+/** Reads the text once, piece by piece, then answers behind ever less of it. */
+async function grow(engine: Engine, { lengths, save: text }: GrowthTask, events: TaskEvents): Promise<Depth[]> {
+  const longest = lengths.at(-1)!;
+  const tokens = randomTokens(longest, engine.vocabulary);
+  const sequence = await engine.createSequence();
+  const seconds: number[] = [];
+  let milliseconds = 0;
+  for (const [i, length] of lengths.entries()) {
+    const start = lengths[i - 1] ?? 0;
+    const began = performance.now();
+    await sequence.append(tokens.slice(start, length), (completed) =>
+      events.onProgress("Reading", start + completed, longest),
+    );
+    milliseconds += performance.now() - began;
+    seconds.push(milliseconds / 1000);
+  }
+  await sequence.truncate(text.length);
+  await save(sequence, text);
+  const depths: Depth[] = [];
+  for (const [i, tokens] of [...lengths.entries()].reverse()) {
+    const length = Math.min(tokens, text.length);
+    await sequence.truncate(length);
+    depths.unshift({ tokens, seconds: seconds[i]!, decodeRate: median(await decodeBehind(sequence, length, events)) });
+  }
+  await sequence.release();
+  return depths;
+}
+
+/** @returns a sequence that holds the text, restored if it or a longer one was saved before */
 async function openText(engine: Engine, text: SavedText, { onProgress, onNote }: TaskEvents): Promise<Sequence> {
-  const { length, path } = text;
-  if (path !== undefined && existsSync(path)) {
+  const { length } = text;
+  const saved = await findSaved(text);
+  if (saved !== undefined) {
     try {
-      return await engine.restoreSequence(path);
+      const sequence = await engine.restoreSequence(saved);
+      await sequence.truncate(length);
+      return sequence;
     } catch (error) {
-      onNote(`${path} is of no use any more (${(error as Error).message}) and is made anew`);
+      onNote(`${saved} is of no use any more (${(error as Error).message}) and is not used`);
     }
   }
   const sequence = await engine.createSequence();
@@ -106,4 +160,17 @@ async function save(sequence: Sequence, { path }: SavedText): Promise<void> {
   if (path === undefined) return;
   await sequence.save(`${path}.partial`);
   await rename(`${path}.partial`, path);
+}
+
+/** @returns the shortest saved text that begins with this one */
+async function findSaved({ length, path }: SavedText): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  const [folder, name] = [dirname(path), basename(path)];
+  const at = name.lastIndexOf(String(length)); // names differ in the length alone
+  const [before, after] = [name.slice(0, at), name.slice(at + String(length).length)];
+  const lengths = (await readdir(folder))
+    .filter((other) => other.startsWith(before) && other.endsWith(after))
+    .map((other) => Number(other.slice(before.length, other.length - after.length)))
+    .filter((other) => other >= length);
+  return lengths.length === 0 ? undefined : join(folder, `${before}${Math.min(...lengths)}${after}`);
 }

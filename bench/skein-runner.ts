@@ -1,7 +1,9 @@
 import { mkdir, rm } from "node:fs/promises";
 import { measureInChild } from "./child.ts";
-import { roomFor } from "./figures.ts";
+import type { Depth, Measurement, Task } from "./engine.ts";
+import { type GrowthPlan, roomFor } from "./figures.ts";
 import type { MeasuringContext } from "./measuring-context.ts";
+import { answerRoom } from "./run-task.ts";
 import { createRunner, type Runner } from "./runner.ts";
 import type { SkeinOptions } from "./skein-engine.ts";
 import { textPath } from "./workspace.ts";
@@ -10,21 +12,40 @@ export type SkeinSettings = Pick<SkeinOptions, "weights" | "cache" | "backend" |
 
 const script = new URL("./skein-child.ts", import.meta.url);
 
-export function createSkeinRunner(settings: SkeinSettings, context: MeasuringContext): Runner {
+/** Measures Skein. */
+export interface SkeinRunner extends Runner {
+  /** What it costs to read one text ever further, and to answer there. */
+  grow(plan: GrowthPlan): Promise<Measurement & { readonly growth: readonly Depth[] }>;
+}
+
+export function createSkeinRunner(settings: SkeinSettings, context: MeasuringContext): SkeinRunner {
   const { shape, checkpoint, workspace, signal, eventsOf } = context;
   const { weights, cache, backend } = settings;
-  return createRunner({
-    name: "Skein",
-    shape,
-    run: (task, figure) => {
-      const options: SkeinOptions = { model: checkpoint, room: roomFor(figure, shape), ...settings };
-      const environment = { SKEIN_CACHE: workspace.cache, SKEIN_CACHE_LIMIT: "100GB" };
-      return measureInChild(script, { options, task }, { signal, environment, ...eventsOf(`Skein ${figure.name}`) });
+  const run = (task: Task, room: number, label: string): Promise<Measurement> => {
+    const options: SkeinOptions = { model: checkpoint, room, ...settings };
+    const environment = { SKEIN_CACHE: workspace.cache, SKEIN_CACHE_LIMIT: "100GB" };
+    return measureInChild(script, { options, task }, { signal, environment, ...eventsOf(label) });
+  };
+  const pathOf = (length: number): string =>
+    textPath(workspace, ["skein", shape.name, backend, weights, cache], length);
+  return {
+    ...createRunner({
+      name: "Skein",
+      shape,
+      run: (task, figure) => run(task, roomFor(figure, shape), `Skein ${figure.name}`),
+      pathOf,
+      forget: async () => {
+        await rm(workspace.cache, { recursive: true, force: true });
+        await mkdir(workspace.cache);
+      },
+    }),
+    grow: async ({ lengths, room }) => {
+      await run({ kind: "load" }, room, "Skein: loading"); // keeps the repacked weights
+      const length = room - answerRoom;
+      const task: Task = { kind: "growth", lengths, save: { length, path: pathOf(length) } };
+      const measurement = await run(task, room, "Skein");
+      if (!measurement.growth) throw new Error("the measuring process sent no growth");
+      return { ...measurement, growth: measurement.growth };
     },
-    pathOf: (length) => textPath(workspace, ["skein", shape.name, backend, weights, cache], length),
-    forget: async () => {
-      await rm(workspace.cache, { recursive: true, force: true });
-      await mkdir(workspace.cache);
-    },
-  });
+  };
 }
