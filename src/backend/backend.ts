@@ -97,7 +97,8 @@ export interface KeyScales {
  */
 export interface BlockStore {
   readonly layout: CacheLayout;
-  readonly bytesPerBlock: number;
+  /** Memory of the blocks that are allocated. */
+  readonly bytesInUse: number;
   /** @returns the number of a block that nobody has; what is in it is undefined. */
   allocate(): number;
   free(block: number): void;

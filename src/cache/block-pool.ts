@@ -17,7 +17,7 @@ export class BlockPool {
   }
 
   get bytesInUse(): number {
-    return this.#users.size * this.store.bytesPerBlock;
+    return this.store.bytesInUse;
   }
 
   /** @returns a block with one user, the caller */
@@ -52,7 +52,12 @@ export class BlockPool {
   own(block: number): number {
     if (!this.isShared(block)) return block;
     const copy = this.allocate();
-    this.store.copy(block, copy);
+    try {
+      this.store.copy(block, copy);
+    } catch (error) {
+      this.release(copy);
+      throw error;
+    }
     this.release(block);
     return copy;
   }

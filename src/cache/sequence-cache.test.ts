@@ -44,6 +44,7 @@ test("only the blocks in use are held, and all come back", () => {
   expect(pool.blocksInUse).toBe(0);
   write(store, cache, 8);
   expect(pool.blocksInUse).toBe(1);
+  expect(pool.bytesInUse).toBe(2 * 2 * 2 * 8 * 4 * 4); // layers, keys and values, heads, tokens, channels, bytes
   write(store, cache, 1);
   expect(pool.blocksInUse).toBe(2);
   cache.reserve(100);
@@ -111,4 +112,22 @@ test("a freed block is not read again by mistake", () => {
   expect(() => pool.release(block)).toThrow(/not in use/);
   expect(() => pool.retain(block)).toThrow(/not in use/);
   expect(() => store.data(block)).toThrow(/was not allocated/);
+});
+
+test("whoever cuts into a complete block that another shares gives it up where the cache is quantised, and keeps it where it is not", () => {
+  for (const type of ["q8", "f32"] as const) {
+    const { store, pool, cache } = create();
+    Object.assign(store.layout, { type });
+    write(store, cache, 20); // two blocks of 8, and 4 tokens
+    const fork = cache.fork();
+    fork.truncate(13);
+    expect(fork.length).toBe(type === "q8" ? 8 : 13);
+    cache.truncate(18); // not complete for anybody
+    expect(cache.length).toBe(18);
+    fork.release();
+    cache.truncate(13); // nobody else's any more
+    expect(cache.length).toBe(13);
+    cache.release();
+    expect(pool.blocksInUse).toBe(0);
+  }
 });

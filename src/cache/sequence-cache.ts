@@ -96,13 +96,18 @@ export class SequenceCache {
     this.truncate(0);
   }
 
-  /** A block of which not every beginning can be had again is given up as a whole. */
+  /**
+   * A block of which not every beginning can be had again is given up as a whole. So is one that was complete and is shared: in a quantised cache another
+   * sequence may at any time have it quantised.
+   */
   #keepable(length: number): number {
-    const { blockTokens } = this.#pool.store.layout;
+    const { blockTokens, type } = this.#pool.store.layout;
     const inBlock = length % blockTokens;
     if (inBlock === 0) return length;
-    const block = this.#blocks[(length - inBlock) / blockTokens]!;
-    return length - inBlock + this.#pool.store.keepable(block, inBlock);
+    const start = length - inBlock;
+    const block = this.#blocks[start / blockTokens]!;
+    const isOthers = this.#pool.isShared(block) && this.#length >= start + blockTokens && type === "q8";
+    return isOthers ? start : start + this.#pool.store.keepable(block, inBlock);
   }
 
   #tokensIn(index: number, total: number): number {

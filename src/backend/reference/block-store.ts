@@ -11,7 +11,7 @@ type Numbers = Float32Array<ArrayBuffer> | Float16Array<ArrayBuffer>;
  */
 export class ReferenceBlockStore implements BlockStore {
   readonly layout: CacheLayout;
-  readonly bytesPerBlock: number;
+  readonly #bytesPerBlock: number;
   readonly #elements: number;
   readonly #blocks: (Numbers | undefined)[] = [];
   readonly #free: number[] = [];
@@ -19,12 +19,17 @@ export class ReferenceBlockStore implements BlockStore {
   constructor(layout: CacheLayout) {
     this.layout = layout;
     this.#elements = layout.layers * 2 * layout.keyValueHeads * layout.blockTokens * layout.headDim;
-    this.bytesPerBlock = this.#elements * (layout.type === "f16" ? 2 : 4);
+    this.#bytesPerBlock = this.#elements * (layout.type === "f16" ? 2 : 4);
+  }
+
+  get bytesInUse(): number {
+    return (this.#blocks.length - this.#free.length) * this.#bytesPerBlock;
   }
 
   allocate(): number {
+    const numbers = this.#create(this.#elements);
     const block = this.#free.pop() ?? this.#blocks.length;
-    this.#blocks[block] = this.#create(this.#elements);
+    this.#blocks[block] = numbers;
     return block;
   }
 
@@ -121,7 +126,7 @@ export class ReferenceBlockStore implements BlockStore {
     try {
       return this.layout.type === "f16" ? new Float16Array(elements) : new Float32Array(elements);
     } catch (error) {
-      throw new SkeinError("out_of_memory", `no memory for a cache block of ${this.bytesPerBlock} bytes`, {
+      throw new SkeinError("out_of_memory", `no memory for a cache block of ${this.#bytesPerBlock} bytes`, {
         cause: error,
       });
     }

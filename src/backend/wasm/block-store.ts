@@ -28,7 +28,9 @@ interface Block {
  */
 export class WasmBlockStore implements BlockStore {
   readonly layout: CacheLayout;
+  /** Of a block in the cache's type. */
   readonly bytesPerBlock: number;
+  bytesInUse = 0;
   readonly #openBytes: number;
   readonly #memory: Memory;
   readonly #work: TileWork;
@@ -58,7 +60,7 @@ export class WasmBlockStore implements BlockStore {
 
   allocate(): number {
     const isQuantised = this.layout.type === "q8";
-    const tiles = isQuantised ? 0 : this.#memory.allocate(this.bytesPerBlock);
+    const tiles = isQuantised ? 0 : this.#allocate(this.bytesPerBlock);
     const block = this.#freeNumbers.pop() ?? this.#blocks.length;
     this.#blocks[block] = { tiles, openTiles: 0, isSealed: !isQuantised };
     return block;
@@ -66,8 +68,8 @@ export class WasmBlockStore implements BlockStore {
 
   free(number: number): void {
     const { tiles, openTiles } = this.block(number);
-    if (tiles !== 0) this.#memory.free(tiles, this.bytesPerBlock);
-    if (openTiles !== 0) this.#memory.free(openTiles, this.#openBytes);
+    if (tiles !== 0) this.#release(tiles, this.bytesPerBlock);
+    if (openTiles !== 0) this.#release(openTiles, this.#openBytes);
     this.#blocks[number] = undefined;
     this.#freeNumbers.push(number);
   }
@@ -98,13 +100,13 @@ export class WasmBlockStore implements BlockStore {
 
   async export(number: number, tokens: number): Promise<Uint8Array<ArrayBuffer>> {
     const { layers, keyValueHeads, type } = this.layout;
-    // Guesses that came true have completed it: what is exported is certain.
-    if (type === "q8" && tokens === tileTokens && !this.block(number).isSealed) {
-      this.#work.quantise(this.openTiles(number), this.#tilesOf(number), layers * keyValueHeads);
-      this.seal(number);
+    if (type === "q8" && tokens === tileTokens) {
+      // Guesses that came true may have completed it. It stays open: a step that is being computed may read it, and seals it with the same bytes.
+      if (!this.block(number).isSealed)
+        this.#work.quantise(this.openTiles(number), this.#tilesOf(number), layers * keyValueHeads);
+      return this.#memory.bytes(this.block(number).tiles, this.bytesPerBlock).slice();
     }
     const { isSealed, tiles, openTiles } = this.block(number);
-    if (type === "q8" && isSealed) return this.#memory.bytes(tiles, this.bytesPerBlock).slice();
     if (isSealed) return readTiles(this.#memory, this.layout, tiles, type as "f32" | "f16", tokens);
     return readTiles(this.#memory, this.layout, openTiles, "f32", tokens);
   }
@@ -133,7 +135,7 @@ export class WasmBlockStore implements BlockStore {
   /** The address of a block's f32 tiles, which it gets if it has none. */
   openTiles(number: number): number {
     const block = this.block(number) as Block;
-    if (block.openTiles === 0) block.openTiles = this.#memory.allocate(this.#openBytes);
+    if (block.openTiles === 0) block.openTiles = this.#allocate(this.#openBytes);
     return block.openTiles;
   }
 
@@ -146,14 +148,25 @@ export class WasmBlockStore implements BlockStore {
   seal(number: number): void {
     const block = this.block(number) as Block;
     block.isSealed = true;
-    if (block.openTiles !== 0) this.#memory.free(block.openTiles, this.#openBytes);
+    if (block.openTiles !== 0) this.#release(block.openTiles, this.#openBytes);
     block.openTiles = 0;
   }
 
   #tilesOf(number: number): number {
     const block = this.block(number) as Block;
-    if (block.tiles === 0) block.tiles = this.#memory.allocate(this.bytesPerBlock);
+    if (block.tiles === 0) block.tiles = this.#allocate(this.bytesPerBlock);
     return block.tiles;
+  }
+
+  #allocate(bytes: number): number {
+    const address = this.#memory.allocate(bytes);
+    this.bytesInUse += bytes;
+    return address;
+  }
+
+  #release(address: number, bytes: number): void {
+    this.#memory.free(address, bytes);
+    this.bytesInUse -= bytes;
   }
 
   #copyBytes(from: number, to: number, length: number): void {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Control, mostItems } from "./control.ts";
 import { type ControlTask, mixed, programOf, runItem, runPhase, type TestProgram, task } from "./test-control-task.ts";
 
@@ -185,6 +185,7 @@ test("whoever ends a phase does the phases of one item that follow, before other
   control.finish(state, 1, never);
   control.finish(state, 1, runAlone);
   expect(alone).toEqual([1, 2]);
+  expect([1, 2].map((phase) => control.take(state + phase, phase))).toEqual([0, 0]);
   expect(control.state).toBe(state + 3);
   control.finish(control.state, 2, runAlone);
   expect(alone).toEqual([1, 2, 4]);
@@ -192,6 +193,25 @@ test("whoever ends a phase does the phases of one item that follow, before other
 
   control.begin(control.firstNumber, records, phases, false);
   control.finish(control.state, 2, () => control.cancel());
+  expect(control.isOver(control.state)).toBe(true);
+});
+
+test("a thread that is put aside when it has said what is done changes nothing of the next program", () => {
+  const control = new Control(2);
+  const old = beginItems(control, 5);
+  const { add } = Atomics;
+  let next = 0;
+  const spy = vi.spyOn(Atomics, "add").mockImplementationOnce(((words: Int32Array, index: number, count: number) => {
+    const before = add(words, index, count);
+    control.finish(old, 2, never); // the other thread's
+    next = beginItems(control, 2);
+    return before;
+  }) as typeof Atomics.add);
+  control.finish(old, 3, never);
+  spy.mockRestore();
+  expect(control.state).toBe(next);
+  expect([control.take(next, 0), control.take(next, 0)]).toEqual([2, 1]);
+  control.finish(next, 2, never);
   expect(control.isOver(control.state)).toBe(true);
 });
 

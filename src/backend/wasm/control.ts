@@ -163,11 +163,14 @@ export class Control {
    */
   finish(state: number, items: number, runAlone: (record: number) => void): void {
     const shared = this.#words;
-    if (Atomics.add(shared, words.done, items) + items < this.#itemsOf(state)) return;
+    const all = this.#itemsOf(state); // read first: once all items are counted, others may go on to another program
+    if (Atomics.add(shared, words.done, items) + items < all) return;
     Atomics.store(shared, words.done, 0);
     let next = this.#stateAfter(state);
     while (!this.isOver(next) && this.#itemsOf(next) === 1) {
-      runAlone(this.phaseRecords(next).first);
+      const { first } = this.phaseRecords(next);
+      Atomics.store(shared, firstCounter + first, 0); // what is over has no items left, for latecomers
+      runAlone(first);
       next = this.#stateAfter(next);
     }
     Atomics.store(shared, words.state, next);

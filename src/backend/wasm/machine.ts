@@ -115,8 +115,11 @@ export class Machine {
     const scratch = memory.allocate(scratchBytes);
     const thread: Thread = { kernels: this.#kernels, memory: memory.memory, scratch };
     const numbers = Float64Array.from(values);
-    for (let item = 0; item < items; item++) operations[operationIds[operation]]!(thread, numbers, 0, item);
-    memory.free(scratch, scratchBytes);
+    try {
+      for (let item = 0; item < items; item++) operations[operationIds[operation]]!(thread, numbers, 0, item);
+    } finally {
+      memory.free(scratch, scratchBytes);
+    }
   }
 
   #begin(isQuiet: boolean): void {

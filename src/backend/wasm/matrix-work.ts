@@ -103,10 +103,9 @@ export class MatrixWork {
   rows(x: Matrix): Region {
     if (x.region) return x.region;
     const { source } = x;
+    if (source.kind === "rows") return source.region;
     x.region = this.#program.region(x.rows * strideOf(x));
     switch (source.kind) {
-      case "rows":
-        return source.region;
       case "rotate":
         throw new SkeinError("internal", "rotated rows are for the cache and attention only");
       case "rmsNorm": {

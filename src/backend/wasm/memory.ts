@@ -84,7 +84,7 @@ export class Memory {
       const mebibytes = Math.round(end / 2 ** 20);
       throw new SkeinError(
         "out_of_memory",
-        `no memory: ${mebibytes} MiB were needed for weights, cache and computing`,
+        `no memory: ${mebibytes} MiB were needed for weights, cache and computing; fewer bits (weights q4, cache q8), shorter or fewer sessions need less`,
         {
           cause: error,
         },

@@ -1,14 +1,16 @@
 import { quantiseQ4, quantiseQ8 } from "../../checkpoint/quantise.ts";
 import type { WeightType } from "../backend.ts";
+import { q4BlockBytes, q4WeightsOffset } from "./kernels/linear-q4.ts";
+import { q8BlockBytes, q8WeightsOffset } from "./kernels/linear-q8.ts";
 import { blockInputs, groupOutputs } from "./layout.ts";
 
 /** Bytes of one block of 32 inputs of a group of 16 outputs; what is in them is drawn in the kernels `linear-*`. */
 export const packedBlockBytes: Readonly<Record<WeightType, number>> = {
-  f32: 2048,
-  f16: 1024,
-  bf16: 1024,
-  q8: 576,
-  q4: 288,
+  f32: blockInputs * groupOutputs * 4,
+  f16: blockInputs * groupOutputs * 2,
+  bf16: blockInputs * groupOutputs * 2,
+  q8: q8BlockBytes,
+  q4: q4BlockBytes,
 };
 
 /** The largest magnitudes that types hold; in 8 and 4 bits it is the scale, a float16, that ends. */
@@ -58,7 +60,7 @@ function packQ4(values: Float32Array, blocks: number, target: Uint8Array): void 
       const start = block * packedBlockBytes.q4;
       halves[start / 2 + output] = quantiseQ4(values, output * columns + block * blockInputs, integers, 0);
       for (let chunk = 0; chunk < 4; chunk++) {
-        const to = start + 32 + chunk * 64 + output * 4;
+        const to = start + q4WeightsOffset + chunk * 64 + output * 4;
         const from = chunk * 8;
         for (let i = 0; i < 4; i++) target[to + i] = (integers[from + i]! + 8) | ((integers[from + 4 + i]! + 8) << 4);
       }
@@ -76,7 +78,7 @@ function packQ8(values: Float32Array, blocks: number, target: Uint8Array): void 
       let sum = 0;
       for (let i = 0; i < blockInputs; i++) {
         sum += integers[i]!;
-        target[start + 64 + (i >> 2) * 64 + output * 4 + (i & 3)] = integers[i]!;
+        target[start + q8WeightsOffset + (i >> 2) * 64 + output * 4 + (i & 3)] = integers[i]!;
       }
       halves[start / 2 + groupOutputs + output] = sum;
     }

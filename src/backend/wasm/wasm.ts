@@ -148,8 +148,11 @@ function tileWork(machine: Machine, headDim: number): TileWork {
         item[rerotateItem.pairs] = pairs;
         return item;
       });
-      machine.runHere("rerotate", tiles.length, values, cacheScratchBytes(headDim));
-      memory.free(angles, bytes);
+      try {
+        machine.runHere("rerotate", tiles.length, values, cacheScratchBytes(headDim));
+      } finally {
+        memory.free(angles, bytes);
+      }
     },
     quantise(from, to, count) {
       const values = Array.from({ length: count }, (_, i) => {

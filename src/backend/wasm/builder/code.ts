@@ -45,6 +45,7 @@ export class Code {
 
   /** A constant vector in a local that is set at the function's beginning: V8 builds one anew wherever it stands, in loops too. */
   constant(vector: Value<"v128">): Value<"v128"> {
+    if (!vector.text.startsWith("(v128.const")) throw new TypeError(`${vector.text} is not a constant`);
     let local = this.#constants.get(vector.text);
     if (!local) {
       local = this.local("v128");
@@ -135,16 +136,6 @@ export class Code {
     return this.#read("v128", "v128.load32_splat", address, offset);
   }
 
-  /** Eight bytes into the lower half. */
-  load64Zero(address: Value<"address">, offset = 0): Value<"v128"> {
-    return this.#read("v128", "v128.load64_zero", address, offset);
-  }
-
-  /** Eight signed bytes into 16-bit lanes. */
-  load8x8(address: Value<"address">, offset = 0): Value<"v128"> {
-    return this.#read("v128", "v128.load8x8_s", address, offset);
-  }
-
   /** Four 16-bit numbers, signed, into 32-bit lanes. */
   load16x4(address: Value<"address">, offset = 0): Value<"v128"> {
     return this.#read("v128", "v128.load16x4_s", address, offset);
@@ -202,14 +193,6 @@ export class Code {
     this.#write("i32.store", address, x, offset);
   }
 
-  storeI16(address: Value<"address">, x: Value<"i32">, offset = 0): void {
-    this.#write("i32.store16", address, x, offset);
-  }
-
-  storeI8(address: Value<"address">, x: Value<"i32">, offset = 0): void {
-    this.#write("i32.store8", address, x, offset);
-  }
-
   // What relaxed SIMD does in one instruction
 
   /** a · b + c in float32; rounded once where the engine has relaxed SIMD and the machine a fused multiply-add, else twice. */
@@ -220,7 +203,7 @@ export class Code {
 
   /**
    * sum + the products of four neighbouring bytes, in each 32-bit lane: exact.
-   * @param signed - bytes from -128 to 127; must be a local or a load: it stands twice in the text of the plain variant
+   * @param signed - bytes from -128 to 127; cheap, and without effect: it stands twice in the text of the plain variant
    * @param small - bytes from 0 to 127: what relaxed SIMD does with the top bit differs between machines; the same holds
    */
   dotBytes(signed: Value<"v128">, small: Value<"v128">, sum: Value<"v128">): Value<"v128"> {

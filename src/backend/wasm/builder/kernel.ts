@@ -76,13 +76,17 @@ export const mostPages = { i32: 65536, i64: 262144 } as const;
 export function buildModule(kernels: readonly Kernel[], target: Target): string {
   const { address } = target;
   const memory = `(memory ${address === "i64" ? "i64 " : ""}1 ${mostPages[address]} shared)`;
-  const texts = new Map<string, string>();
+  const functions = new Map<string, WasmFunction>();
+  const texts: string[] = [];
   const waiting: WasmFunction[] = [...kernels];
   for (const next of waiting) {
-    if (texts.has(next.name)) continue;
+    const known = functions.get(next.name);
+    if (known === next) continue;
+    if (known) throw new Error(`there are two functions ${next.name}`);
+    functions.set(next.name, next);
     const { text, calls } = next.build(target);
-    texts.set(next.name, text);
+    texts.push(text);
     waiting.push(...calls);
   }
-  return `(module (import "engine" "memory" ${memory})\n${[...texts.values()].join("\n")})`;
+  return `(module (import "engine" "memory" ${memory})\n${texts.join("\n")})`;
 }

@@ -4,6 +4,7 @@ import { largestWeight } from "./exponential.ts";
 import { inputs, kernelHarnesses } from "./kernel-harness.ts";
 import { mostRows, queryRecord, queryRecordBytes, stateRecord, stateRecordBytes, workspace } from "./row-records.ts";
 import { groupHeaderBytes, groupsPerTile, queryOffset, tileBytes, tileTokens, valuesOffset } from "./tile-layout.ts";
+import { lineBytes } from "./touch.ts";
 
 const width = 32;
 const counts = [6, 2];
@@ -28,7 +29,16 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([at
     const tile = inputs("normal", tileBytes("f32", width) / 4, 2);
     if (causal === 1) hide(tile, limits.at(-1)!);
     const states = put(freshStates());
-    kernels.attendTileF32!(put(records(queries)), states, room(workspace.bytes), put(tile), 2, width, causal);
+    kernels.attendTileF32!(
+      put(records(queries)),
+      states,
+      room(workspace.bytes),
+      put(tile),
+      2,
+      width,
+      causal,
+      tile.byteLength / lineBytes,
+    );
     limits.forEach((limit, row) => {
       const seen = causal === 1 ? limit : tileTokens;
       const exponents = Array.from({ length: seen }, (_, key) => {
@@ -61,8 +71,8 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([at
     const [queryScale, keyScale, valueScale] = [0.001, 0.7, 0.05].map(Math.fround) as [number, number, number];
 
     const tile = new DataView(new ArrayBuffer(tileBytes("q8", width)));
-    const groupBytes = tile.byteLength - valuesOffset("q8", width);
-    expect(groupBytes).toBe(width * 4 + tileTokens * width);
+    const valuesBytes = tile.byteLength - valuesOffset("q8", width);
+    expect(valuesBytes).toBe(width * 4 + tileTokens * width);
     for (let key = 0; key < tileTokens; key++) {
       const group = Math.floor(key / 4) * (groupHeaderBytes + 4 * width);
       const row = keys.subarray(key * width, (key + 1) * width);
@@ -81,8 +91,19 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([at
     });
 
     const queryRecords = records(Float32Array.from(queries), queryScale, true);
+    const lines = tile.byteLength / lineBytes;
     const [address, states] = [put(new Uint8Array(tile.buffer)), put(freshStates())];
-    kernels.attendTileQ8!(put(queryRecords), states, room(workspace.bytes), address, address + inValues, 2, width, 1);
+    kernels.attendTileQ8!(
+      put(queryRecords),
+      states,
+      room(workspace.bytes),
+      address,
+      address + inValues,
+      2,
+      width,
+      1,
+      lines,
+    );
     limits.forEach((_, row) => {
       const exponents = Array.from({ length: tileTokens }, (_, key) => {
         let sum = 0;

@@ -1,13 +1,13 @@
 import { defineKernel, type Kernel } from "../builder/kernel.ts";
-import { i32, type Value } from "../builder/values.ts";
+import { i32 } from "../builder/values.ts";
 import { queryRecord, stateRecord, workspace } from "./row-records.ts";
 import { advanceQuery, advanceState, chooseVariant, queryBytes } from "./row-variants.ts";
 import { scoresF32 } from "./scores-f32.ts";
 import { scoresQ8 } from "./scores-q8.ts";
 import { softmaxF32 } from "./softmax-f32.ts";
 import { softmaxQ8 } from "./softmax-q8.ts";
-import { type TileType, tileBytes, tileTokens } from "./tile-layout.ts";
-import { lineBytes, touch } from "./touch.ts";
+import { tileTokens } from "./tile-layout.ts";
+import { touch } from "./touch.ts";
 import { weightedValuesF32 } from "./weighted-values-f32.ts";
 import { weightedValuesQ8 } from "./weighted-values-q8.ts";
 
@@ -19,6 +19,7 @@ import { weightedValuesQ8 } from "./weighted-values-q8.ts";
  *   work     a workspace
  *   tile     an f32 tile
  *   causal   1: it is the tile that the queries' own tokens are in, and a row sees no key after its token; 0: all rows see all keys
+ *   lines    how many lines of memory the tile has, to be touched; 0: it was just written
  */
 export const attendTileF32: Kernel = defineKernel(
   "attendTileF32",
@@ -30,13 +31,14 @@ export const attendTileF32: Kernel = defineKernel(
     records: "i32",
     width: "i32",
     causal: "i32",
+    lines: "i32",
   },
-  (code, { queries, states, work, tile, records, width, causal }) => {
+  (code, { queries, states, work, tile, records, width, causal, lines }) => {
     const query = code.local("address", queries);
     const state = code.local("address", states);
     const values = code.local("address", code.offset(tile, i32.mul(width, i32.const(tileTokens * 4))));
     const limit = code.local("i32");
-    code.call(touch, { memory: tile, lines: linesOf("f32", width), sink: code.offset(work, workspace.lanes) });
+    code.call(touch, { memory: tile, lines: lines, sink: code.offset(work, workspace.lanes) });
     const rows = code.local("i32");
     code.repeat(records, () => {
       code.set(rows, code.loadI32(query, queryRecord.rows));
@@ -65,6 +67,7 @@ export const attendTileF32: Kernel = defineKernel(
  *   work     a workspace
  *   keys, values   the two parts of a q8 tile, one behind the other
  *   planes   of the queries' bytes: 1, or 2 for fine queries
+ *   lines    how many lines of memory the tile has, to be touched
  */
 export const attendTileQ8: Kernel = defineKernel(
   "attendTileQ8",
@@ -77,9 +80,10 @@ export const attendTileQ8: Kernel = defineKernel(
     records: "i32",
     width: "i32",
     planes: "i32",
+    lines: "i32",
   },
-  (code, { queries, states, work, keys, values, records, width, planes }) => {
-    code.call(touch, { memory: keys, lines: linesOf("q8", width), sink: code.offset(work, workspace.lanes) });
+  (code, { queries, states, work, keys, values, records, width, planes, lines }) => {
+    code.call(touch, { memory: keys, lines: lines, sink: code.offset(work, workspace.lanes) });
     const query = code.local("address", queries);
     const state = code.local("address", states);
     const rows = code.local("i32");
@@ -99,10 +103,3 @@ export const attendTileQ8: Kernel = defineKernel(
     });
   },
 );
-
-/** @returns how many lines of memory a tile of this padded width has */
-function linesOf(type: TileType, width: Value<"i32">): Value<"i32"> {
-  const none = tileBytes(type, 0);
-  const perChannel = (tileBytes(type, 16) - none) / 16;
-  return i32.shrU(i32.add(i32.mul(width, i32.const(perChannel)), i32.const(none)), i32.const(Math.log2(lineBytes)));
-}

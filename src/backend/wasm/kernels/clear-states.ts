@@ -11,7 +11,7 @@ export const clearStates: Kernel = defineKernel(
   (code, { queries, states, records, width }) => {
     const query = code.local("address", queries);
     const state = code.local("address", states);
-    const lowest = code.local("v128", f32x4.const(lowestScore));
+    const lowest = code.constant(f32x4.const(lowestScore));
     code.repeat(records, () => {
       for (const offset of [0, 16]) {
         code.store(state, lowest, stateRecord.maxima + offset);

@@ -2,8 +2,8 @@ import type { Code } from "../builder/code.ts";
 import { defineKernel, type WasmFunction } from "../builder/kernel.ts";
 import { f32, i32, type Local, type Value } from "../builder/values.ts";
 import { blockInputs } from "../layout.ts";
-import { q4GroupBytes } from "./linear-q4.ts";
-import { q8GroupBytes } from "./linear-q8.ts";
+import { q4BlockBytes, q4WeightsOffset } from "./linear-q4.ts";
+import { q8BlockBytes, q8WeightsOffset } from "./linear-q8.ts";
 
 /*
  * One row of a packed matrix, as float32: the numbers of one token. The matrix is packed by groups of 16 rows (see `linear-q4.ts`,
@@ -47,7 +47,7 @@ export const embedFloat16: WasmFunction = defineEmbed(
   blockInputs * 32,
   (code, weights, lane, store) => {
     const at = code.local("address", code.offset(weights, i32.shl(lane, i32.const(1))));
-    for (let i = 0; i < blockInputs; i++) store(i, widen(code, code.loadU16(at, i * 32)));
+    for (let i = 0; i < blockInputs; i++) store(i, widenFinite(code, code.loadU16(at, i * 32)));
   },
 );
 
@@ -60,28 +60,28 @@ export const embedBfloat16: WasmFunction = defineEmbed(
   },
 );
 
-export const embedQ8: WasmFunction = defineEmbed("embedQ8", q8GroupBytes, (code, weights, lane, store) => {
+export const embedQ8: WasmFunction = defineEmbed("embedQ8", q8BlockBytes, (code, weights, lane, store) => {
   const at = code.local("address", code.offset(weights, i32.shl(lane, i32.const(1))));
-  const scale = code.local("f32", widen(code, code.loadU16(at)));
+  const scale = code.local("f32", widenFinite(code, code.loadU16(at)));
   const weightAt = code.local("address", code.offset(weights, i32.shl(lane, i32.const(2))));
   for (let i = 0; i < blockInputs; i++) {
-    const integer = code.loadI8(weightAt, 64 + (i >> 2) * 64 + (i & 3));
+    const integer = code.loadI8(weightAt, q8WeightsOffset + (i >> 2) * 64 + (i & 3));
     store(i, f32.mul(scale, f32.fromI32(integer)));
   }
 });
 
-export const embedQ4: WasmFunction = defineEmbed("embedQ4", q4GroupBytes, (code, weights, lane, store) => {
-  const scale = code.local("f32", widen(code, code.loadU16(code.offset(weights, i32.shl(lane, i32.const(1))))));
+export const embedQ4: WasmFunction = defineEmbed("embedQ4", q4BlockBytes, (code, weights, lane, store) => {
+  const scale = code.local("f32", widenFinite(code, code.loadU16(code.offset(weights, i32.shl(lane, i32.const(1))))));
   const at = code.local("address", code.offset(weights, i32.shl(lane, i32.const(2))));
   for (let i = 0; i < blockInputs; i++) {
-    const byte = code.loadU8(at, 32 + (i >> 3) * 64 + (i & 3));
+    const byte = code.loadU8(at, q4WeightsOffset + (i >> 3) * 64 + (i & 3));
     const bits = (i & 4) === 0 ? i32.and(byte, i32.const(15)) : i32.shrU(byte, i32.const(4));
     store(i, f32.mul(scale, f32.fromI32(i32.sub(bits, i32.const(8)))));
   }
 });
 
-/** The scalar twin of `widenFloat16`. */
-function widen(code: Code, bits: Value<"i32">): Value<"f32"> {
+/** The scalar twin of `loadFloat16`: finite numbers only. */
+function widenFinite(code: Code, bits: Value<"i32">): Value<"f32"> {
   const half = code.local("i32", bits);
   const magnitude = i32.and(i32.shl(half, i32.const(13)), i32.const(0x0fffe000));
   const sign = i32.shl(i32.and(half, i32.const(0x8000)), i32.const(16));

@@ -16,9 +16,8 @@ const powers = defineKernel("powers", parameters, (code, { from, to, vectors }) 
 // Sixteen unsigned 16-bit numbers to a vector of bytes.
 const weights = defineKernel("weights", parameters, (code, { from, to, vectors }) => {
   const [source, target] = [code.local("address", from), code.local("address", to)];
-  const weight = byteWeights(code);
   code.repeat(vectors, () => {
-    code.store(target, weight(code.load(source), code.load(source, 16)));
+    code.store(target, byteWeights(code, code.load(source), code.load(source, 16)));
     code.advance(source, 32);
     code.advance(target, 16);
   });
@@ -59,6 +58,11 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([po
       0,
       0,
     ]);
+  });
+
+  test(`${name}: what is no number has no power of two`, () => {
+    const [a, b, c, d] = powersOf(Float32Array.of(Number.NaN, -1, Number.NaN, -200));
+    expect([a, b, c, d]).toEqual([Number.NaN, 0.5, Number.NaN, 0]);
   });
 
   test(`${name}: weights are 127 · 2^-x, rounded, for all that can be`, () => {

@@ -1,11 +1,6 @@
 import type { Code } from "../builder/code.ts";
 import { f32x4, i8x16, i16x8, i32x4, type Value, v128 } from "../builder/values.ts";
 
-/*
- * `powersOfTwo` and `byteWeights` put their constants into locals where they are called, and return what computes. Call them before a loop:
- * V8 makes a vector constant anew, by three instructions, wherever it stands in the text.
- */
-
 /** 2^x on [-0.5, 0.5], with the least relative error for the first one being exact: 2e-9. */
 const coefficients = [
   1, 0.6931472057372674, 0.24022646890634108, 0.055503287769656275, 0.009618488957127845, 0.0013399931219152698,
@@ -15,26 +10,19 @@ const coefficients = [
 /** Added to a small number and taken away again, this rounds it to an integer, which the sum has in its low bits. */
 const roundingConstant = 1.5 * 2 ** 23;
 
-/** 2^x for x up to 0, to float32's precision: exactly 1 for 0, and exactly 0 from -126 on downwards. */
+/** 2^x for x up to 0, to float32's precision: exactly 1 for 0, and exactly 0 from -126 on downwards; NaN stays NaN. */
 export function powerOfTwo(code: Code, x: Value<"v128">): Value<"v128"> {
-  return powersOfTwo(code)(x);
-}
-
-/** @returns what computes {@link powerOfTwo} in a loop that begins after here */
-export function powersOfTwo(code: Code): (x: Value<"v128">) => Value<"v128"> {
-  const constants = coefficients.map((c) => code.local("v128", f32x4.const(c)));
-  const lowest = code.local("v128", f32x4.const(-126));
-  const rounding = code.local("v128", f32x4.const(roundingConstant));
-  return (x) => {
-    const clamped = code.local("v128", f32x4.pmax(x, lowest));
-    const rounded = code.local("v128", f32x4.add(clamped, rounding));
-    const fraction = code.local("v128", f32x4.sub(clamped, f32x4.sub(rounded, rounding)));
-    const power = constants
-      .slice(0, -1)
-      .reduceRight<Value<"v128">>((sum, c) => code.multiplyAdd(sum, fraction, c), constants.at(-1)!);
-    const scaled = i32x4.add(power, i32x4.shl(rounded, 23));
-    return v128.and(scaled, f32x4.gt(clamped, lowest));
-  };
+  const constants = coefficients.map((c) => code.constant(f32x4.const(c)));
+  const lowest = code.constant(f32x4.const(-126));
+  const rounding = code.constant(f32x4.const(roundingConstant));
+  const clamped = code.local("v128", f32x4.pmax(x, lowest));
+  const rounded = code.local("v128", f32x4.add(clamped, rounding));
+  const fraction = code.local("v128", f32x4.sub(clamped, f32x4.sub(rounded, rounding)));
+  const power = constants
+    .slice(0, -1)
+    .reduceRight<Value<"v128">>((sum, c) => code.multiplyAdd(sum, fraction, c), constants.at(-1)!);
+  const scaled = i32x4.add(power, i32x4.shl(rounded, 23));
+  return v128.andnot(scaled, f32x4.eq(clamped, lowest));
 }
 
 /** 2^-x on [0, 1), with the least relative error: 0.0017. */
@@ -56,16 +44,16 @@ export const exponentOffset = 2;
 const powerTable = [0, 255, 128, 64, 32, 16, 8, 4, 2, 1, 0, 0, 0, 0, 0, 0];
 
 /**
- * @returns what computes sixteen weights 127 · 2^(exponentOffset - x), rounded, in a loop that begins after here. x comes as two vectors of
- * 16-bit numbers, with 12 fractional bits and no sign; the largest, which saturation gives, has weight 0.
+ * Sixteen weights 127 · 2^(exponentOffset - x), rounded. x comes as two vectors of 16-bit numbers, with 12 fractional bits and no sign; the
+ * largest, which saturation gives, has weight 0.
  */
-export function byteWeights(code: Code): (low: Value<"v128">, high: Value<"v128">) => Value<"v128"> {
-  const powers = code.local("v128", i8x16.const(powerTable));
-  const signs = code.local("v128", i16x8.const(-0x8000));
+export function byteWeights(code: Code, low: Value<"v128">, high: Value<"v128">): Value<"v128"> {
+  const powers = code.constant(i8x16.const(powerTable));
+  const signs = code.constant(i16x8.const(-0x8000));
   // In 2 · fraction - 1, which is what a signed 16-bit number can hold.
   const [a, b, c] = shortCoefficients;
   const [c0, c1, c2] = [a + b / 2 + c / 4, b / 2 + c / 2, c / 4].map((coefficient) =>
-    code.local("v128", i16x8.const(Math.round(coefficient * largestWeight * 256))),
+    code.constant(i16x8.const(Math.round(coefficient * largestWeight * 256))),
   );
   const eight = (steps: Value<"v128">) => {
     const x = code.local("v128", steps);
@@ -75,5 +63,5 @@ export function byteWeights(code: Code): (low: Value<"v128">, high: Value<"v128"
     const quadratic = i16x8.add(code.multiplyQ15(linear, fraction), c0!);
     return code.local("v128", code.multiplyQ15(quadratic, power));
   };
-  return (low, high) => i8x16.narrowI16(eight(low), eight(high));
+  return i8x16.narrowI16(eight(low), eight(high));
 }

@@ -1,24 +1,19 @@
 import { expect, test } from "vitest";
 import { defineKernel } from "../builder/kernel.ts";
-import { bfloat16Loader, float16Loader } from "./float16.ts";
+import { type Load, loadBfloat16, loadFloat16 } from "./float16.ts";
 import { allTargets, kernelHarnesses } from "./kernel-harness.ts";
 
-function widening(makeLoader: typeof float16Loader) {
-  return defineKernel(
-    makeLoader.name,
-    { from: "address", to: "address", vectors: "i32" },
-    (code, { from, to, vectors }) => {
-      const [source, target] = [code.local("address", from), code.local("address", to)];
-      const load = makeLoader(code);
-      code.repeat(vectors, () => {
-        code.store(target, load(source, 8));
-        code.advance(source, 8);
-        code.advance(target, 16);
-      });
-    },
-  );
+function widening(load: Load) {
+  return defineKernel(load.name, { from: "address", to: "address", vectors: "i32" }, (code, { from, to, vectors }) => {
+    const [source, target] = [code.local("address", from), code.local("address", to)];
+    code.repeat(vectors, () => {
+      code.store(target, load(code, source, 8));
+      code.advance(source, 8);
+      code.advance(target, 16);
+    });
+  });
 }
-const [widenFloat16s, widenBfloat16s] = [widening(float16Loader), widening(bfloat16Loader)];
+const [widenFloat16s, widenBfloat16s] = [widening(loadFloat16), widening(loadBfloat16)];
 
 const patterns = Uint16Array.from({ length: 65536 }, (_, i) => i);
 

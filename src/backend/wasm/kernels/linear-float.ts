@@ -1,7 +1,7 @@
-import type { Code } from "../builder/code.ts";
 import { defineInner, defineKernel, type WasmFunction } from "../builder/kernel.ts";
+import { i32 } from "../builder/values.ts";
 import { blockInputs } from "../layout.ts";
-import { bfloat16Loader, float16Loader, float32Loader, type Load } from "./float16.ts";
+import { type Load, loadBfloat16, loadFloat16, loadFloat32 } from "./float16.ts";
 import { defineRows, defineTiles, type Tiles, tileParameters } from "./linear-rows.ts";
 
 /*
@@ -10,13 +10,11 @@ import { defineRows, defineTiles, type Tiles, tileParameters } from "./linear-ro
  * Weights, for each group of 16 outputs: [inputs][16 outputs], f32, f16 or bf16. Inputs are padded to whole blocks of 32 with zeros.
  * Activations, for each tile of M rows (made by `panelFloat32`): [inputs][M] f32. Inputs are added up in order, in every variant.
  */
-type MakeLoader = (code: Code) => Load;
-
 /** Inputs in one turn of the loop over them. */
 const unrolled = 4;
 
 /** One row of activations. weights: [groups][inputs][16]; x: a panel of one row; start and y: [groups][16] f32. */
-function defineRow(name: string, elementBytes: number, makeLoader: MakeLoader): WasmFunction {
+function defineRow(name: string, elementBytes: number, load: Load): WasmFunction {
   return defineKernel(
     name,
     { weights: "address", x: "address", start: "address", y: "address", groups: "i32", blocks: "i32" },
@@ -27,7 +25,6 @@ function defineRow(name: string, elementBytes: number, makeLoader: MakeLoader): 
       const panel = code.local("address");
       const sums = code.locals(4, "v128");
       const input = code.local("v128");
-      const load = makeLoader(code);
       code.repeat(groups, () => {
         code.set(panel, x);
         for (const [v, sum] of sums.entries()) code.set(sum, code.load(from, v * 16));
@@ -35,7 +32,7 @@ function defineRow(name: string, elementBytes: number, makeLoader: MakeLoader): 
           for (let i = 0; i < blockInputs; i++) {
             code.set(input, code.loadSplat32(panel, i * 4));
             for (const [v, sum] of sums.entries())
-              code.set(sum, code.multiplyAdd(load(w, (i * 16 + v * 4) * elementBytes), input, sum));
+              code.set(sum, code.multiplyAdd(load(code, w, (i * 16 + v * 4) * elementBytes), input, sum));
           }
           code.advance(w, blockInputs * 16 * elementBytes);
           code.advance(panel, blockInputs * 4);
@@ -48,6 +45,9 @@ function defineRow(name: string, elementBytes: number, makeLoader: MakeLoader): 
   );
 }
 
+/** Bytes of one block of half a group of widened weights, [inputs][8] f32. */
+export const widenedBlockBytes: number = blockInputs * 8 * 4;
+
 /** @param stride - bytes from one input's weights to the next one's */
 function defineTile(name: string, stride: number, rows: number): WasmFunction<typeof tileParameters> {
   return defineInner(`${name}${rows}`, tileParameters, (code, { weights, x, sums, blocks }) => {
@@ -59,7 +59,7 @@ function defineTile(name: string, stride: number, rows: number): WasmFunction<ty
     );
     const input = code.local("v128");
     code.repeat(blocks, () => {
-      const left = code.local("i32", { type: "i32", text: `(i32.const ${blockInputs / unrolled})` });
+      const left = code.local("i32", i32.const(blockInputs / unrolled));
       code.repeatAtLeastOnce(left, () => {
         for (let i = 0; i < unrolled; i++) {
           for (const [v, vector] of vectors.entries()) code.set(vector, code.load(w, i * stride + v * 16));
@@ -83,37 +83,36 @@ const tilesWidened: Tiles = defineTiles((rows) => defineTile("linearWidenedTile"
 
 const wideningParameters = { weights: "address", widened: "address", blocks: "i32" } as const;
 
-function defineWidening(name: string, makeLoader: MakeLoader): WasmFunction<typeof wideningParameters> {
+function defineWidening(name: string, load: Load): WasmFunction<typeof wideningParameters> {
   return defineInner(name, wideningParameters, (code, { weights, widened, blocks }) => {
     const w = code.local("address", weights);
     const to = code.local("address", widened);
-    const load = makeLoader(code);
     code.repeat(blocks, () => {
       for (let i = 0; i < blockInputs; i++)
-        for (let v = 0; v < 2; v++) code.store(to, load(w, i * 32 + v * 8), i * 32 + v * 16);
+        for (let v = 0; v < 2; v++) code.store(to, load(code, w, i * 32 + v * 8), i * 32 + v * 16);
       code.advance(w, blockInputs * 32);
-      code.advance(to, blockInputs * 32);
+      code.advance(to, widenedBlockBytes);
     });
   });
 }
 
-/** Several rows of activations; scratch holds half a group's widened weights: 1024 bytes a block. */
-function defineWidenedRows(name: string, makeLoader: MakeLoader): WasmFunction {
-  const widen = defineWidening(`${name}Widen`, makeLoader);
+/** Several rows of activations; scratch holds half a group's widened weights. */
+function defineWidenedRows(name: string, load: Load): WasmFunction {
+  const widen = defineWidening(`${name}Widen`, load);
   return defineRows(name, [tilesWidened, tilesWidened], (code, half, weights, scratch, blocks) => {
     code.call(widen, { weights: code.offset(weights, half * 16), widened: scratch, blocks });
     return scratch;
   });
 }
 
-export const linearFloat32Row: WasmFunction = defineRow("linearFloat32Row", 4, float32Loader);
-export const linearFloat16Row: WasmFunction = defineRow("linearFloat16Row", 2, float16Loader);
-export const linearBfloat16Row: WasmFunction = defineRow("linearBfloat16Row", 2, bfloat16Loader);
+export const linearFloat32Row: WasmFunction = defineRow("linearFloat32Row", 4, loadFloat32);
+export const linearFloat16Row: WasmFunction = defineRow("linearFloat16Row", 2, loadFloat16);
+export const linearBfloat16Row: WasmFunction = defineRow("linearBfloat16Row", 2, loadBfloat16);
 
 export const linearFloat32Rows: WasmFunction = defineRows(
   "linearFloat32Rows",
   [tilesInPlace, tilesInPlace],
   (code, half, weights) => code.offset(weights, half * 32),
 );
-export const linearFloat16Rows: WasmFunction = defineWidenedRows("linearFloat16Rows", float16Loader);
-export const linearBfloat16Rows: WasmFunction = defineWidenedRows("linearBfloat16Rows", bfloat16Loader);
+export const linearFloat16Rows: WasmFunction = defineWidenedRows("linearFloat16Rows", loadFloat16);
+export const linearBfloat16Rows: WasmFunction = defineWidenedRows("linearBfloat16Rows", loadBfloat16);

@@ -58,7 +58,8 @@ export function computeProduct(harness: KernelHarness, product: Product, cuts: r
     values[linearArguments.start] = i === 0 ? biasAddress : output;
     values[linearArguments.startStride] = i === 0 ? 0 : stride;
     const thread = { kernels: harness.kernels, memory: noMemory, scratch };
-    for (let item = 0; item < longItems + Math.ceil((groups - 3 * longItems) / 2); item++) linear(thread, Float64Array.from(values), 0, item);
+    for (let item = 0; item < longItems + Math.ceil((groups - 3 * longItems) / 2); item++)
+      linear(thread, Float64Array.from(values), 0, item);
   }
   for (const end of [output + rows * stride, scratch + linearScratchBytes]) {
     if (harness.get(Uint8Array, end, guardBytes).some((byte) => byte !== 0xff))

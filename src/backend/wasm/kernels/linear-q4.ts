@@ -1,6 +1,6 @@
 import { defineInner, defineKernel, type WasmFunction } from "../builder/kernel.ts";
 import { f32x4, i8x16, i16x8, v128 } from "../builder/values.ts";
-import { float16Loader } from "./float16.ts";
+import { loadFloat16 } from "./float16.ts";
 import { defineRows, defineTiles, tileParameters } from "./linear-rows.ts";
 
 /*
@@ -17,11 +17,11 @@ import { defineRows, defineTiles, tileParameters } from "./linear-rows.ts";
  * The integer sum of a block is exact; blocks are added up in order, in float32, in every variant: so a row has the same bits whichever
  * kernel computes it.
  */
-export const q4GroupBytes = 288;
-const scaleBytes = 32;
+export const q4BlockBytes = 288;
+export const q4WeightsOffset = 32;
 
-/** Bytes of one block of M rows of activations. */
-export const int8PanelBytes = 40;
+/** Bytes of one block of one row of activations. */
+export const int8BlockBytes = 40;
 
 /**
  * One row of activations: weights go from memory to registers once.
@@ -40,8 +40,7 @@ export const linearQ4Row: WasmFunction = defineKernel(
     const integers = code.locals(4, "v128");
     const packed = code.local("v128");
     const [first, second] = [code.local("v128"), code.local("v128")];
-    const lowHalf = code.local("v128", i8x16.const(15));
-    const loadFloat16 = float16Loader(code);
+    const lowHalf = code.constant(i8x16.const(15));
     code.repeat(groups, () => {
       code.set(panel, x);
       for (const [v, sum] of sums.entries()) code.set(sum, code.load(from, v * 16));
@@ -51,18 +50,18 @@ export const linearQ4Row: WasmFunction = defineKernel(
           code.set(first, code.loadSplat32(panel, 8 + chunk * 8));
           code.set(second, code.loadSplat32(panel, 12 + chunk * 8));
           for (const [v, integer] of integers.entries()) {
-            code.set(packed, code.load(w, scaleBytes + (chunk * 4 + v) * 16));
+            code.set(packed, code.load(w, q4WeightsOffset + (chunk * 4 + v) * 16));
             code.set(integer, code.dotBytes(first, v128.and(packed, lowHalf), integer));
             code.set(integer, code.dotBytes(second, v128.and(i16x8.shrU(packed, 4), lowHalf), integer));
           }
         }
         code.set(first, code.loadSplat32(panel));
         for (const [v, integer] of integers.entries()) {
-          const scale = f32x4.mul(loadFloat16(w, v * 8), first);
+          const scale = f32x4.mul(loadFloat16(code, w, v * 8), first);
           code.set(sums[v]!, code.multiplyAdd(f32x4.convertI32(integer), scale, sums[v]!));
         }
-        code.advance(w, q4GroupBytes);
-        code.advance(panel, int8PanelBytes);
+        code.advance(w, q4BlockBytes);
+        code.advance(panel, int8BlockBytes);
       });
       for (const [v, sum] of sums.entries()) code.store(to, sum, v * 16);
       code.advance(from, 64);
@@ -77,24 +76,24 @@ export const linearQ4Row: WasmFunction = defineKernel(
  *     | scale: 8 × f32 | 8 steps of 4 inputs: | 2 vectors: | 4 outputs: | 4 × u8 |
  */
 const expandedBytes = 288;
+const expandedOffset = 32;
 
 function defineExpansion(half: 0 | 1): WasmFunction<typeof expansionParameters> {
   return defineInner(`expandQ4Half${half}`, expansionParameters, (code, { weights, expanded, blocks }) => {
     const w = code.local("address", weights);
     const to = code.local("address", expanded);
     const packed = code.local("v128");
-    const lowHalf = code.local("v128", i8x16.const(15));
-    const loadFloat16 = float16Loader(code);
+    const lowHalf = code.constant(i8x16.const(15));
     code.repeat(blocks, () => {
-      for (let v = 0; v < 2; v++) code.store(to, loadFloat16(w, (half * 2 + v) * 8), v * 16);
+      for (let v = 0; v < 2; v++) code.store(to, loadFloat16(code, w, (half * 2 + v) * 8), v * 16);
       for (let chunk = 0; chunk < 4; chunk++) {
         for (let v = 0; v < 2; v++) {
-          code.set(packed, code.load(w, scaleBytes + (chunk * 4 + half * 2 + v) * 16));
-          code.store(to, v128.and(packed, lowHalf), 32 + (chunk * 4 + v) * 16);
-          code.store(to, v128.and(i16x8.shrU(packed, 4), lowHalf), 32 + (chunk * 4 + 2 + v) * 16);
+          code.set(packed, code.load(w, q4WeightsOffset + (chunk * 4 + half * 2 + v) * 16));
+          code.store(to, v128.and(packed, lowHalf), expandedOffset + (chunk * 4 + v) * 16);
+          code.store(to, v128.and(i16x8.shrU(packed, 4), lowHalf), expandedOffset + (chunk * 4 + 2 + v) * 16);
         }
       }
-      code.advance(w, q4GroupBytes);
+      code.advance(w, q4BlockBytes);
       code.advance(to, expandedBytes);
     });
   });
@@ -116,7 +115,8 @@ function defineTile(rows: number): WasmFunction<typeof tileParameters> {
         for (const integer of pair) code.set(integer, input);
       }
       for (let step = 0; step < 8; step++) {
-        for (const [v, vector] of vectors.entries()) code.set(vector, code.load(w, 32 + (step * 2 + v) * 16));
+        for (const [v, vector] of vectors.entries())
+          code.set(vector, code.load(w, expandedOffset + (step * 2 + v) * 16));
         for (const [row, pair] of integers.entries()) {
           code.set(input, code.loadSplat32(panel, rows * 8 + (step * rows + row) * 4));
           for (const [v, integer] of pair.entries()) code.set(integer, code.dotBytes(input, vectors[v]!, integer));
@@ -132,7 +132,7 @@ function defineTile(rows: number): WasmFunction<typeof tileParameters> {
         }
       }
       code.advance(w, expandedBytes);
-      code.advance(panel, rows * int8PanelBytes);
+      code.advance(panel, rows * int8BlockBytes);
     });
   });
 }

@@ -1,7 +1,7 @@
 import type { Code } from "../builder/code.ts";
 import { defineInner, defineKernel, type WasmFunction } from "../builder/kernel.ts";
 import { f32x4, i32x4, type Value, v128 } from "../builder/values.ts";
-import { float16Loader } from "./float16.ts";
+import { loadFloat16 } from "./float16.ts";
 import { defineRows, defineTiles, type Tiles, tileParameters } from "./linear-rows.ts";
 
 /*
@@ -18,12 +18,12 @@ import { defineRows, defineTiles, type Tiles, tileParameters } from "./linear-ro
  *
  * With |weight| ≤ 127 the integer sum of a block stays below 2^26, and is exact. Blocks are added up in order, in float32, in every variant.
  */
-export const q8GroupBytes = 576;
+export const q8BlockBytes = 576;
 const sumsOffset = 32;
-const weightsOffset = 64;
+export const q8WeightsOffset = 64;
 
 /** Bytes of one block of one row of activations. */
-export const int14PanelBytes = 68;
+export const int14BlockBytes = 68;
 
 /** One row of activations. weights: [groups][blocks]; x: a panel of one row; start and y: [groups][16] f32. */
 export const linearQ8Row: WasmFunction = defineKernel(
@@ -38,7 +38,6 @@ export const linearQ8Row: WasmFunction = defineKernel(
     const lows = code.locals(4, "v128");
     const [high, low] = [code.local("v128"), code.local("v128")];
     const weight = code.local("v128");
-    const loadFloat16 = float16Loader(code);
     code.repeat(groups, () => {
       code.set(panel, x);
       for (let v = 0; v < 4; v++) code.store(to, code.load(from, v * 16), v * 16);
@@ -49,19 +48,19 @@ export const linearQ8Row: WasmFunction = defineKernel(
           code.set(high, code.loadSplat32(panel, 4 + step * 4));
           code.set(low, code.loadSplat32(panel, 36 + step * 4));
           for (let v = 0; v < 4; v++) {
-            code.set(weight, code.load(w, weightsOffset + (step * 4 + v) * 16));
+            code.set(weight, code.load(w, q8WeightsOffset + (step * 4 + v) * 16));
             code.set(highs[v]!, code.dotBytes(weight, high, highs[v]!));
             code.set(lows[v]!, code.dotBytes(weight, low, lows[v]!));
           }
         }
         code.set(high, code.loadSplat32(panel));
         for (let v = 0; v < 4; v++) {
-          const scale = f32x4.mul(loadFloat16(w, v * 8), high);
+          const scale = f32x4.mul(loadFloat16(code, w, v * 8), high);
           const sum = f32x4.convertI32(i32x4.add(i32x4.shl(highs[v]!, 7), lows[v]!));
           code.store(to, code.multiplyAdd(sum, scale, code.load(to, v * 16)), v * 16);
         }
-        code.advance(w, q8GroupBytes);
-        code.advance(panel, int14PanelBytes);
+        code.advance(w, q8BlockBytes);
+        code.advance(panel, int14BlockBytes);
       });
       code.advance(from, 64);
       code.advance(to, 64);
@@ -82,7 +81,6 @@ function defineTile(half: 0 | 1, rows: number): WasmFunction<typeof tileParamete
     const vectors = code.locals(2, "v128");
     const integers = Array.from({ length: rows }, () => code.locals(2, "v128"));
     const input = code.local("v128");
-    const loadFloat16 = float16Loader(code);
     code.repeat(blocks, () => {
       for (const [v, vector] of vectors.entries()) {
         code.set(vector, offsetOf(code, w, half * 2 + v));
@@ -92,14 +90,14 @@ function defineTile(half: 0 | 1, rows: number): WasmFunction<typeof tileParamete
         if (plane === 1) for (const sum of integers.flat()) code.set(sum, i32x4.shl(sum, 7));
         for (let step = 0; step < 8; step++) {
           for (const [v, vector] of vectors.entries())
-            code.set(vector, code.load(w, weightsOffset + (step * 4 + half * 2 + v) * 16));
+            code.set(vector, code.load(w, q8WeightsOffset + (step * 4 + half * 2 + v) * 16));
           for (const [row, pair] of integers.entries()) {
             code.set(input, code.loadSplat32(panel, rows * 4 + ((plane * 8 + step) * rows + row) * 4));
             for (const [v, sum] of pair.entries()) code.set(sum, code.dotBytes(vectors[v]!, input, sum));
           }
         }
       }
-      for (const [v, vector] of vectors.entries()) code.set(vector, loadFloat16(w, (half * 2 + v) * 8));
+      for (const [v, vector] of vectors.entries()) code.set(vector, loadFloat16(code, w, (half * 2 + v) * 8));
       for (const [row, pair] of integers.entries()) {
         code.set(input, code.loadSplat32(panel, row * 4));
         for (const [v, integer] of pair.entries()) {
@@ -108,8 +106,8 @@ function defineTile(half: 0 | 1, rows: number): WasmFunction<typeof tileParamete
           code.store(sums, code.multiplyAdd(f32x4.convertI32(integer), scale, code.load(sums, offset)), offset);
         }
       }
-      code.advance(w, q8GroupBytes);
-      code.advance(panel, rows * int14PanelBytes);
+      code.advance(w, q8BlockBytes);
+      code.advance(panel, rows * int14BlockBytes);
     });
   });
 }

@@ -1,6 +1,6 @@
 import { defineKernel, type Kernel } from "../builder/kernel.ts";
 import { f32x4, i32, type Value } from "../builder/values.ts";
-import { powersOfTwo } from "./exponential.ts";
+import { powerOfTwo } from "./exponential.ts";
 import { stateRecord } from "./row-records.ts";
 import { advanceState } from "./row-variants.ts";
 
@@ -17,7 +17,6 @@ export const mergeStates: Kernel = defineKernel(
     const total = code.local("address", totals);
     const span = code.local("address", spans);
     const rows = code.local("i32");
-    const power = powersOfTwo(code);
     code.repeat(records, () => {
       code.set(rows, code.loadI32(total, stateRecord.rows));
       const stride = code.local("i32", i32.shl(rows, i32.const(4)));
@@ -29,8 +28,8 @@ export const mergeStates: Kernel = defineKernel(
         const first = code.local("v128", code.loadSplat32(totalRow, stateRecord.maxima));
         const second = code.local("v128", code.loadSplat32(spanRow, stateRecord.maxima));
         const maximum = code.local("v128", f32x4.pmax(first, second));
-        const keep = code.local("v128", power(f32x4.sub(first, maximum)));
-        const part = code.local("v128", power(f32x4.sub(second, maximum)));
+        const keep = code.local("v128", powerOfTwo(code, f32x4.sub(first, maximum)));
+        const part = code.local("v128", powerOfTwo(code, f32x4.sub(second, maximum)));
         const join = (a: Value<"v128">, b: Value<"v128">) => code.multiplyAdd(b, part, f32x4.mul(a, keep));
 
         const sum = join(code.loadSplat32(totalRow, stateRecord.sums), code.loadSplat32(spanRow, stateRecord.sums));

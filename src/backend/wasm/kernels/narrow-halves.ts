@@ -1,6 +1,6 @@
 import { defineKernel, type Kernel } from "../builder/kernel.ts";
 import { i16x8, i32 } from "../builder/values.ts";
-import { halvesNarrower } from "./halves.ts";
+import { narrowFloat16 } from "./float16.ts";
 
 /**
  * Rounds float32 numbers to 16 bits, in the same order: a tile, or its keys.
@@ -15,9 +15,8 @@ export const narrowHalves: Kernel = defineKernel(
   (code, { source, target, count }) => {
     const from = code.local("address", source);
     const to = code.local("address", target);
-    const narrow = halvesNarrower(code);
     code.repeat(i32.shrU(count, i32.const(2)), () => {
-      const four = code.local("v128", narrow(code.load(from)));
+      const four = code.local("v128", narrowFloat16(code, code.load(from)));
       code.store64Lane(to, i16x8.narrowI32U(four, four), 0);
       code.advance(from, 16);
       code.advance(to, 8);

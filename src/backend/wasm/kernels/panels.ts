@@ -55,12 +55,12 @@ export const panelInt14: WasmFunction = defineQuantisingPanel(
   8191,
   (code, values, { panel, index, rows }) => {
     const to = code.local("address", code.offset(panel, i32.shl(i32.add(rows, index), i32.const(2))));
-    for (const value of values) code.set(value, i32x4.add(value, i32x4.const(8192)));
+    for (const value of values) code.set(value, i32x4.add(value, code.constant(i32x4.const(8192))));
     for (const plane of ["high", "low"]) {
       for (let half = 0; half < 2; half++) {
         const part = (i: number): Value<"v128"> => {
           const value = values[half * 4 + i]!;
-          return plane === "high" ? i32x4.shrU(value, 7) : v128.and(value, i32x4.const(127));
+          return plane === "high" ? i32x4.shrU(value, 7) : v128.and(value, code.constant(i32x4.const(127)));
         };
         const [first, second] = [i16x8.narrowI32(part(0), part(1)), i16x8.narrowI32(part(2), part(3))];
         const bytes = code.local("v128", i8x16.narrowI16(first, second));
@@ -144,7 +144,7 @@ function forBlocks(
 ): void {
   const from = code.local("address", row);
   const rest = code.local("i32", i32.and(columns, i32.const(blockInputs - 1)));
-  const whole = i32.shrU(columns, i32.const(5));
+  const whole = i32.shrU(columns, i32.const(Math.log2(blockInputs)));
   const turns = code.local("i32", whole);
   code.if(rest, () => code.set(turns, i32.add(turns, i32.const(1))));
   const left = code.local("i32", turns);

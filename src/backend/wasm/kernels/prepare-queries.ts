@@ -2,16 +2,18 @@ import type { Code } from "../builder/code.ts";
 import { defineKernel, type Kernel } from "../builder/kernel.ts";
 import { f32, f32x4, i8x16, i16x8, i32, i32x4, type Local, type Value, v128 } from "../builder/values.ts";
 import { copyRow } from "./copy-row.ts";
+import { smallest } from "./quantise-lanes.ts";
 import { rotateRow } from "./rotate-row.ts";
 import { mostRows, queryRecord } from "./row-records.ts";
 import { advanceQuery, queryBytes } from "./row-variants.ts";
 import { acrossLanes } from "./softmax-state.ts";
 import { queryOffset } from "./tile-layout.ts";
 
-/** The largest number that a query's bytes hold beside their offset; and the largest of a fine query's two planes together. */
+/** The largest number that a query's bytes hold beside their offset. */
 const largestQuery = 63;
+/** The largest of a fine query's two planes together, and the offset: {@link queryOffset} in the upper plane. */
 const largestFineQuery = 4095;
-const fineOffset = 4096;
+const fineOffset = 64 * queryOffset;
 
 /**
  * Rotates the queries of an item, scales them, and lays them out in query records.
@@ -85,14 +87,17 @@ export const prepareQueries: Kernel = defineKernel(
         code.if(i32.eq(p.planes, i32.const(1)), () => {
           const factor = quantisingFactor(code, largest, field, largestQuery);
           spreadBytes(code, p.row, bytes, count, p.width, (four) => [
-            i32x4.add(rounded(four, factor), i32x4.const(queryOffset)),
+            i32x4.add(rounded(four, factor), code.constant(i32x4.const(queryOffset))),
           ]);
         });
         code.if(i32.eq(p.planes, i32.const(2)), () => {
           const factor = quantisingFactor(code, largest, field, largestFineQuery);
           spreadBytes(code, p.row, bytes, count, p.width, (four) => {
-            const integers = code.local("v128", i32x4.add(rounded(four, factor), i32x4.const(fineOffset)));
-            return [i32x4.shrU(integers, 6), v128.and(integers, i32x4.const(63))];
+            const integers = code.local(
+              "v128",
+              i32x4.add(rounded(four, factor), code.constant(i32x4.const(fineOffset))),
+            );
+            return [i32x4.shrU(integers, 6), v128.and(integers, code.constant(i32x4.const(63)))];
           });
         });
         for (const address of [field, numbers, bytes]) code.advance(address, 4);
@@ -127,7 +132,7 @@ function spreadNumbers(
   const stride = code.local("i32", i32.shl(rows, i32.const(2)));
   const target = code.local("address", to);
   const vector = code.local("v128");
-  const largest = code.local("v128", f32x4.const(0));
+  const largest = code.local("v128", v128.zero);
   code.repeat(i32.shrU(width, i32.const(2)), () => {
     code.set(vector, f32x4.mul(code.load(from), scale));
     code.store(from, vector);
@@ -144,10 +149,9 @@ function spreadNumbers(
 /** Notes a row's scale in its record. @returns what to multiply the row by, in all lanes */
 function quantisingFactor(code: Code, largest: Local<"v128">, field: Value<"address">, integer: number): Local<"v128"> {
   const top = code.local("f32", f32x4.extractLane(largest, 0));
-  const factor = code.local("v128", f32x4.const(0));
+  const factor = code.local("v128", v128.zero);
   code.storeF32(field, f32.const(0), queryRecord.scales);
-  // Below this there is nothing to tell apart, and the division would not fit.
-  code.if(f32.gt(top, f32.const(1e-30)), () => {
+  code.if(f32.gt(top, f32.const(smallest)), () => {
     code.storeF32(field, f32.mul(top, f32.const(1 / integer)), queryRecord.scales);
     code.set(factor, f32x4.div(f32x4.const(integer), largest));
   });

@@ -18,7 +18,7 @@ export const quantiseKeys: Kernel = defineKernel(
     code.repeat(i32.const(groupsPerTile), () => {
       const { scales, sums } = quantiseLanes(code, from, code.offset(to, groupHeaderBytes), width);
       code.store(to, scales);
-      code.store(to, i32x4.mul(sums, i32x4.const(-queryOffset)), 16);
+      code.store(to, i32x4.mul(sums, code.constant(i32x4.const(-queryOffset))), 16);
       code.advance(from, i32.shl(width, i32.const(4)));
       code.advance(to, i32.add(i32.shl(width, i32.const(2)), i32.const(groupHeaderBytes)));
     });

@@ -4,8 +4,8 @@ import { f32x4, i32, i32x4, type Local, type Value, v128 } from "../builder/valu
 /** The largest number of a q8 tile. */
 const largestByte = 127;
 
-/** What is smaller is taken for zero: there is nothing to tell apart, and 127 divided by it would not fit a float32. */
-const smallest = 1e-30;
+/** What is smaller is taken for zero: there is nothing to tell apart, and 127 divided by what is far smaller would not fit a float32. */
+export const smallest = 1e-30;
 
 /**
  * Rounds four columns of numbers, each to bytes with a scale of its own: largest / 127.
@@ -24,16 +24,17 @@ export function quantiseLanes(
 ): { scales: Local<"v128">; sums: Local<"v128"> } {
   const fours = code.local("i32", i32.shrU(count, i32.const(2)));
   const from = code.local("address", source);
-  const largest = code.local("v128", f32x4.const(0));
+  const largest = code.local("v128", v128.zero);
   code.repeat(fours, () => {
-    for (let i = 0; i < 4; i++) code.set(largest, f32x4.pmax(largest, f32x4.abs(code.load(from, i * 16))));
+    // Magnitudes are in the order of their bits, and what is no number is above all: it must not be lost, as `pmax` would.
+    for (let i = 0; i < 4; i++) code.set(largest, i32x4.maxS(largest, f32x4.abs(code.load(from, i * 16))));
     code.advance(from, 64);
   });
-  const used = f32x4.gt(largest, f32x4.const(smallest));
-  const scales = code.local("v128", v128.and(used, f32x4.mul(largest, f32x4.const(1 / largestByte))));
-  const factors = code.local("v128", v128.and(used, f32x4.div(f32x4.const(largestByte), largest)));
+  const used = i32x4.gtS(largest, code.constant(f32x4.const(smallest)));
+  const scales = code.local("v128", v128.and(used, f32x4.mul(largest, code.constant(f32x4.const(1 / largestByte)))));
+  const factors = code.local("v128", v128.and(used, f32x4.div(code.constant(f32x4.const(largestByte)), largest)));
 
-  const lowByte = code.local("v128", i32x4.const(0xff));
+  const lowByte = code.constant(i32x4.const(0xff));
   const to = code.local("address", target);
   const sums = code.local("v128", v128.zero);
   code.set(from, source);

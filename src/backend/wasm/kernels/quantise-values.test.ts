@@ -32,6 +32,31 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([qu
     }
   });
 
+  test.for([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    `${name}: a channel with %f is no number any more, and the others are as without`,
+    (odd) => {
+      const width = 16;
+      const values = inputs("normal", tileTokens * width, 3);
+      const quantised = () => {
+        clear();
+        const target = room(width * 4 + tileTokens * width);
+        kernels.quantiseValues!(put(values), target, width);
+        return get(Float32Array, target, width);
+      };
+      const before = quantised();
+      for (const key of [0, 5, tileTokens - 1]) {
+        const at = (tileTokens + key) * 4 + 2; // of channel 6
+        const kept = values[at]!;
+        values[at] = odd;
+        const after = quantised();
+        expect(Number.isFinite(after[6])).toBe(false);
+        after[6] = before[6]!;
+        expect(after).toEqual(before);
+        values[at] = kept;
+      }
+    },
+  );
+
   test(`${name}: ties go to even, and what is next to nothing is nothing`, () => {
     clear();
     const width = 16;

@@ -1,3 +1,5 @@
+import { tileTokens } from "./tile-layout.ts";
+
 /*
  * How the rows of an item of attention lie in memory. A row is one query: of one token and one head. The rows of an item, in the order of
  * tokens and then heads, are cut into records of 6 rows, which the kernels take at once; the last may have fewer.
@@ -25,7 +27,9 @@ export const stateRecord = { maxima: 0, sums: 32, rows: 64, values: 80 } as cons
 /** Rows that there is room for where four are computed at once. */
 const rowRoom = 8;
 
-const scoreBytes = mostRows * 128 * 4;
+/** Bytes from a row of scores to the next. */
+export const scoreRowBytes: number = tileTokens * 4;
+const scoreBytes = mostRows * scoreRowBytes;
 const fromLanes = scoreBytes + rowRoom * 16;
 
 export const workspace: Readonly<Record<"lanes" | "largest" | "keep" | "part" | "bytes", number>> = {
@@ -35,9 +39,6 @@ export const workspace: Readonly<Record<"lanes" | "largest" | "keep" | "part" | 
   part: fromLanes + rowRoom * 8,
   bytes: fromLanes + rowRoom * 12,
 };
-
-/** Bytes from a row of scores to the next. */
-export const scoreRowBytes = 512;
 
 /** @returns how many records hold these rows: all but the last have {@link mostRows} */
 export function recordCount(rows: number): number {
@@ -56,7 +57,7 @@ export function stateRecordBytes(width: number): number {
 
 /**
  * How many vectors of four keys or channels a kernel of this many rows takes at once: what is read for a row or a vector then serves
- * several sums, and no sum waits for itself.
+ * several sums, and no sum waits for itself. At most 4: widths are multiples of 16, and so are the keys that the softmax goes over.
  */
 export function vectorsAtOnce(rows: number): number {
   return rows <= 2 ? 4 : 2;

@@ -1,6 +1,6 @@
 import { defineInner, type WasmFunction } from "../builder/kernel.ts";
 import { f32, f32x4, i32, v128 } from "../builder/values.ts";
-import { powersOfTwo } from "./exponential.ts";
+import { powerOfTwo } from "./exponential.ts";
 import { queryRecord, scoreRowBytes, workspace } from "./row-records.ts";
 import { addSums, lowestScore, raiseMaxima } from "./softmax-state.ts";
 import { tileTokens } from "./tile-layout.ts";
@@ -35,7 +35,7 @@ export const softmaxF32: WasmFunction<{
     const rowLimit = code.local("address", query);
     const hidden = code.local("address", work);
     const seen = code.local("i32", i32.const(tileTokens));
-    const lowest = code.local("v128", f32x4.const(lowestScore));
+    const lowest = code.constant(f32x4.const(lowestScore));
     const tops = code.locals(4, "v128");
     code.repeat(rows, () => {
       code.if(causal, () => code.set(seen, code.loadI32(rowLimit, queryRecord.limits)));
@@ -64,7 +64,6 @@ export const softmaxF32: WasmFunction<{
     const row = code.local("address", work);
     const largest = code.local("v128");
     const sums = code.locals(2, "v128");
-    const exponential = powersOfTwo(code);
     code.set(scores, work);
     code.set(lanes, work);
     code.repeat(rows, () => {
@@ -73,7 +72,7 @@ export const softmaxF32: WasmFunction<{
       code.set(four, scores);
       code.repeat(blocks, () => {
         for (let i = 0; i < 4; i++) {
-          const weight = code.local("v128", exponential(f32x4.sub(code.load(four, i * 16), largest)));
+          const weight = code.local("v128", powerOfTwo(code, f32x4.sub(code.load(four, i * 16), largest)));
           code.store(four, weight, i * 16);
           code.set(sums[i % 2]!, f32x4.add(sums[i % 2]!, weight));
         }

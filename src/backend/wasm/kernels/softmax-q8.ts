@@ -3,6 +3,10 @@ import { f32x4, i8x16, i16x8, i32, i32x4, type Local, v128 } from "../builder/va
 import { byteWeights, exponentBits, exponentOffset, largestWeight } from "./exponential.ts";
 import { queryRecord, scoreRowBytes, workspace } from "./row-records.ts";
 import { addSums, raiseMaxima } from "./softmax-state.ts";
+import { tileTokens } from "./tile-layout.ts";
+
+/** Two vectors of bytes. */
+const weightsAtOnce = 32;
 
 /**
  * Replaces the scores of a q8 tile by weights of 0 to 127, 127 · 2^(scale · (score - the row's largest)), as bytes at the beginning of each
@@ -39,10 +43,9 @@ export const softmaxQ8: WasmFunction<{ query: "address"; work: "address"; state:
     code.set(scores, work);
     code.set(lanes, work);
     const scale = code.local("address", query);
-    const weights = byteWeights(code);
-    const toSteps = code.local("v128", f32x4.const(-(2 ** exponentBits)));
-    const offset = code.local("v128", f32x4.const(exponentOffset * 2 ** exponentBits + 0.5));
-    const ones = code.local("v128", i8x16.const(1));
+    const toSteps = code.constant(f32x4.const(-(2 ** exponentBits)));
+    const offset = code.constant(f32x4.const(exponentOffset * 2 ** exponentBits + 0.5));
+    const ones = code.constant(i8x16.const(1));
     const sum = code.local("v128");
     code.repeat(rows, () => {
       // How far an exponent is below the largest, from `exponentOffset` on, rounded to exponentBits.
@@ -57,17 +60,17 @@ export const softmaxQ8: WasmFunction<{ query: "address"; work: "address"; state:
           code.local("v128", code.truncate(code.multiplyAdd(code.load(four, from + i * 16), slope, start))),
         );
         const [low, high] = [i16x8.narrowI32U(steps[0]!, steps[1]!), i16x8.narrowI32U(steps[2]!, steps[3]!)];
-        return code.local("v128", weights(low, high));
+        return code.local("v128", byteWeights(code, low, high));
       };
-      code.repeat(i32.const(4), () => {
+      code.repeat(i32.const(tileTokens / weightsAtOnce), () => {
         const first = sixteen(0);
         const second = sixteen(64);
         code.store(bytes, first);
         code.store(bytes, second, 16);
         code.set(sum, code.dotBytes(ones, first, sum));
         code.set(sum, code.dotBytes(ones, second, sum));
-        code.advance(four, 128);
-        code.advance(bytes, 32);
+        code.advance(four, 4 * weightsAtOnce);
+        code.advance(bytes, weightsAtOnce);
       });
       code.store(lanes, sum, workspace.lanes);
       code.advance(scores, scoreRowBytes);

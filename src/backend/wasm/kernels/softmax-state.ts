@@ -1,6 +1,6 @@
 import type { Code } from "../builder/code.ts";
 import { f32x4, i32, type Local, shuffle32, type Value } from "../builder/values.ts";
-import { powersOfTwo } from "./exponential.ts";
+import { powerOfTwo } from "./exponential.ts";
 import { stateRecord, workspace } from "./row-records.ts";
 
 /** A score that no other is below: that of a key which is not to be seen. */
@@ -31,7 +31,6 @@ export function raiseMaxima(
   unit: number,
   scales?: Value<"address">,
 ): void {
-  const power = powersOfTwo(code);
   forFourRows(code, rows, [work, state, work, scales ?? work], ([lanes, states, factors, scale]) => {
     const largest = code.local("v128", transposed(code, lanes!, f32x4.pmax));
     if (scales) code.set(largest, f32x4.mul(largest, code.load(scale!)));
@@ -39,9 +38,9 @@ export function raiseMaxima(
     const old = code.local("v128", code.load(states!, stateRecord.maxima));
     const maximum = code.local("v128", f32x4.pmax(old, largest));
     code.store(states!, maximum, stateRecord.maxima);
-    code.store(factors!, power(f32x4.sub(old, maximum)), workspace.keep);
-    const part = power(f32x4.sub(largest, maximum));
-    code.store(factors!, unit === 1 ? part : f32x4.mul(part, f32x4.const(1 / unit)), workspace.part);
+    code.store(factors!, powerOfTwo(code, f32x4.sub(old, maximum)), workspace.keep);
+    const part = powerOfTwo(code, f32x4.sub(largest, maximum));
+    code.store(factors!, unit === 1 ? part : f32x4.mul(part, code.constant(f32x4.const(1 / unit))), workspace.part);
   });
 }
 

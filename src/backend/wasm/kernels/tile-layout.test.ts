@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
 import { paddedWidth, tileBytes, tileTypes, valuesOffset } from "./tile-layout.ts";
+import { lineBytes } from "./touch.ts";
 
 test("widths are multiples of 16", () => {
   expect([1, 6, 16, 20, 64, 80, 128].map(paddedWidth)).toEqual([16, 16, 16, 32, 64, 80, 128]);
 });
 
-test("tiles have the sizes that their layouts add up to", () => {
+test("tiles have the sizes that their layouts add up to, for 128 positions", () => {
   expect(tileBytes("f32", 64)).toBe(2 * 128 * 64 * 4);
   expect(tileBytes("f16", 128)).toBe(2 * 128 * 128 * 2);
   // 32 groups of 16 + 16 + 4 · 64 bytes; 64 scales, and 128 · 64 bytes.
@@ -14,10 +15,10 @@ test("tiles have the sizes that their layouts add up to", () => {
   expect(valuesOffset("f32", 20)).toBe(128 * 32 * 4);
 });
 
-test("vectors of tiles one after the other are aligned", () => {
+test("tiles one after the other begin on lines of memory, their values on vectors", () => {
   for (const type of tileTypes) {
     for (let headDim = 1; headDim <= 256; headDim++) {
-      expect(tileBytes(type, headDim) % 16).toBe(0);
+      expect(tileBytes(type, headDim) % lineBytes).toBe(0);
       expect(valuesOffset(type, headDim) % 16).toBe(0);
     }
   }

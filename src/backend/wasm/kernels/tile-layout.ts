@@ -12,7 +12,7 @@
  * as bytes with an offset of 64, and this takes the offset out again.
  */
 
-/** Positions in a tile. */
+/** Positions in a tile: a multiple of 32 (`weightedValuesQ8` and `softmaxQ8` take as many at once), at most 1024 (sums of integers are exact as float32). */
 export const tileTokens = 128;
 
 /** Keys in a group: those that one vector holds. */

@@ -1,6 +1,6 @@
 import { defineKernel, type Kernel } from "../builder/kernel.ts";
 import { i32 } from "../builder/values.ts";
-import { halvesWidener } from "./halves.ts";
+import { widenFloat16 } from "./float16.ts";
 
 /**
  * Widens 16-bit numbers to float32, in the same order: a tile, or its keys.
@@ -15,9 +15,8 @@ export const widenHalves: Kernel = defineKernel(
   (code, { source, target, count }) => {
     const from = code.local("address", source);
     const to = code.local("address", target);
-    const widen = halvesWidener(code);
     code.repeat(i32.shrU(count, i32.const(2)), () => {
-      code.store(to, widen(code.load16x4U(from)));
+      code.store(to, widenFloat16(code, code.load16x4U(from)));
       code.advance(from, 8);
       code.advance(to, 16);
     });

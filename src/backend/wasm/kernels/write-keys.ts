@@ -2,7 +2,7 @@ import type { Code } from "../builder/code.ts";
 import { defineKernel, type Kernel } from "../builder/kernel.ts";
 import { i32, type Local } from "../builder/values.ts";
 import { copyRow } from "./copy-row.ts";
-import { halvesNarrower } from "./halves.ts";
+import { narrowFloat16 } from "./float16.ts";
 import { rotateRow } from "./rotate-row.ts";
 
 /**
@@ -15,24 +15,21 @@ import { rotateRow } from "./rotate-row.ts";
  *   first        position of the first token in the tile
  *   row          f32 [width], for passing use
  */
-export const writeKeysF32: Kernel = writeKeys("writeKeysF32", 4, (code) => (tile, row) => {
+export const writeKeysF32: Kernel = writeKeys("writeKeysF32", 4, (code, tile, row) => {
   const vector = code.local("v128", code.load(row));
   for (let lane = 0; lane < 4; lane++) code.store32Lane(tile, vector, lane, lane * 16);
 });
 
 /** The same for tiles of 16-bit numbers. */
-export const writeKeysF16: Kernel = writeKeys("writeKeysF16", 2, (code) => {
-  const narrow = halvesNarrower(code);
-  return (tile, row) => {
-    const vector = code.local("v128", narrow(code.load(row)));
-    for (let lane = 0; lane < 4; lane++) code.store16Lane(tile, vector, lane * 2, lane * 8);
-  };
+export const writeKeysF16: Kernel = writeKeys("writeKeysF16", 2, (code, tile, row) => {
+  const vector = code.local("v128", narrowFloat16(code, code.load(row)));
+  for (let lane = 0; lane < 4; lane++) code.store16Lane(tile, vector, lane * 2, lane * 8);
 });
 
 function writeKeys(
   name: string,
   numberBytes: number,
-  prepare: (code: Code) => (tile: Local<"address">, row: Local<"address">) => void,
+  writeFour: (code: Code, tile: Local<"address">, row: Local<"address">) => void,
 ): Kernel {
   return defineKernel(
     name,
@@ -54,7 +51,6 @@ function writeKeys(
       row: "address",
     },
     (code, p) => {
-      const writeFour = prepare(code);
       const key = code.local("address", p.keys);
       const cos = code.local("address", p.cos);
       const sin = code.local("address", p.sin);
@@ -81,7 +77,7 @@ function writeKeys(
           const from = code.local("address", p.row);
           const to = code.local("address", head);
           code.repeat(i32.shrU(p.width, i32.const(2)), () => {
-            writeFour(to, from);
+            writeFour(code, to, from);
             code.advance(from, 16);
             code.advance(to, 16 * numberBytes);
           });

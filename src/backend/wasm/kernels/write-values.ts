@@ -2,7 +2,7 @@ import type { Code } from "../builder/code.ts";
 import { defineKernel, type Kernel } from "../builder/kernel.ts";
 import { i16x8, i32, type Local } from "../builder/values.ts";
 import { copyRow } from "./copy-row.ts";
-import { halvesNarrower } from "./halves.ts";
+import { narrowFloat16 } from "./float16.ts";
 import { tileTokens } from "./tile-layout.ts";
 
 /**
@@ -13,25 +13,20 @@ import { tileTokens } from "./tile-layout.ts";
  *   first    position of the first token in the tile
  *   row      f32 [width], for passing use
  */
-export const writeValuesF32: Kernel = writeValues(
-  "writeValuesF32",
-  4,
-  (code) => (tile, row) => code.store(tile, code.load(row)),
+export const writeValuesF32: Kernel = writeValues("writeValuesF32", 4, (code, tile, row) =>
+  code.store(tile, code.load(row)),
 );
 
 /** The same for tiles of 16-bit numbers. */
-export const writeValuesF16: Kernel = writeValues("writeValuesF16", 2, (code) => {
-  const narrow = halvesNarrower(code);
-  return (tile, row) => {
-    const four = code.local("v128", narrow(code.load(row)));
-    code.store64Lane(tile, i16x8.narrowI32U(four, four), 0);
-  };
+export const writeValuesF16: Kernel = writeValues("writeValuesF16", 2, (code, tile, row) => {
+  const four = code.local("v128", narrowFloat16(code, code.load(row)));
+  code.store64Lane(tile, i16x8.narrowI32U(four, four), 0);
 });
 
 function writeValues(
   name: string,
   numberBytes: number,
-  prepare: (code: Code) => (tile: Local<"address">, row: Local<"address">) => void,
+  writeFour: (code: Code, tile: Local<"address">, row: Local<"address">) => void,
 ): Kernel {
   return defineKernel(
     name,
@@ -48,7 +43,6 @@ function writeValues(
       row: "address",
     },
     (code, p) => {
-      const writeFour = prepare(code);
       const value = code.local("address", p.values);
       const position = code.local("address", code.offset(p.tile, i32.mul(p.first, i32.const(4 * numberBytes))));
       const headBytes = code.local("i32", i32.shl(p.headDim, i32.const(2)));
@@ -67,7 +61,7 @@ function writeValues(
           const from = code.local("address", p.row);
           const to = code.local("address", head);
           code.repeat(i32.shrU(p.width, i32.const(2)), () => {
-            writeFour(to, from);
+            writeFour(code, to, from);
             code.advance(from, 16);
             code.advance(to, tileTokens * 4 * numberBytes);
           });

@@ -5,6 +5,7 @@ import { mergeStates } from "../kernels/merge-states.ts";
 import { prepareQueries } from "../kernels/prepare-queries.ts";
 import { queryRecordBytes, recordCount, stateRecordBytes, workspace } from "../kernels/row-records.ts";
 import { paddedWidth, tileBytes, tileTokens, tileTypes, valuesOffset } from "../kernels/tile-layout.ts";
+import { lineBytes } from "../kernels/touch.ts";
 import { widenHalves } from "../kernels/widen-halves.ts";
 import { writeAttention } from "../kernels/write-attention.ts";
 
@@ -152,6 +153,7 @@ export function attend(kernels: AttentionKernels, scratch: number, numbers: Floa
   );
 
   const attendTile = (states: number, address: number, tileType: "f32" | "f16" | "q8", causal: 0 | 1) => {
+    const lines = tileBytes(tileType, headDim) / lineBytes;
     if (tileType === "q8") {
       kernels.attendTileQ8(
         queries,
@@ -162,12 +164,15 @@ export function attend(kernels: AttentionKernels, scratch: number, numbers: Floa
         records,
         width,
         planes,
+        lines,
       );
-      return;
+    } else if (tileType === "f32") {
+      kernels.attendTileF32(queries, states, work, address, records, width, causal, lines);
+    } else {
+      const widened = scratch + memory.tile;
+      kernels.widenHalves(address, widened, 2 * tileTokens * width);
+      kernels.attendTileF32(queries, states, work, widened, records, width, causal, 0);
     }
-    const widened = scratch + memory.tile;
-    if (tileType === "f16") kernels.widenHalves(address, widened, 2 * tileTokens * width);
-    kernels.attendTileF32(queries, states, work, tileType === "f16" ? widened : address, records, width, causal);
   };
 
   const ownTile = Math.floor(position / tileTokens);

@@ -2,9 +2,11 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { WeightType } from "../../backend.ts";
 import { allTargets, kernelHarnesses, normalNumbers } from "../kernels/kernel-harness.ts";
+import { widenedBlockBytes } from "../kernels/linear-float.ts";
 import { computeProduct, type Product } from "../kernels/linear-harness.ts";
+import { sumBytes } from "../kernels/linear-rows.ts";
 import { blocksOf } from "../layout.ts";
-import { blocksAtOnce, linearKernels, linearScratchBytes, panelOf, weightTypes } from "./linear.ts";
+import { blocksAtOnce, cachedPanelBytes, linearKernels, linearScratchBytes, panelOf, weightTypes } from "./linear.ts";
 import { panelBlockBytes } from "./panels.ts";
 
 function randomProduct(type: WeightType, rows: number, inputs: number, outputs: number, seed: number): Product {
@@ -95,9 +97,9 @@ test("pieces of inputs are at least one block, and what a thread expands of them
           expect(most).toBe(blocks);
           return;
         }
-        expect(512 + most * 1024).toBeLessThanOrEqual(linearScratchBytes);
+        expect(sumBytes + most * widenedBlockBytes).toBeLessThanOrEqual(linearScratchBytes);
         const bytes = most * rows * panelBlockBytes[panelOf[type]];
-        if (most > 8) expect(bytes).toBeLessThanOrEqual(640 * 1024);
+        if (most > 8) expect(bytes).toBeLessThanOrEqual(cachedPanelBytes);
       },
     ),
   );

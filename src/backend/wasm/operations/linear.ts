@@ -7,9 +7,11 @@ import {
   linearFloat16Rows,
   linearFloat32Row,
   linearFloat32Rows,
+  widenedBlockBytes,
 } from "../kernels/linear-float.ts";
 import { linearQ4Row, linearQ4Rows } from "../kernels/linear-q4.ts";
 import { linearQ8Row, linearQ8Rows } from "../kernels/linear-q8.ts";
+import { sumBytes } from "../kernels/linear-rows.ts";
 import { groupOutputs, panelRows } from "../layout.ts";
 import { packedBlockBytes } from "../pack.ts";
 import type { Thread } from "../thread.ts";
@@ -79,7 +81,7 @@ export const linearArguments = {
 const mostBlocks = 128;
 
 /** Bytes of panels that the threads go over again and again: they have to stay in a core's cache of, say, 1 MiB. */
-const cachedPanelBytes = 640 * 1024;
+export const cachedPanelBytes: number = 640 * 1024;
 
 /** @returns how many blocks of inputs are added up before all outputs' next blocks are */
 export function blocksAtOnce(type: WeightType, rows: number, blocks: number): number {
@@ -89,7 +91,7 @@ export function blocksAtOnce(type: WeightType, rows: number, blocks: number): nu
 }
 
 /** Sums, and half a group of expanded weights. */
-export const linearScratchBytes: number = 512 + mostBlocks * 1024;
+export const linearScratchBytes: number = sumBytes + mostBlocks * widenedBlockBytes;
 
 export function linear({ kernels, scratch }: Thread, numbers: Float64Array, at: number, item: number): void {
   const given = (name: keyof typeof linearArguments): number => numbers[at + linearArguments[name]]!;

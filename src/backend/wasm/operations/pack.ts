@@ -1,4 +1,4 @@
-import { groupOutputs } from "../layout.ts";
+import { blockInputs, groupOutputs } from "../layout.ts";
 import { packedBlockBytes, packGroup } from "../pack.ts";
 import type { Thread } from "../thread.ts";
 import { weightTypes } from "./linear.ts";
@@ -20,7 +20,7 @@ export function pack({ memory }: Thread, numbers: Float64Array, at: number, item
   const given = (name: keyof typeof packArguments): number => numbers[at + packArguments[name]]!;
   const type = weightTypes[given("type")]!;
   const blocks = given("blocks");
-  const size = groupOutputs * blocks * 32;
+  const size = groupOutputs * blocks * blockInputs;
   const rows = new Float32Array(memory.buffer, given("rows") + item * size * 4, size);
   const bytes = blocks * packedBlockBytes[type];
   const target = new Uint8Array(memory.buffer, given("target") + item * bytes, bytes);

@@ -1,7 +1,7 @@
 import type { Kernel } from "../builder/kernel.ts";
 import { gatedSilu } from "../kernels/gated-silu.ts";
-import { int8PanelBytes } from "../kernels/linear-q4.ts";
-import { int14PanelBytes } from "../kernels/linear-q8.ts";
+import { int8BlockBytes } from "../kernels/linear-q4.ts";
+import { int14BlockBytes } from "../kernels/linear-q8.ts";
 import { panelFloat32, panelInt8, panelInt14 } from "../kernels/panels.ts";
 import { rmsNorm } from "../kernels/rms-norm.ts";
 import { blockInputs, blocksOf, panelRows, rowStride } from "../layout.ts";
@@ -19,8 +19,8 @@ const kernelOf = { int8: "panelInt8", int14: "panelInt14", f32: "panelFloat32" }
 
 /** Bytes of a block of one row, in panels of each type. */
 export const panelBlockBytes: Readonly<Record<PanelType, number>> = {
-  int8: int8PanelBytes,
-  int14: int14PanelBytes,
+  int8: int8BlockBytes,
+  int14: int14BlockBytes,
   f32: blockInputs * 4,
 };
 
