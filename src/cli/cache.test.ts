@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, rm, truncate, utimes } from "node:fs/promises";
+import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -43,6 +43,18 @@ async function put(source: string, format: string, bytes: number): Promise<void>
   await writer?.write(new Uint8Array(bytes));
   await writer?.commit({});
 }
+
+test("a file in place of the folder is said to be one", async () => {
+  const file = join(folder, "file");
+  await writeFile(file, "");
+  for (const args of [["cache"], ["cache", "clear"]]) {
+    for (const path of [file, join(file, "below")]) {
+      const { code, stdout, stderr } = await skein(args, { SKEIN_CACHE: path });
+      expect([code, stdout]).toEqual([1, ""]);
+      expect(stderr).toBe(`skein: SKEIN_CACHE: ${path} is not a folder, so that nothing is kept; name a folder\n`);
+    }
+  }
+});
 
 test("shows what is there as a table, and as JSON", async () => {
   await put("/models/Qwen2-7B", "wasm 1, q4", 3_000_000);

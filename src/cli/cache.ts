@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { clearCachedWeights, listCachedWeights, SkeinError, type WeightCacheListing } from "../index.ts";
 import { fitForTerminal } from "./errors.ts";
 import { formatBytes } from "./inspect-facts.ts";
+import { isNotAFolder } from "./node/not-a-folder.ts";
 import { print, printJson, style, table } from "./node/terminal.ts";
 
 interface CacheFlags {
@@ -44,12 +45,22 @@ Examples:
 }
 
 async function show({ json }: CacheFlags): Promise<void> {
-  const listing = await listCachedWeights();
+  const listing = await list();
   if (json) printJson(listing);
   else print(describe(listing));
 }
 
+/** @throws SkeinError (code `not_found`) where the folder is something else: to say that nothing is there would hide a mistake */
+async function list(): Promise<WeightCacheListing> {
+  const listing = await listCachedWeights();
+  const { folder } = listing;
+  if (folder !== null && (await isNotAFolder(folder)))
+    throw new SkeinError("not_found", `SKEIN_CACHE: ${folder} is not a folder, so that nothing is kept; name a folder`);
+  return listing;
+}
+
 async function remove(model: string | undefined, { json }: CacheFlags): Promise<void> {
+  await list();
   const cleared = await clearCachedWeights(model);
   if (model !== undefined && cleared.files === 0) {
     throw new SkeinError("not_found", `${model}: no weights of this model are cached; skein cache shows what is there`);

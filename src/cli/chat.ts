@@ -38,6 +38,7 @@ export function createChatCommand(): Command {
       `
 Examples:
   $ skein chat ./Qwen2-7B-Instruct --yarn
+  $ skein chat ./Qwen2-7B-Instruct --weights q4 --cache q8 --threads 4
   $ skein chat ./Qwen2-7B-Instruct --system "Answer in one sentence." --temperature 0
   $ printf 'Hello\\nWhat did I say?\\n' | skein chat ./Qwen2-7B-Instruct --json
 

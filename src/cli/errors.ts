@@ -30,7 +30,7 @@ export function reportError(
   if (json)
     printJson({
       type: "error",
-      code: error instanceof SkeinError ? error.code : "usage",
+      code: error instanceof SkeinError ? error.code : error instanceof UsageError ? "usage" : "failed",
       message: describeError(error),
     });
   if (debug) note(describeForDebugging(error));

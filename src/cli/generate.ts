@@ -45,6 +45,7 @@ export function createGenerateCommand(): Command {
 Examples:
   $ skein generate ./tiny-qwen2 --prompt "In the beginning" --max-tokens 40
   $ skein generate ./Qwen2-7B-Instruct --file report.txt --yarn --max-tokens 300
+  $ skein generate ./Qwen2-7B-Instruct --weights q4 --cache q8 --file report.txt --yarn --max-tokens 300 --prompt-lookup
   $ skein generate ./Qwen2-7B-Instruct --file report.txt --yarn --max-tokens 0 --save report.skein
   $ skein generate ./Qwen2-7B-Instruct --resume report.skein --yarn --prompt "In short:" --max-tokens 100
   $ git diff | skein generate ./Qwen2-7B-Instruct --chat --system "Review this change." --json`,

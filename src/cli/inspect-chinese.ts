@@ -278,7 +278,7 @@ function describeTurns(a: ModelInspection, b: ModelInspection): string {
 }
 
 function describeCache({ cache }: ModelInspection): string {
-  const { f16, f32 } = cache.bytesPerToken;
+  const { q8, f16, f32 } = cache.bytesPerToken;
   const totals = [32768, 131072].map((tokens) => `${tokens} 个 token 占 ${formatBytes(f16 * tokens)}`).join("，");
-  return `f16 缓存每个 token 占 ${formatBytes(f16)}（f32 为 ${formatBytes(f32)}），${totals}。`;
+  return `f16 缓存每个 token 占 ${formatBytes(f16)}（f32 为 ${formatBytes(f32)}，q8 为 ${formatBytes(q8)}），${totals}。`;
 }

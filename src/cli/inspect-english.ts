@@ -277,9 +277,9 @@ function describeTurns(a: ModelInspection, b: ModelInspection): string {
 }
 
 function describeCache({ cache }: ModelInspection): string {
-  const { f16, f32 } = cache.bytesPerToken;
+  const { q8, f16, f32 } = cache.bytesPerToken;
   const totals = [32768, 131072].map((tokens) => `${formatBytes(f16 * tokens)} for ${tokens}`).join(", ");
-  return `${formatBytes(f16)} a token in f16 (${formatBytes(f32)} in f32), that is ${totals} tokens.`;
+  return `${formatBytes(f16)} a token in f16 (${formatBytes(f32)} in f32, ${formatBytes(q8)} in q8), that is ${totals} tokens.`;
 }
 
 function ordinal(count: number): string {

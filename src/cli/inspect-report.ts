@@ -142,15 +142,16 @@ function describeEnabling(inspection: ModelInspection, texts: InspectTexts, widt
 }
 
 function describeCache({ cache }: ModelInspection, texts: InspectTexts): string {
-  const heads = [texts.labels.tokens, "f16", "f32"].map((label) => style("dim", label));
-  const rows = cache.totals.map(({ tokens, f16, f32, window }) => [
+  const heads = [texts.labels.tokens, "q8", "f16", "f32"].map((label) => style("dim", label));
+  const rows = cache.totals.map(({ tokens, q8, f16, f32, window }) => [
     String(tokens),
+    formatBytes(q8),
     formatBytes(f16),
     formatBytes(f32),
     style("dim", texts.cacheWindow[window]),
   ]);
-  const { f16, f32 } = cache.bytesPerToken;
-  return indented(table([heads, ["1", formatBytes(f16), formatBytes(f32)], ...rows], "rrrl"));
+  const { q8, f16, f32 } = cache.bytesPerToken;
+  return indented(table([heads, ["1", formatBytes(q8), formatBytes(f16), formatBytes(f32)], ...rows], "rrrrl"));
 }
 
 function describeGeneration(inspection: ModelInspection, texts: InspectTexts): string {

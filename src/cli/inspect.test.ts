@@ -128,7 +128,7 @@ test("a report on one model: windows, picture, how to enable, cache", async () =
   expect(text).toMatch(/kept +24 {2}6\.28 … 900/);
   expect(text).toContain('loadModel(…, { context: { extend: "yarn", factor: 4 } })');
   expect(text).toContain("skein generate Qwen/Qwen2-7B-Instruct --yarn");
-  expect(text).toMatch(/131072 +7 GiB +14 GiB/);
+  expect(text).toMatch(/131072 +3\.664 GiB +7 GiB +14 GiB/);
   expect(text).toContain("none found");
   for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   expect(text).not.toContain("\u001b");

@@ -63,9 +63,21 @@ export function addModelFlags(command: Command): Command {
     .addOption(
       new Option("--cache <type>", "how keys and values are kept (default: f32)").choices(["f32", "f16", "q8"]),
     )
-    .addOption(new Option("--backend <name>", "what computes").choices(["auto", "wasm", "reference"]))
+    .addOption(
+      new Option("--backend <name>", "what computes (default: auto, which is wasm)").choices([
+        "auto",
+        "wasm",
+        "reference",
+      ]),
+    )
     .option("--threads <n>", "threads to compute on (default: all cores)", parseWhole)
-    .addOption(new Option("--kernels <variant>", "with relaxed SIMD or without").choices(["auto", "relaxed", "plain"]));
+    .addOption(
+      new Option("--kernels <variant>", "with relaxed SIMD or without (default: auto, as the engine has it)").choices([
+        "auto",
+        "relaxed",
+        "plain",
+      ]),
+    );
 }
 
 /** Loads a model as the flags say; warnings go to stderr. */

@@ -66,7 +66,11 @@ test("Qwen2-7B needs no extension; Qwen2-7B-Instruct reaches the same window by 
 
 test("the cache is counted from layers and key/value heads", async () => {
   const { cache } = await inspectModel("Qwen/Qwen2-7B-Instruct");
-  expect(cache.bytesPerToken).toEqual({ f32: 2 * 28 * 4 * 128 * 4, f16: 2 * 28 * 4 * 128 * 2 });
+  expect(cache.bytesPerToken).toEqual({
+    f32: 2 * 28 * 4 * 128 * 4,
+    f16: 2 * 28 * 4 * 128 * 2,
+    q8: 28 * 4 * (2 * 128 + 12),
+  });
   expect(cache.totals.map(({ tokens, window }) => [tokens, window])).toEqual([
     [8192, "native"],
     [32768, "native"],

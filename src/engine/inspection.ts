@@ -100,6 +100,7 @@ export interface CacheInspection {
 export interface CacheBytes {
   readonly f32: number;
   readonly f16: number;
+  readonly q8: number;
 }
 
 /** The cache of one sequence of this many tokens. */

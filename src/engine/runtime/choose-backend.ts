@@ -1,5 +1,6 @@
 import { availableThreads } from "#threads";
 import type { Backend, CacheType, WeightSpec, WeightType } from "../../backend/backend.ts";
+import { cacheBytesPerToken } from "../../backend/cache-size.ts";
 import { createReferenceBackend } from "../../backend/reference/reference.ts";
 import { hasRelaxedSimd, hasWideMemory } from "../../backend/wasm/variants.ts";
 import { createWasmBackend, packedBytes } from "../../backend/wasm/wasm.ts";
@@ -63,7 +64,8 @@ export async function chooseBackend(
   if (kernels === "relaxed" && !hasRelaxedSimd())
     throw new UnsupportedError("kernels: this engine has no relaxed SIMD; use plain");
   const relaxed = kernels === "relaxed" || (kernels === "auto" && hasRelaxedSimd());
-  const needed = packedBytes(specs) + window * cacheBytesPerToken(config, cache);
+  const { num_hidden_layers: layers, num_key_value_heads: keyValueHeads, head_dim: headDim } = config;
+  const needed = packedBytes(specs) + window * cacheBytesPerToken({ layers, keyValueHeads, headDim, type: cache });
   const address = needed > most32BitBytes && hasWideMemory() ? "i64" : "i32";
   const { used, warnings } = chooseThreads(threads);
   return { backend: await createWasmBackend({ threads: used, address, relaxed }), warnings };
@@ -83,13 +85,6 @@ function chooseThreads(asked: number | undefined): { readonly used: number; read
 
 function isPage(): boolean {
   return (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === false;
-}
-
-/** What a token takes in the cache, about. */
-function cacheBytesPerToken(config: ModelConfig, cache: CacheType): number {
-  const { num_hidden_layers: layers, num_key_value_heads: heads, head_dim: headDim } = config;
-  const numberBytes = { f32: 4, f16: 2, q8: 1.1 }[cache];
-  return layers * heads * 2 * headDim * numberBytes;
 }
 
 function oneOf(name: string, value: unknown, known: readonly string[]): void {

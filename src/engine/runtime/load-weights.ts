@@ -68,13 +68,15 @@ export async function loadWeights(
   const tell = (completed: number, total: number): void => onProgress({ phase: "load", completed, total });
   const exponentCount = config.num_hidden_layers * config.num_key_value_heads * pairs;
   let kept = Promise.resolve();
-  let exponents = key && weightCache && (await readCached(weightCache, key, space, exponentCount, signal, tell));
+  const types = specs.map(({ type }) => type);
+  let exponents =
+    key && weightCache && (await readCached(weightCache, key, space, { types, exponentCount }, signal, tell));
   if (!exponents) {
     const finder = new KeyScaleFinder(config);
     await readSource(index, specs, space, finder, signal, tell);
     exponents = finder.exponents(pairs);
     // In the background: the first answer does not wait for the disk.
-    if (key && weightCache) kept = writeCached(weightCache, key, space, exponents).catch(() => {});
+    if (key && weightCache) kept = writeCached(weightCache, key, space, { types, exponents }).catch(() => {});
   }
   let fingerprint: Promise<string | undefined> | undefined;
   return {
@@ -118,7 +120,7 @@ async function readCached(
   cache: WeightCache,
   key: WeightCacheKey,
   { packed }: WeightSpace,
-  exponentCount: number,
+  { types, exponentCount }: { readonly types: readonly WeightType[]; readonly exponentCount: number },
   signal: AbortSignal,
   tell: (completed: number, total: number) => void,
 ): Promise<Int8Array | undefined> {
@@ -126,8 +128,10 @@ async function readCached(
   const entry = await cache.open(key);
   if (!entry) return undefined;
   try {
-    const { keyExponents } = (entry.header ?? {}) as { readonly keyExponents?: unknown };
+    const header = (entry.header ?? {}) as { readonly keyExponents?: unknown; readonly types?: unknown };
+    const { keyExponents } = header;
     if (entry.byteLength !== bytes.length || !areExponents(keyExponents, exponentCount)) return undefined;
+    if (JSON.stringify(header.types) !== JSON.stringify(types)) return undefined;
     for (let start = 0; start < bytes.length; start += readBytes) {
       signal.throwIfAborted();
       await entry.read(start, bytes.subarray(start, start + readBytes));
@@ -146,19 +150,19 @@ async function writeCached(
   cache: WeightCache,
   key: WeightCacheKey,
   { packed }: WeightSpace,
-  exponents: Int8Array,
+  { types, exponents }: { readonly types: readonly WeightType[]; readonly exponents: Int8Array },
 ): Promise<void> {
   const writer = await cache.create(key, packed!.bytes.length).catch(() => undefined);
   if (!writer) return;
   try {
     await writer.write(packed!.bytes);
-    await writer.commit({ keyExponents: [...exponents] });
+    await writer.commit({ types, keyExponents: [...exponents] });
   } finally {
     await writer.discard();
   }
 }
 
-/** Which bytes these are: the layout, and the types of all tensors. */
+/** Which bytes these are, in words: the layout, and the types of tensors. Which tensor has which stands in the entry itself. */
 function formatOf({ packed }: WeightSpace, specs: readonly WeightSpec[]): string {
   const matrices = specs.filter(({ shape }) => shape.length > 1);
   const types = [...new Set(matrices.map(({ type }) => type))].sort();

@@ -1,8 +1,9 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { createReferenceBackend } from "../../backend/reference/reference.ts";
 import { BlockPool } from "../../cache/block-pool.ts";
 import { resolveContext } from "../../context/settings.ts";
+import { SkeinError } from "../../errors.ts";
 import type { DecoderStep } from "../../model/decoder.ts";
 import { type Computation, Scheduler } from "./scheduler.ts";
 import { Sequence } from "./sequence.ts";
@@ -11,13 +12,20 @@ const blockTokens = 64;
 const config = { model_type: "qwen2", head_dim: 2, max_position_embeddings: 4096, rope_theta: 1e4 };
 const context = { options: {}, settings: resolveContext(config) };
 
-/** A scheduler whose steps are only recorded: the logits of a row are its token, in every place. */
-function create(vocabulary = 4): { scheduler: Scheduler; steps: DecoderStep[]; open: (length: number) => Sequence } {
+/**
+ * A scheduler whose steps are only recorded: the logits of a row are its token, in every place.
+ * @param onStep - called for each step, while it is put together
+ */
+function create(
+  vocabulary = 4,
+  onStep: (step: DecoderStep) => void = () => {},
+): { scheduler: Scheduler; steps: DecoderStep[]; open: (length: number) => Sequence } {
   const backend = createReferenceBackend();
   const layout = { layers: 1, keyValueHeads: 1, headDim: 2, blockTokens, type: "f32" } as const;
   const pool = new BlockPool(backend.createBlockStore(layout));
   const steps: DecoderStep[] = [];
   const decoder = (step: DecoderStep) => {
+    onStep(step);
     steps.push(step);
     return { rows: step.outputRows.length, columns: vocabulary };
   };
@@ -130,4 +138,54 @@ test("guesses take no room from the logits of others", async () => {
   expect(steps[0]!.segments.map(({ rows, final }) => rows - final)).toEqual([0, 0, 0, 0, 0]);
   await ask(scheduler, open(1), new Array(32).fill(9));
   expect(steps[1]!.segments).toMatchObject([{ rows: 8, final: 1 }]);
+});
+
+test("a step that a sequence has for itself takes 800 ms, one that several share 80 ms, from the first one on", async () => {
+  let now = 0; // a millisecond a row
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+  const { scheduler, steps, open } = create(4, ({ tokens }) => {
+    now += tokens.length;
+  });
+  const rowsOf = (from: number) => steps.slice(from).map(({ tokens }) => tokens.length);
+  await scheduler.compute({ sequence: open(3000) });
+  expect(Math.max(...rowsOf(0))).toBe(800);
+
+  const [reading, answering] = [open(1500), open(1)];
+  const before = steps.length;
+  let isRead = false;
+  const read = scheduler.compute({ sequence: reading }).then(() => {
+    isRead = true;
+  });
+  while (!isRead) {
+    await ask(scheduler, answering, []);
+    answering.push([7]);
+  }
+  await read;
+  const shared = rowsOf(before).slice(0, -1);
+  expect(shared.length).toBeGreaterThan(15);
+  expect(Math.max(...shared)).toBeLessThanOrEqual(80);
+  clock.mockRestore();
+});
+
+test("a step takes 256 sequences at most, and all get their turn", async () => {
+  const { scheduler, steps, open } = create();
+  await Promise.all(Array.from({ length: 600 }, () => scheduler.compute({ sequence: open(2) })));
+  expect(Math.max(...steps.map(({ segments }) => segments.length))).toBe(256);
+  expect(scheduler.rows).toBe(1200);
+});
+
+test("a step that memory does not suffice for fails for the sequence that wants the most, and the others go on", async () => {
+  const tooLong = 900;
+  const { scheduler, open } = create(4, ({ segments }) => {
+    if (segments.some(({ firstPosition, rows }) => firstPosition + rows > tooLong))
+      throw new SkeinError("out_of_memory", "no memory");
+  });
+  const small = open(40);
+  const outcomes = await Promise.allSettled(
+    [open(1000), small, open(30)].map((sequence) => scheduler.compute({ sequence })),
+  );
+  expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "fulfilled"]);
+  expect(small.cache.length).toBe(40);
+  // Alone it fails as well.
+  await expect(scheduler.compute({ sequence: open(1000) })).rejects.toMatchObject({ code: "out_of_memory" });
 });

@@ -41,6 +41,7 @@ const sharedMilliseconds = 80;
 /** How long a step should take that a sequence has for itself: long steps read the weights less often. */
 const ownMilliseconds = 800;
 const mostRows = 1024;
+const mostSequences = 256;
 /** Guesses that a step has room for in any case, above its other rows: a row beside others costs much less than a step of its own. */
 const guessRows = 32;
 /** The most memory that the logits of one step may take. */
@@ -56,7 +57,9 @@ export class Scheduler {
   readonly #vocabulary: number;
   #queue: Entry[] = [];
   #running = false;
-  #rows = 16;
+  /** Rows a millisecond, and how many they were, of the last step that says something about large ones. */
+  #speed = 16 / sharedMilliseconds;
+  #measuredRows = 8;
   /** Steps run so far, and the rows in them: shows that concurrent calls share steps. */
   steps = 0;
   rows = 0;
@@ -91,7 +94,9 @@ export class Scheduler {
       } catch (error) {
         // Given up for the sake of those that are aborted; the others do it again.
         if (error instanceof SkeinError && error.code === "cancelled") continue;
-        for (const { entry } of parts) this.#finish(entry, () => entry.reject(error));
+        // What one sequence wants too much, the others shall not suffer for.
+        const isTooMuch = error instanceof SkeinError && error.code === "out_of_memory";
+        for (const { entry } of isTooMuch ? [largestOf(parts)] : parts) this.#finish(entry, () => entry.reject(error));
       }
     }
     this.#running = false;
@@ -105,9 +110,10 @@ export class Scheduler {
 
   /** Every sequence gets at least one row; those that lack more share the rest of the step evenly, and else those that have guesses do. */
   #choose(): Part[] {
-    const sequences = this.#queue.length;
-    const spare = Math.max(0, this.#rows - sequences);
-    const hungry = this.#queue.filter((entry) => lackedBy(entry) > 1).length;
+    const queue = this.#queue.slice(0, mostSequences);
+    const sequences = queue.length;
+    const spare = Math.max(0, this.#rowsFor(sequences) - sequences);
+    const hungry = queue.filter((entry) => lackedBy(entry) > 1).length;
     const share = 1 + Math.floor(spare / Math.max(1, hungry));
     const parts: Part[] = [];
     let logits = Math.max(1, Math.floor(logitsBytes / (4 * this.#vocabulary)));
@@ -115,7 +121,7 @@ export class Scheduler {
       Math.floor(Math.max(guessRows, hungry > 0 ? 0 : spare) / sequences),
       Math.max(0, Math.floor(logits / sequences) - 1), // they take no room from others' logits
     );
-    for (const entry of [...this.#queue]) {
+    for (const entry of queue) {
       const start = entry.sequence.cache.length;
       const lacked = lackedBy(entry);
       let count = Math.min(share, lacked);
@@ -136,6 +142,7 @@ export class Scheduler {
 
   async #step(parts: readonly Part[]): Promise<void> {
     const began = performance.now();
+    const chosen = this.#rowsFor(parts.length);
     const rows = parts.reduce((sum, { count }) => sum + count, 0);
     const tokens = new Uint32Array(rows);
     const segments: Segment[] = [];
@@ -176,7 +183,7 @@ export class Scheduler {
       this.#tell(entry, () => entry.onStep?.(cache.length));
       if (cache.length === length) this.#finish(entry, entry.resolve);
     }
-    this.#adapt(rows, performance.now() - began);
+    this.#adapt(rows, performance.now() - began, chosen);
   }
 
   /** A step that nobody waits for any more is not computed to its end. @returns what ends this */
@@ -193,11 +200,15 @@ export class Scheduler {
   }
 
   /** A row's bits do not depend on the rows beside it, so the size of a step may follow the machine's speed. */
-  #adapt(rows: number, elapsed: number): void {
-    if (rows * 2 < this.#rows) return; // a small step says little about a large one
-    const milliseconds = this.#queue.length > 1 ? sharedMilliseconds : ownMilliseconds;
-    const aim = (rows * milliseconds) / Math.max(elapsed, 0.01);
-    this.#rows = Math.round(Math.min(mostRows, this.#rows * 2, Math.max(this.#backend.leastRows, aim)));
+  #rowsFor(sequences: number): number {
+    const aim = this.#speed * (sequences > 1 ? sharedMilliseconds : ownMilliseconds);
+    return Math.round(Math.min(mostRows, this.#measuredRows * 2, Math.max(this.#backend.leastRows, aim)));
+  }
+
+  #adapt(rows: number, elapsed: number, chosen: number): void {
+    if (rows * 2 < chosen) return; // a small step says little about a large one
+    this.#speed = rows / Math.max(elapsed, 0.01);
+    this.#measuredRows = rows;
   }
 
   /** A listener that throws ends its own computation, not its neighbours'. */
@@ -213,6 +224,11 @@ export class Scheduler {
     this.#queue = this.#queue.filter((other) => other !== entry);
     settle();
   }
+}
+
+/** @returns the part with the most rows; of several, the one that came last */
+function largestOf(parts: readonly Part[]): Part {
+  return parts.reduce((largest, part) => (part.count >= largest.count ? part : largest));
 }
 
 /** Tokens of the sequence that are not cached. */

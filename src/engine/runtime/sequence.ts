@@ -151,7 +151,12 @@ export class Sequence {
     const isTurned = growth === "rerotate" && encoding.factor > this.#encoding.factor;
     const losesCached = !isTurned && this.cache.length > 0;
     if (isTurned) {
-      this.cache.rerotate((start, count) => turnBetween(this.#rotary, rotary, start, count));
+      try {
+        this.cache.rerotate((start, count) => turnBetween(this.#rotary, rotary, start, count));
+      } catch (error) {
+        this.cache.truncate(0); // some blocks are turned and some are not: none counts
+        throw error;
+      }
     } else {
       this.cache.truncate(0);
     }
