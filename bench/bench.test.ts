@@ -65,7 +65,7 @@ test("wrong flags are one line that says what is right", async () => {
   const cases: readonly (readonly [string, RegExp])[] = [
     ["--shape=9b", /must be one of 0\.5b, 1\.5b, 7b/],
     ["--depths=12x", /must be a whole number/],
-    ["--depths=200000", /decode@200000 cannot be measured: decode takes 0 to 131072 tokens/],
+    ["--depths=200000", /decode@200000 cannot be measured: decode takes 1 to 131072 tokens/],
     ["--runs=0", /must be a whole number from 1/],
     ["--speed", /unknown option '--speed'.* --help/],
   ];

@@ -40,7 +40,7 @@ export function createBenchCommand(
 }
 
 /** How Skein is loaded. */
-export type SkeinFlags = Omit<SkeinSettings, "threads">;
+export type SkeinFlags = Omit<SkeinSettings, "threads" | "extend">;
 
 export function addSkeinFlags(command: Command): Command {
   return command

@@ -55,8 +55,12 @@ export interface PrefillTask {
 
 export interface DecodeTask {
   readonly kind: "decode";
-  /** The text before the tokens that are generated: restored where it was saved, read and saved where it was not. */
+  /** The text before the tokens that are generated: restored where it or a longer one was saved, read and saved where not. */
   readonly text: SavedText;
+  /** The most tokens of a saved text that may be restored in its place. */
+  readonly longest?: number;
+  /** Tokens that are read after the text in any case. */
+  readonly readOn?: number;
 }
 
 export interface GrowthTask {

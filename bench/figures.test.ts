@@ -33,9 +33,16 @@ test("an answer always has room behind its text, up to the end of the largest wi
     const figure = parseFigure(text, shape);
     const task = taskOf(figure, shape, pathOf);
     if (task.kind !== "decode") throw new Error("not decoding");
-    expect(task.text.length + 50, text).toBe(roomFor(figure, shape));
+    expect(task.text.length + (task.readOn ?? 0) + 50, text).toBe(roomFor(figure, shape));
     expect(roomFor(figure, shape), text).toBeLessThanOrEqual(131072);
   }
+});
+
+test("a window's memory is measured with its end read anew", () => {
+  const task = taskOf(parseFigure("memory@131072", shape), shape, pathOf);
+  const text = { length: 131072 - 50 - 2048, path: "text-128974" };
+  expect(task).toEqual({ kind: "decode", text, longest: 131072, readOn: 2048 });
+  expect(taskOf(parseFigure("memory@512", shape), shape, pathOf)).toMatchObject({ text: { length: 1 }, readOn: 461 });
 });
 
 test("a long prompt is kept for the answers behind it, a short text is not", () => {

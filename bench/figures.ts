@@ -1,5 +1,5 @@
 import { UsageError } from "../src/cli/errors.ts";
-import type { Measurement, Task } from "./engine.ts";
+import type { Measurement, SavedText, Task } from "./engine.ts";
 import { answerRoom } from "./run-task.ts";
 import type { Shape } from "./shapes.ts";
 import { median } from "./statistics.ts";
@@ -20,6 +20,8 @@ export interface Figure {
 const largestFactor = 4;
 /** Texts up to this length are read anew each time; longer ones are saved. */
 const longestUnsaved = 1024;
+/** The end of a window is really read where its memory is measured: a step of a prompt takes memory, too. */
+const lastPiece = 2048;
 
 const units = { load: "s", prefill: "tok/s", decode: "tok/s", memory: "GiB" } as const;
 
@@ -33,7 +35,7 @@ export function parseFigure(text: string, shape: Shape): Figure {
   const kind = (match[1] ?? match[2]) as Figure["kind"];
   const figure: Figure = { name: text, kind, tokens: Number(match[3] ?? 0), unit: units[kind] };
   const largest = largestWindow(shape);
-  const least = kind === "memory" ? 2 * answerRoom : 0;
+  const least = kind === "load" ? 0 : kind === "memory" ? 2 * answerRoom : 1;
   if (figure.tokens > largest || figure.tokens < least)
     throw new UsageError(`${text} cannot be measured: ${kind} takes ${least} to ${largest} tokens`);
   return figure;
@@ -47,9 +49,17 @@ export function parseFigure(text: string, shape: Shape): Figure {
 export function taskOf(figure: Figure, shape: Shape, pathOf: (length: number) => string): Task {
   const { kind, tokens } = figure;
   if (kind === "load") return { kind };
-  const length = kind === "memory" ? tokens - answerRoom : Math.min(tokens, largestWindow(shape) - answerRoom);
-  const text = { length, path: length > longestUnsaved ? pathOf(length) : undefined };
-  if (kind !== "prefill") return { kind: "decode", text };
+  const textOf = (length: number): SavedText => ({
+    length,
+    path: length > longestUnsaved ? pathOf(length) : undefined,
+  });
+  if (kind === "memory") {
+    const all = tokens - answerRoom;
+    const text = textOf(Math.max(1, all - lastPiece));
+    return { kind: "decode", text, longest: tokens, readOn: all - text.length };
+  }
+  const text = textOf(Math.min(tokens, largestWindow(shape) - answerRoom));
+  if (kind === "decode") return { kind, text };
   return { kind, tokens, save: text.path === undefined ? undefined : text };
 }
 

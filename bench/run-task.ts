@@ -87,9 +87,15 @@ async function prefill(engine: Engine, task: PrefillTask, { onProgress }: TaskEv
   return rates;
 }
 
-async function decode(engine: Engine, task: DecodeTask, events: TaskEvents): Promise<number[]> {
-  const sequence = await openText(engine, task.text, events);
-  const rates = await decodeBehind(sequence, task.text.length, events);
+async function decode(
+  engine: Engine,
+  { text, longest, readOn = 0 }: DecodeTask,
+  events: TaskEvents,
+): Promise<number[]> {
+  const sequence = await openText(engine, text, longest, events);
+  const length = text.length + readOn;
+  if (readOn > 0) await sequence.append(randomTokens(length, engine.vocabulary).slice(text.length), () => {});
+  const rates = await decodeBehind(sequence, length, events);
   await sequence.release();
   return rates;
 }
@@ -135,9 +141,14 @@ async function grow(engine: Engine, { lengths, save: text }: GrowthTask, events:
 }
 
 /** @returns a sequence that holds the text, restored if it or a longer one was saved before */
-async function openText(engine: Engine, text: SavedText, { onProgress, onNote }: TaskEvents): Promise<Sequence> {
+async function openText(
+  engine: Engine,
+  text: SavedText,
+  longest: number | undefined,
+  { onProgress, onNote }: TaskEvents,
+): Promise<Sequence> {
   const { length } = text;
-  const saved = await findSaved(text);
+  const saved = await findSaved(text, longest ?? Number.POSITIVE_INFINITY);
   if (saved !== undefined) {
     try {
       const sequence = await engine.restoreSequence(saved);
@@ -162,8 +173,8 @@ async function save(sequence: Sequence, { path }: SavedText): Promise<void> {
   await rename(`${path}.partial`, path);
 }
 
-/** @returns the shortest saved text that begins with this one */
-async function findSaved({ length, path }: SavedText): Promise<string | undefined> {
+/** @returns the shortest saved text that begins with this one, of so many tokens at most */
+async function findSaved({ length, path }: SavedText, longest: number): Promise<string | undefined> {
   if (path === undefined) return undefined;
   const [folder, name] = [dirname(path), basename(path)];
   const at = name.lastIndexOf(String(length)); // names differ in the length alone
@@ -171,6 +182,6 @@ async function findSaved({ length, path }: SavedText): Promise<string | undefine
   const lengths = (await readdir(folder))
     .filter((other) => other.startsWith(before) && other.endsWith(after))
     .map((other) => Number(other.slice(before.length, other.length - after.length)))
-    .filter((other) => other >= length);
+    .filter((other) => other >= length && other <= longest);
   return lengths.length === 0 ? undefined : join(folder, `${before}${Math.min(...lengths)}${after}`);
 }

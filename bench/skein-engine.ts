@@ -7,13 +7,15 @@ export interface SkeinOptions extends EngineOptions {
   readonly weights: string;
   readonly cache: string;
   readonly backend: string;
+  /** `yarn` (default): windows past the native one can be had. */
+  readonly extend?: "yarn" | "none" | undefined;
 }
 
 const settleMilliseconds = 200;
 
 export async function openSkein(options: SkeinOptions, onNote: (text: string) => void): Promise<Engine> {
   // Names that are not known are refused by loadModel, which says what there is.
-  const { model: folder, threads, room, ...names } = options;
+  const { model: folder, threads, room, extend = "yarn", ...names } = options;
   const { weights, cache, backend } = names as LoadOptions;
   const unfinishedBefore = await countUnfinishedWeights();
   const model = await loadModel(folder, {
@@ -21,7 +23,7 @@ export async function openSkein(options: SkeinOptions, onNote: (text: string) =>
     cache,
     backend,
     threads,
-    context: { extend: "yarn", factor: 4 },
+    context: extend === "yarn" ? { extend, factor: 4 } : { extend },
     onWarning: ({ message }) => onNote(message),
   });
   return {
@@ -29,7 +31,7 @@ export async function openSkein(options: SkeinOptions, onNote: (text: string) =>
     createSequence: async () => toSequence(await model.createSession({ plannedTokens: room })),
     restoreSequence: async (path) => toSequence(await model.restoreSession(path)),
     settle: async () => {
-      // A first start keeps its repacked weights in the background, and gives that up when it ends: a second one would find nothing.
+      // A first start keeps its repacked weights in the background: what is measured must not run beside that.
       do await sleep(settleMilliseconds);
       while ((await countUnfinishedWeights()) > unfinishedBefore);
     },

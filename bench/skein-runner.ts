@@ -6,9 +6,9 @@ import type { MeasuringContext } from "./measuring-context.ts";
 import { answerRoom } from "./run-task.ts";
 import { createRunner, type Runner } from "./runner.ts";
 import type { SkeinOptions } from "./skein-engine.ts";
-import { textPath } from "./workspace.ts";
+import { textPath, type Workspace } from "./workspace.ts";
 
-export type SkeinSettings = Pick<SkeinOptions, "weights" | "cache" | "backend" | "threads">;
+export type SkeinSettings = Pick<SkeinOptions, "weights" | "cache" | "backend" | "threads" | "extend">;
 
 const script = new URL("./skein-child.ts", import.meta.url);
 
@@ -18,12 +18,17 @@ export interface SkeinRunner extends Runner {
   grow(plan: GrowthPlan): Promise<Measurement & { readonly growth: readonly Depth[] }>;
 }
 
+/** @returns variables of the environment: repacked weights are kept in the benchmark's folder */
+export function weightCacheOf({ cache }: Workspace): Readonly<Record<string, string>> {
+  return { SKEIN_CACHE: cache, SKEIN_CACHE_LIMIT: "100GB" };
+}
+
 export function createSkeinRunner(settings: SkeinSettings, context: MeasuringContext): SkeinRunner {
   const { shape, checkpoint, workspace, signal, eventsOf } = context;
   const { weights, cache, backend } = settings;
   const run = (task: Task, room: number, label: string): Promise<Measurement> => {
     const options: SkeinOptions = { model: checkpoint, room, ...settings };
-    const environment = { SKEIN_CACHE: workspace.cache, SKEIN_CACHE_LIMIT: "100GB" };
+    const environment = weightCacheOf(workspace);
     return measureInChild(script, { options, task }, { signal, environment, ...eventsOf(label) });
   };
   const pathOf = (length: number): string =>

@@ -33,18 +33,22 @@ export async function chooseSetting(
   const path = context.workspace.peerSetting(context.shape.name, options.threads);
   const choice = (await readChoice(path, options.version)) ?? {
     version: options.version,
-    trials: await tryAll(model, options.threads, context),
+    trials: await tryAll(model, options, context),
   };
   await writeFile(path, JSON.stringify(choice, null, 2));
   return choice.trials.reduce((best, trial) => (secondsOf(trial) < secondsOf(best) ? trial : best)).setting;
 }
 
-async function tryAll(model: string, threads: number, context: MeasuringContext): Promise<Trial[]> {
+async function tryAll(
+  model: string,
+  { threads, version }: { readonly threads: number; readonly version: string },
+  context: MeasuringContext,
+): Promise<Trial[]> {
   const reading = parseFigure(`prefill@${length}`, context.shape);
   const answering = parseFigure(`decode@${length}`, context.shape);
   const trials: Trial[] = [];
   for (const setting of peerSettings) {
-    const runner = createLlamaRunner(model, { setting, threads }, context);
+    const runner = createLlamaRunner(model, { setting, threads, version }, context);
     const measure = async (figure: Figure): Promise<number> => {
       const measurement = await runner.measure(figure);
       context.report(`llama.cpp (${nameOf(setting)})`, figure, measurement);

@@ -43,7 +43,7 @@ test("both are measured in turns, and the ratio is the median of the turns' rati
     results,
     context,
   });
-  expect(calls).toEqual(["A", "B", "A", "B", "A", "B"].map((name) => `${name} decode@128`));
+  expect(calls).toEqual(["A", "B", "B", "A", "A", "B"].map((name) => `${name} decode@128`));
   // Ratios 2, 4 and 1.5; the ratio of the medians would be 3.
   const best = { skein: 40, peer: 20 };
   expect(rows).toEqual([{ shape: "tiny", figure: "decode@128", skein: 30, peer: 10, ratio: 2, unit: "tok/s", best }]);

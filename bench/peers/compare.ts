@@ -53,8 +53,13 @@ export async function compare(
   const rows: ComparedRow[] = [];
   for (const figure of figures) {
     const pairs: { readonly skein: number; readonly peer: number }[] = [];
-    for (let run = 0; run < runs; run++)
-      pairs.push({ skein: await measure(skein, figure, run), peer: await measure(peer, figure, run) });
+    for (let run = 0; run < runs; run++) {
+      // Whoever is first in a turn is second in the next: a machine whose speed drifts does so for both.
+      const isSkeinFirst = run % 2 === 0;
+      const first = await measure(isSkeinFirst ? skein : peer, figure, run);
+      const second = await measure(isSkeinFirst ? peer : skein, figure, run);
+      pairs.push(isSkeinFirst ? { skein: first, peer: second } : { skein: second, peer: first });
+    }
     rows.push(toRow(context.shape.name, figure, pairs));
   }
   return rows;

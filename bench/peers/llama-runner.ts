@@ -12,7 +12,7 @@ const script = new URL("./llama/child.ts", import.meta.url);
 /** @param model - the GGUF file */
 export function createLlamaRunner(
   model: string,
-  { setting, threads }: { readonly setting: PeerSetting; readonly threads: number },
+  { setting, threads, version }: { readonly setting: PeerSetting; readonly threads: number; readonly version: string },
   { shape, workspace, signal, eventsOf }: MeasuringContext,
 ): Runner {
   return createRunner({
@@ -20,10 +20,10 @@ export function createLlamaRunner(
     shape,
     run: (task, figure) => {
       const options: LlamaOptions = { model, threads, room: roomFor(figure, shape), setting };
-      const job = { options, task: reservedWindow(figure) ?? task };
+      const job = { options, task: reservedWindow(figure) ?? exactText(task) };
       return measureInChild(script, job, { signal, ...eventsOf(`llama.cpp ${figure.name}`) });
     },
-    pathOf: (length) => textPath(workspace, ["llama", shape.name, nameOf(setting)], length),
+    pathOf: (length) => textPath(workspace, ["llama", version, shape.name, nameOf(setting)], length),
     forget: async () => {}, // it keeps nothing
   });
 }
@@ -31,6 +31,11 @@ export function createLlamaRunner(
 /** llama.cpp reserves and clears its whole window when it is opened: to fill it takes hours and hardly any more memory. */
 function reservedWindow({ kind }: Figure): Task | undefined {
   return kind === "memory" ? { kind: "prefill", tokens: 512, save: undefined } : undefined;
+}
+
+/** A state that is longer than the context cannot be loaded. */
+function exactText(task: Task): Task {
+  return task.kind === "decode" ? { ...task, longest: task.text.length } : task;
 }
 
 /**

@@ -66,7 +66,7 @@ async function run(flags: Flags): Promise<void> {
         settings: `${backend} ${weights} ${cache}, ${threads} threads`,
       },
       {
-        runner: createLlamaRunner(model, { setting, threads }, context),
+        runner: createLlamaRunner(model, { setting, threads, version }, context),
         settings: `${version} ${nameOf(setting)}, ${threads} threads`,
       },
       figures,

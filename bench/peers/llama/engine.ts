@@ -31,7 +31,12 @@ export async function openLlama({ model: path, threads, room, setting }: LlamaOp
     createSequence: async () => toSequence(context.getSequence()),
     restoreSequence: async (saved) => {
       const sequence = context.getSequence();
-      await sequence.loadStateFromFile(saved, { acceptRisk: true });
+      try {
+        await sequence.loadStateFromFile(saved, { acceptRisk: true });
+      } catch (error) {
+        sequence.dispose(); // there is one at a time
+        throw error;
+      }
       return toSequence(sequence);
     },
     settle: async () => {},
