@@ -57,11 +57,20 @@ export async function loadWeights(
   specs: readonly WeightSpec[],
   backend: Backend,
   pairs: number,
-  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
+  {
+    signal,
+    onProgress,
+    weightCache = platform.weightCache,
+    leastBytes = leastCachedBytes,
+  }: {
+    readonly signal: AbortSignal;
+    readonly onProgress: (progress: Progress) => void;
+    readonly weightCache?: WeightCache | undefined;
+    readonly leastBytes?: number;
+  },
 ): Promise<LoadedWeights> {
   const space = backend.allocateWeights(specs);
-  const { weightCache } = platform;
-  const isWorthIt = weightCache && space.packed && space.packed.bytes.length >= leastCachedBytes;
+  const isWorthIt = weightCache && space.packed && space.packed.bytes.length >= leastBytes;
   // Before anything is read; see `identifyCheckpoint`.
   const identity = isWorthIt ? await identifyCheckpoint(files, index) : undefined;
   const key = identity && { ...identity, format: formatOf(space, specs) };
