@@ -14,7 +14,7 @@ export function createReferenceBackend(): Backend {
   return {
     name: "reference",
     leastRows: 4,
-    blockTokens: 128,
+    blockTokens: 128, // whatever the other backends have
     allocateWeights,
     createBlockStore,
     embed,

@@ -67,7 +67,11 @@ class FakeCache implements WeightCache {
 }
 
 /** Loads the embedded model's weights. @returns them, and how many bytes of tensors were read from the source */
-async function load(cache: FakeCache, call: Partial<LoadCall> = { weights: "q4" }, signal = new AbortController().signal) {
+async function load(
+  cache: FakeCache,
+  call: Partial<LoadCall> = { weights: "q4" },
+  signal = new AbortController().signal,
+) {
   const directory = await openDirectory(tiny);
   let sourceReads = 0;
   const files: CheckpointFiles = {
@@ -82,6 +86,7 @@ async function load(cache: FakeCache, call: Partial<LoadCall> = { weights: "q4" 
       return directory.read(name, start, end);
     },
   };
+  await using _ = { [Symbol.asyncDispose]: () => directory.close() };
   const config = parseModelConfig(await readJson(directory, "config.json"));
   const index = await openTensors(files);
   const backend = await createWasmBackend({ threads: 1, relaxed: true, address: "i32" });

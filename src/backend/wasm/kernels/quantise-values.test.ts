@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { inputKinds, inputs, kernelHarnesses } from "./kernel-harness.ts";
 import { quantiseValues } from "./quantise-values.ts";
-import { tileTokens } from "./tile-layout.ts";
+import { groupsPerTile, tileTokens } from "./tile-layout.ts";
 
 for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([quantiseValues])) {
   test.for(inputKinds)(`${name}: %s values are rounded to bytes`, (kind) => {
@@ -24,7 +24,8 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([qu
         const largest = Math.max(...numbers.map(Math.abs));
         expect(Math.abs(scale - largest / 127)).toBeLessThanOrEqual(largest * 1e-7);
         const errors = numbers.map((x, key) => {
-          const inTile = ((Math.floor(channel / 4) * 32 + Math.floor(key / 4)) * 4 + (channel % 4)) * 4 + (key % 4);
+          const inTile =
+            ((Math.floor(channel / 4) * groupsPerTile + Math.floor(key / 4)) * 4 + (channel % 4)) * 4 + (key % 4);
           return Math.abs(bytes[inTile]! * scale - x) / (scale || 1);
         });
         expect(Math.max(...errors)).toBeLessThan(0.5001);

@@ -40,11 +40,11 @@ for (const { name, kernels, put, get, clear } of await kernelHarnesses([alone(so
 
   test.for(Object.keys(scoreKinds))(`${name}: weights of scores that are %s, and the states with them`, (kind) => {
     for (const limits of [
-      [128, 128, 128, 128, 128, 128],
+      new Array(6).fill(tileTokens),
       [1, 1, 2, 2, 3],
       [60, 61, 61, 80],
       [15, 16, 17],
-      [127, 128],
+      [tileTokens - 1, tileTokens],
       [33],
     ]) {
       const rows = limits.length;
@@ -82,7 +82,7 @@ for (const { name, kernels, put, get, clear } of await kernelHarnesses([alone(so
     const one = run(row, [50], Float32Array.of(1), Float32Array.of(2));
     const six = run(
       scores,
-      [50, 51, 52, 53, 54, 128],
+      [50, 51, 52, 53, 54, tileTokens],
       inputs("normal", 6).fill(1, 0, 1),
       inputs("normal", 6).map(Math.abs).fill(2, 0, 1),
     );

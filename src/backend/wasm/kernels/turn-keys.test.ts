@@ -5,7 +5,7 @@ import { turnKeys } from "./turn-keys.ts";
 
 for (const { name, kernels, put, get, clear } of await kernelHarnesses([turnKeys])) {
   test.for([
-    { width: 64, pairs: 32, tokens: 128 },
+    { width: 64, pairs: 32, tokens: tileTokens },
     { width: 32, pairs: 7, tokens: 61 },
     { width: 16, pairs: 0, tokens: 5 },
     { width: 16, pairs: 8, tokens: 0 },

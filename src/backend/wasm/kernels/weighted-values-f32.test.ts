@@ -16,10 +16,10 @@ for (const { name, kernels, put, get, clear } of await kernelHarnesses(weightedV
   test.for(inputKinds)(`${name}: %s values are weighted and added`, (kind) => {
     for (let rows = 1; rows <= mostRows; rows++) {
       for (const [width, limit] of [
-        [16, 128],
+        [16, tileTokens],
         [48, 1],
         [64, 77],
-        [128, 128],
+        [128, tileTokens],
       ] as const) {
         const work = randomWork();
         const values = inputs(kind, width * tileTokens, 2);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { alone, inputs, kernelHarnesses } from "./kernel-harness.ts";
 import { mostRows, scoreRowBytes, workspace } from "./row-records.ts";
-import { tileTokens } from "./tile-layout.ts";
+import { groupsPerTile, tileTokens } from "./tile-layout.ts";
 import { weightedValuesQ8 } from "./weighted-values-q8.ts";
 
 for (const { name, kernels, put, get, clear } of await kernelHarnesses(weightedValuesQ8.map(alone))) {
@@ -45,7 +45,7 @@ for (const { name, kernels, put, get, clear } of await kernelHarnesses(weightedV
             const group = Math.floor(channel / 4);
             let sum = 0;
             for (let key = 0; key < tileTokens; key++) {
-              const inTile = ((group * 32 + Math.floor(key / 4)) * 4 + (channel % 4)) * 4 + (key % 4);
+              const inTile = ((group * groupsPerTile + Math.floor(key / 4)) * 4 + (channel % 4)) * 4 + (key % 4);
               sum += values[inTile]! * bytes[row * scoreRowBytes + key]!;
             }
             const at = (group * rows + row) * 4 + (channel % 4);

@@ -4,9 +4,9 @@ import { paddedWidth, tileTokens } from "./tile-layout.ts";
 import { writeKeysF16, writeKeysF32 } from "./write-keys.ts";
 
 const shapes = [
-  { headDim: 64, pairs: 32, heads: 2, first: 0, tokens: 128 },
+  { headDim: 64, pairs: 32, heads: 2, first: 0, tokens: tileTokens },
   { headDim: 20, pairs: 7, heads: 3, first: 5, tokens: 9 },
-  { headDim: 6, pairs: 0, heads: 1, first: 127, tokens: 1 },
+  { headDim: 6, pairs: 0, heads: 1, first: tileTokens - 1, tokens: 1 },
 ];
 
 for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([writeKeysF32, writeKeysF16])) {

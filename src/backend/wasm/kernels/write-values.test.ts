@@ -4,9 +4,9 @@ import { paddedWidth, tileTokens } from "./tile-layout.ts";
 import { writeValuesF16, writeValuesF32 } from "./write-values.ts";
 
 const shapes = [
-  { headDim: 64, heads: 2, first: 0, tokens: 128 },
+  { headDim: 64, heads: 2, first: 0, tokens: tileTokens },
   { headDim: 23, heads: 3, first: 5, tokens: 9 },
-  { headDim: 1, heads: 1, first: 127, tokens: 1 },
+  { headDim: 1, heads: 1, first: tileTokens - 1, tokens: 1 },
 ];
 
 for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([writeValuesF32, writeValuesF16])) {

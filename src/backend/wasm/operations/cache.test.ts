@@ -29,7 +29,7 @@ for (const harness of await kernelHarnesses(cacheKernels, allTargets)) {
         values: inputs("normal", tileTokens * headDim, 2),
       };
       const whole = room(tileBytes(type, headDim));
-      write(harness, type, whole, rows, [128]);
+      write(harness, type, whole, rows, [tileTokens]);
       const pieces = room(tileBytes(type, headDim));
       write(harness, type, pieces, rows, [1, 6, 120, 1]);
       const bytes = get(Uint8Array, whole, tileBytes(type, headDim));
