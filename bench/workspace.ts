@@ -1,5 +1,6 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../src/engine/node/make-folder.ts";
 
 /** The benchmark's folder. Everything in it can be deleted at any time, and is made again. */
 export interface Workspace {
@@ -18,7 +19,7 @@ export async function openWorkspace(folder: string): Promise<Workspace> {
   const checkpoints = join(folder, "checkpoints");
   const texts = join(folder, "texts");
   const cache = join(folder, "cache");
-  for (const path of [checkpoints, texts, cache]) await mkdir(path, { recursive: true });
+  for (const path of [checkpoints, texts, cache]) await makeFolder(path);
   await removeUnfinished(texts);
   return {
     checkpoints,

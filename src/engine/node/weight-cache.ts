@@ -1,4 +1,4 @@
-import { mkdir, realpath, utimes } from "node:fs/promises";
+import { realpath, utimes } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type {
   CachedWeights,
@@ -9,6 +9,7 @@ import type {
   WeightCacheListing,
   WeightCacheWriter,
 } from "../weight-cache.ts";
+import { makeFolder } from "./make-folder.ts";
 import { isSameKey, openEntry } from "./weight-cache-file.ts";
 import {
   type CacheFile,
@@ -54,7 +55,7 @@ export function createWeightCache(readSettings: () => WeightCacheSettings = read
     if (folder === undefined || chosenLimit === 0) return undefined;
     const path = join(folder, entryName(key));
     try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await makeFolder(folder, 0o700);
     } catch {
       return undefined;
     }
