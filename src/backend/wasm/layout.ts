@@ -11,6 +11,14 @@ export const blockInputs = 32;
 /** Rows of activations that a matrix kernel computes together; the last rows of a step may be fewer. */
 export const panelRows = 5;
 
+/** A line of memory: what processors read at once. Everything that is handed out begins on one. */
+export const lineBytes = 64;
+
+/** @returns the least multiple that is not below the value */
+export function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}
+
 /** Numbers from one row of a tensor to the next: whole blocks, so that kernels may write whole ones. */
 export function rowStride(columns: number): number {
   return Math.ceil(columns / blockInputs) * blockInputs;

@@ -3,7 +3,8 @@ import { startThread } from "#threads";
 import { SkeinError } from "../../errors.ts";
 import { nextTask } from "../next-task.ts";
 import { Control } from "./control.ts";
-import { Memory, roundUp } from "./memory.ts";
+import { lineBytes, roundUp } from "./layout.ts";
+import { Memory } from "./memory.ts";
 import { type OperationName, operationIds, operations } from "./operations/index.ts";
 import { Program } from "./program.ts";
 import { type Kernels, Runner, type Thread } from "./thread.ts";
@@ -61,7 +62,7 @@ export class Machine {
 
   /** Says how much scratch memory an operation needs, for each thread. */
   needScratch(bytes: number): void {
-    this.#wantedScratch = Math.max(this.#wantedScratch, roundUp(bytes, 64));
+    this.#wantedScratch = Math.max(this.#wantedScratch, roundUp(bytes, lineBytes));
   }
 
   /**

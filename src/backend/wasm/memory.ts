@@ -1,9 +1,8 @@
 import { SkeinError } from "../../errors.ts";
 import { mostPages } from "./builder/kernel.ts";
+import { lineBytes, roundUp } from "./layout.ts";
 
 const pageBytes = 65536;
-/** Addresses are multiples of this: a cache line. */
-const alignment = 64;
 
 interface Piece {
   readonly start: number;
@@ -17,7 +16,7 @@ interface Piece {
 export class Memory {
   readonly memory: WebAssembly.Memory;
   readonly address: "i32" | "i64";
-  #end = alignment; // address 0 stays free: it says "none"
+  #end = lineBytes; // address 0 stays free: it says "none"
   /** In the order of addresses, none touching the next. */
   #free: Piece[] = [];
 
@@ -36,7 +35,7 @@ export class Memory {
    * @throws SkeinError (code `out_of_memory`)
    */
   allocate(bytes: number): number {
-    const size = roundUp(bytes, alignment);
+    const size = roundUp(bytes, lineBytes);
     const index = this.#free.findIndex(({ start, end }) => end - start >= size);
     if (index >= 0) {
       const { start, end } = this.#free[index]!;
@@ -54,7 +53,7 @@ export class Memory {
   /** @param bytes - as many as were allocated */
   free(address: number, bytes: number): void {
     let start = address;
-    let end = address + roundUp(bytes, alignment);
+    let end = address + roundUp(bytes, lineBytes);
     const next = this.#free.findIndex((piece) => piece.start > address);
     const index = next < 0 ? this.#free.length : next;
     const [before, after] = [this.#free[index - 1], this.#free[index]];
@@ -106,8 +105,4 @@ function createMemory(address: "i32" | "i64"): WebAssembly.Memory {
       if (maximum < 1024) throw new SkeinError("out_of_memory", "no WebAssembly memory can be had", { cause: error });
     }
   }
-}
-
-export function roundUp(value: number, multiple: number): number {
-  return Math.ceil(value / multiple) * multiple;
 }

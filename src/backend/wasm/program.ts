@@ -1,6 +1,7 @@
 import { SkeinError } from "../../errors.ts";
 import { type Control, mostItems } from "./control.ts";
-import { type Memory, roundUp } from "./memory.ts";
+import { lineBytes, roundUp } from "./layout.ts";
+import type { Memory } from "./memory.ts";
 import { record } from "./thread.ts";
 
 /** Memory of one step. It gets its address when the program is laid out. */
@@ -76,7 +77,7 @@ export class Program {
   }
 
   region(bytes: number): Region {
-    const region = new Region(roundUp(bytes, 64));
+    const region = new Region(roundUp(bytes, lineBytes));
     this.#regions.push(region);
     return region;
   }

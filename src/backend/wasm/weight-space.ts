@@ -1,8 +1,8 @@
 import { UnsupportedError } from "../../errors.ts";
 import type { WeightSource, WeightSpace, WeightSpec } from "../backend.ts";
-import { blockInputs, groupOutputs } from "./layout.ts";
+import { blockInputs, groupOutputs, lineBytes, roundUp } from "./layout.ts";
 import { type PackedWeight, packedSize } from "./matrix.ts";
-import { type Memory, roundUp } from "./memory.ts";
+import type { Memory } from "./memory.ts";
 import { weightTypes } from "./operations/linear.ts";
 import { packArguments } from "./operations/pack.ts";
 
@@ -29,7 +29,7 @@ export class WasmWeightSpace implements WeightSpace {
     const places = specs.map(({ shape, type }) => {
       const size = packedSize(shape, type);
       const offset = total;
-      total += roundUp(size.bytes, 64);
+      total += roundUp(size.bytes, lineBytes);
       return { ...size, offset };
     });
     const start = memory.allocate(total);

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
+import { lineBytes } from "../layout.ts";
 import { attendTileF32, attendTileQ8 } from "./attend-tile.ts";
 import { largestWeight } from "./exponential.ts";
 import { inputs, kernelHarnesses } from "./kernel-harness.ts";
 import { mostRows, queryRecord, queryRecordBytes, stateRecord, stateRecordBytes, workspace } from "./row-records.ts";
 import { groupHeaderBytes, groupsPerTile, queryOffset, tileBytes, tileTokens, valuesOffset } from "./tile-layout.ts";
-import { lineBytes } from "./touch.ts";
 
 const width = 32;
 const counts = [6, 2];

@@ -1,8 +1,7 @@
 import type { Code } from "../builder/code.ts";
 import { defineKernel, type WasmFunction } from "../builder/kernel.ts";
 import { i32, type Local, type Value } from "../builder/values.ts";
-import { panelRows } from "../layout.ts";
-import { roundUp } from "../memory.ts";
+import { lineBytes, panelRows, roundUp } from "../layout.ts";
 
 /** Parameters of a tile: M rows of activations by half a group of outputs. `sums`, [M][8] f32, holds them before and after. */
 export const tileParameters = { weights: "address", x: "address", sums: "address", blocks: "i32" } as const;
@@ -15,7 +14,7 @@ export function defineTiles(tile: (rows: number) => WasmFunction<typeof tilePara
 }
 
 /** Bytes of `scratch` that hold sums, [M][8] f32; what is expanded begins on a cache line. */
-export const sumBytes: number = roundUp(panelRows * 32, 64);
+export const sumBytes: number = roundUp(panelRows * 32, lineBytes);
 
 /**
  * Any number of rows of activations by one group of 16 outputs, one half of it after the other: a tile's registers hold five rows of

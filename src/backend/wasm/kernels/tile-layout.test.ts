@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { lineBytes } from "../layout.ts";
 import { paddedWidth, tileBytes, tileTypes, valuesOffset } from "./tile-layout.ts";
-import { lineBytes } from "./touch.ts";
 
 test("widths are multiples of 16", () => {
   expect([1, 6, 16, 20, 64, 80, 128].map(paddedWidth)).toEqual([16, 16, 16, 32, 64, 80, 128]);

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { lineBytes } from "../layout.ts";
 import { alone, inputs, kernelHarnesses } from "./kernel-harness.ts";
-import { lineBytes, touch } from "./touch.ts";
+import { touch } from "./touch.ts";
 
 for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([alone(touch)])) {
   test(`${name}: every line is read, in its first vector, and nothing but the sink is written`, () => {

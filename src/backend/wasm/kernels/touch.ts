@@ -1,8 +1,6 @@
 import { defineInner, type WasmFunction } from "../builder/kernel.ts";
 import { v128 } from "../builder/values.ts";
-
-/** Bytes that come from memory at once. */
-export const lineBytes = 64;
+import { lineBytes } from "../layout.ts";
 
 /**
  * Reads one vector of every line, so that the kernels that follow find all of them in the core's cache. Asked for at once, lines come much faster

@@ -5,9 +5,9 @@ import { mergeStates } from "../kernels/merge-states.ts";
 import { prepareQueries } from "../kernels/prepare-queries.ts";
 import { queryRecordBytes, recordCount, stateRecordBytes, workspace } from "../kernels/row-records.ts";
 import { paddedWidth, tileBytes, tileTokens, tileTypes, valuesOffset } from "../kernels/tile-layout.ts";
-import { lineBytes } from "../kernels/touch.ts";
 import { widenHalves } from "../kernels/widen-halves.ts";
 import { writeAttention } from "../kernels/write-attention.ts";
+import { lineBytes, roundUp } from "../layout.ts";
 
 /** The most tokens in an item. */
 export const itemTokens = 32;
@@ -107,7 +107,7 @@ export function spanCount(position: number): number {
 
 /** @returns bytes of the result of one span of an item; a multiple of 64 */
 export function partialBytes(headDim: number, group: number, tokens: number): number {
-  return roundUp(recordCount(tokens * group) * stateRecordBytes(paddedWidth(headDim)));
+  return roundUp(recordCount(tokens * group) * stateRecordBytes(paddedWidth(headDim)), lineBytes);
 }
 
 /** @returns bytes that {@link attend} needs, for each thread */
@@ -223,13 +223,9 @@ function scratchLayout(headDim: number, group: number) {
   const records = recordCount(itemTokens * group);
   const work = 0;
   const row = work + workspace.bytes;
-  const queries = roundUp(row + width * 4);
-  const totals = roundUp(queries + records * queryRecordBytes(width));
-  const states = roundUp(totals + records * stateRecordBytes(width));
-  const tile = roundUp(states + records * stateRecordBytes(width));
-  return { work, row, queries, totals, states, tile, end: roundUp(tile + tileBytes("f32", headDim)) };
-}
-
-function roundUp(bytes: number): number {
-  return Math.ceil(bytes / 64) * 64;
+  const queries = roundUp(row + width * 4, lineBytes);
+  const totals = roundUp(queries + records * queryRecordBytes(width), lineBytes);
+  const states = roundUp(totals + records * stateRecordBytes(width), lineBytes);
+  const tile = roundUp(states + records * stateRecordBytes(width), lineBytes);
+  return { work, row, queries, totals, states, tile, end: roundUp(tile + tileBytes("f32", headDim), lineBytes) };
 }
