@@ -15,17 +15,10 @@ export async function makeFolder(path: string, mode = 0o777): Promise<void> {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EEXIST" && (await stat(path)).isDirectory()) return;
     const above = dirname(path);
-    if (code !== "ENOENT" || above === path || (await exists(above))) throw error;
+    if (code !== "ENOENT" || above === path) throw error;
     await makeFolder(above, mode);
     await mkdir(path, { mode }).catch(async (again: NodeJS.ErrnoException) => {
       if (again.code !== "EEXIST") throw again; // somebody else made it
     });
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
