@@ -12,16 +12,13 @@ import {
   panelSources,
   panelTypes,
 } from "./operations/panels.ts";
+import { type Cut, countPieces } from "./operations/pieces.ts";
 import type { Argument, Region } from "./program.ts";
 
 /** Pieces of a matrix for each thread when there are several rows: enough that none waits long for another. */
 const itemsPerThread = 4;
 
-/**
- * What of a matrix the threads read as one long piece each when there is one row: memory is fastest where it is read on and on. The rest is short pieces
- * for whoever is done early.
- */
-const longShare = 0.75;
+/** One row: bytes of a piece that is not worth cutting again. */
 const shortPieceBytes = 128 * 1024;
 
 /** Enqueues what is done to matrices, and turns tensors into the form that is asked for. */
@@ -60,7 +57,8 @@ export class MatrixWork {
     const output = out.region!;
     const added = residual && this.rows(residual);
     this.#program.addWork(x.rows * groups * groupOutputs * x.columns);
-    const pieces = this.#cut(weight, x.rows);
+    const cut = this.#cut(weight, x.rows);
+    const items = countPieces(cut);
     const step = blocksAtOnce(type, x.rows, blocks);
     // What the sums begin with: sums of earlier inputs, rows to add to, or the same numbers for all rows.
     let start: number | Region = added ?? bias?.address ?? this.#zerosFor(groups * groupOutputs);
@@ -79,11 +77,10 @@ export class MatrixWork {
       values[linearArguments.stride] = strideOf(out);
       values[linearArguments.start] = start;
       values[linearArguments.startStride] = startStride;
-      values[linearArguments.longItems] = pieces.longItems;
-      values[linearArguments.groupsPerLongItem] = pieces.groupsPerLongItem;
-      values[linearArguments.groupsPerItem] = pieces.groupsPerItem;
+      values[linearArguments.sharers] = cut.sharers;
+      values[linearArguments.short] = cut.short;
       const reads = typeof start === "number" ? [panel] : [panel, start];
-      this.#program.add(operationIds.linear, pieces.items, values, { reads, writes: [output] });
+      this.#program.add(operationIds.linear, items, values, { reads, writes: [output] });
       start = output;
       startStride = strideOf(out);
     }
@@ -174,17 +171,10 @@ export class MatrixWork {
     return panel;
   }
 
-  /** Cuts a matrix into items: for one row, a long one for each thread and then short ones. */
-  #cut({ groups, bytes }: PackedWeight, rows: number) {
+  #cut({ groups, bytes }: PackedWeight, rows: number): Cut {
     const { threads } = this.#machine;
-    const groupsPerLongItem = rows === 1 ? Math.floor((groups * longShare) / threads) : 0;
-    const longItems = groupsPerLongItem > 0 ? threads : 0;
-    const rest = groups - longItems * groupsPerLongItem;
-    const groupsPerItem =
-      rows === 1
-        ? Math.min(Math.ceil(rest / threads), Math.ceil((shortPieceBytes * groups) / bytes))
-        : Math.min(4, Math.ceil(rest / (itemsPerThread * threads)));
-    return { longItems, groupsPerLongItem, groupsPerItem, items: longItems + Math.ceil(rest / groupsPerItem) };
+    if (rows === 1) return { groups, sharers: threads, short: Math.ceil((shortPieceBytes * groups) / bytes) };
+    return { groups, sharers: 0, short: Math.min(4, Math.ceil(groups / (itemsPerThread * threads))) };
   }
 
   get #program() {

@@ -121,6 +121,11 @@ export class Code {
     return value("address", `(${type}.sub ${address.text} ${wide})`);
   }
 
+  /** Whether the address a is below b. */
+  isBelow(a: Value<"address">, b: Value<"address">): Value<"i32"> {
+    return value("i32", `(${this.target.address}.lt_u ${a.text} ${b.text})`);
+  }
+
   advance(address: Local<"address">, bytes: number | Value<"i32">): void {
     this.set(address, this.offset(address, bytes));
   }

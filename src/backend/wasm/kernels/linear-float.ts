@@ -1,7 +1,8 @@
-import { defineInner, defineKernel, type WasmFunction } from "../builder/kernel.ts";
+import { defineInner, type WasmFunction } from "../builder/kernel.ts";
 import { i32 } from "../builder/values.ts";
 import { blockInputs } from "../layout.ts";
 import { type Load, loadBfloat16, loadFloat16, loadFloat32 } from "./float16.ts";
+import { defineRow } from "./linear-row.ts";
 import { defineRows, defineTiles, type Tiles, tileParameters } from "./linear-rows.ts";
 
 /*
@@ -13,36 +14,27 @@ import { defineRows, defineTiles, type Tiles, tileParameters } from "./linear-ro
 /** Inputs in one turn of the loop over them. */
 const unrolled = 4;
 
-/** One row of activations. weights: [groups][inputs][16]; x: a panel of one row; start and y: [groups][16] f32. */
-function defineRow(name: string, elementBytes: number, load: Load): WasmFunction {
-  return defineKernel(
-    name,
-    { weights: "address", x: "address", start: "address", y: "address", groups: "i32", blocks: "i32" },
-    (code, { weights, x, start, y, groups, blocks }) => {
-      const w = code.local("address", weights);
-      const from = code.local("address", start);
-      const to = code.local("address", y);
-      const panel = code.local("address");
-      const sums = code.locals(4, "v128");
-      const input = code.local("v128");
-      code.repeat(groups, () => {
-        code.set(panel, x);
-        for (const [v, sum] of sums.entries()) code.set(sum, code.load(from, v * 16));
-        code.repeat(blocks, () => {
-          for (let i = 0; i < blockInputs; i++) {
-            code.set(input, code.loadSplat32(panel, i * 4));
-            for (const [v, sum] of sums.entries())
-              code.set(sum, code.multiplyAdd(load(code, w, (i * 16 + v * 4) * elementBytes), input, sum));
-          }
-          code.advance(w, blockInputs * 16 * elementBytes);
-          code.advance(panel, blockInputs * 4);
-        });
-        for (const [v, sum] of sums.entries()) code.store(to, sum, v * 16);
-        code.advance(from, 64);
-        code.advance(to, 64);
-      });
-    },
-  );
+/** One row of activations: {@link defineRow}. */
+function defineFloatRow(name: string, elementBytes: number, load: Load): WasmFunction {
+  return defineRow(name, blockInputs * 16 * elementBytes, blockInputs * 4, (code, { weights, panel, start, y }) => {
+    const sums = code.locals(4, "v128");
+    const input = code.local("v128");
+    return {
+      begin: () => {
+        for (const [v, sum] of sums.entries()) code.set(sum, code.load(start, v * 16));
+      },
+      block: () => {
+        for (let i = 0; i < blockInputs; i++) {
+          code.set(input, code.loadSplat32(panel, i * 4));
+          for (const [v, sum] of sums.entries())
+            code.set(sum, code.multiplyAdd(load(code, weights, (i * 16 + v * 4) * elementBytes), input, sum));
+        }
+      },
+      end: () => {
+        for (const [v, sum] of sums.entries()) code.store(y, sum, v * 16);
+      },
+    };
+  });
 }
 
 /** Bytes of one block of half a group of widened weights, [inputs][8] f32. */
@@ -105,9 +97,9 @@ function defineWidenedRows(name: string, load: Load): WasmFunction {
   });
 }
 
-export const linearFloat32Row: WasmFunction = defineRow("linearFloat32Row", 4, loadFloat32);
-export const linearFloat16Row: WasmFunction = defineRow("linearFloat16Row", 2, loadFloat16);
-export const linearBfloat16Row: WasmFunction = defineRow("linearBfloat16Row", 2, loadBfloat16);
+export const linearFloat32Row: WasmFunction = defineFloatRow("linearFloat32Row", 4, loadFloat32);
+export const linearFloat16Row: WasmFunction = defineFloatRow("linearFloat16Row", 2, loadFloat16);
+export const linearBfloat16Row: WasmFunction = defineFloatRow("linearBfloat16Row", 2, loadBfloat16);
 
 export const linearFloat32Rows: WasmFunction = defineRows(
   "linearFloat32Rows",

@@ -2,6 +2,7 @@ import { quantiseQ4, quantiseQ8 } from "../../../checkpoint/quantise.ts";
 import type { WeightType } from "../../backend.ts";
 import { blockInputs, blocksOf, groupOutputs, groupsOf, rowStride } from "../layout.ts";
 import { linear, linearArguments, linearScratchBytes, panelOf, weightTypes } from "../operations/linear.ts";
+import { countPieces } from "../operations/pieces.ts";
 import { packedBlockBytes, packGroup } from "../pack.ts";
 import { inputKinds, inputs as inputsOf, type KernelHarness, normalNumbers } from "./kernel-harness.ts";
 import { makePanels, padded, quantisedActivations } from "./panel-harness.ts";
@@ -46,10 +47,9 @@ export function computeProduct(harness: KernelHarness, product: Product, cuts: r
   values[linearArguments.rows] = rows;
   values[linearArguments.output] = output;
   values[linearArguments.stride] = stride;
-  const longItems = groups > 3 ? 1 : 0;
-  values[linearArguments.longItems] = longItems;
-  values[linearArguments.groupsPerLongItem] = 3;
-  values[linearArguments.groupsPerItem] = 2;
+  const cut = { groups, sharers: 1, short: 2 };
+  values[linearArguments.sharers] = cut.sharers;
+  values[linearArguments.short] = cut.short;
   const ends = [...cuts, blocks];
   for (const [i, end] of ends.entries()) {
     const first = ends[i - 1] ?? 0;
@@ -58,8 +58,7 @@ export function computeProduct(harness: KernelHarness, product: Product, cuts: r
     values[linearArguments.start] = i === 0 ? biasAddress : output;
     values[linearArguments.startStride] = i === 0 ? 0 : stride;
     const thread = { kernels: harness.kernels, memory: noMemory, scratch };
-    for (let item = 0; item < longItems + Math.ceil((groups - 3 * longItems) / 2); item++)
-      linear(thread, Float64Array.from(values), 0, item);
+    for (let item = 0; item < countPieces(cut); item++) linear(thread, Float64Array.from(values), 0, item);
   }
   for (const end of [output + rows * stride, scratch + linearScratchBytes]) {
     if (harness.get(Uint8Array, end, guardBytes).some((byte) => byte !== 0xff))

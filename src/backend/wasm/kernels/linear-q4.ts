@@ -1,6 +1,7 @@
-import { defineInner, defineKernel, type WasmFunction } from "../builder/kernel.ts";
+import { defineInner, type WasmFunction } from "../builder/kernel.ts";
 import { f32x4, i8x16, i16x8, v128 } from "../builder/values.ts";
 import { loadFloat16 } from "./float16.ts";
+import { defineRow } from "./linear-row.ts";
 import { defineRows, defineTiles, tileParameters } from "./linear-rows.ts";
 
 /*
@@ -23,50 +24,42 @@ export const q4WeightsOffset = 32;
 /** Bytes of one block of one row of activations. */
 export const int8BlockBytes = 40;
 
-/**
- * One row of activations: weights go from memory to registers once.
- *
- * weights: of the first group, [groups][blocks]; x: a panel of one row; start and y: [groups][16] f32.
- */
-export const linearQ4Row: WasmFunction = defineKernel(
+/** One row of activations: {@link defineRow}. */
+export const linearQ4Row: WasmFunction = defineRow(
   "linearQ4Row",
-  { weights: "address", x: "address", start: "address", y: "address", groups: "i32", blocks: "i32" },
-  (code, { weights, x, start, y, groups, blocks }) => {
-    const w = code.local("address", weights);
-    const from = code.local("address", start);
-    const to = code.local("address", y);
-    const panel = code.local("address");
+  q4BlockBytes,
+  int8BlockBytes,
+  (code, { weights, panel, start, y }) => {
     const sums = code.locals(4, "v128");
     const integers = code.locals(4, "v128");
     const packed = code.local("v128");
     const [first, second] = [code.local("v128"), code.local("v128")];
     const lowHalf = code.constant(i8x16.const(15));
-    code.repeat(groups, () => {
-      code.set(panel, x);
-      for (const [v, sum] of sums.entries()) code.set(sum, code.load(from, v * 16));
-      code.repeat(blocks, () => {
+    return {
+      begin: () => {
+        for (const [v, sum] of sums.entries()) code.set(sum, code.load(start, v * 16));
+      },
+      block: () => {
         for (const integer of integers) code.set(integer, code.loadSplat32(panel, 4));
         for (let chunk = 0; chunk < 4; chunk++) {
           code.set(first, code.loadSplat32(panel, 8 + chunk * 8));
           code.set(second, code.loadSplat32(panel, 12 + chunk * 8));
           for (const [v, integer] of integers.entries()) {
-            code.set(packed, code.load(w, q4WeightsOffset + (chunk * 4 + v) * 16));
+            code.set(packed, code.load(weights, q4WeightsOffset + (chunk * 4 + v) * 16));
             code.set(integer, code.dotBytes(first, v128.and(packed, lowHalf), integer));
             code.set(integer, code.dotBytes(second, v128.and(i16x8.shrU(packed, 4), lowHalf), integer));
           }
         }
         code.set(first, code.loadSplat32(panel));
         for (const [v, integer] of integers.entries()) {
-          const scale = f32x4.mul(loadFloat16(code, w, v * 8), first);
+          const scale = f32x4.mul(loadFloat16(code, weights, v * 8), first);
           code.set(sums[v]!, code.multiplyAdd(f32x4.convertI32(integer), scale, sums[v]!));
         }
-        code.advance(w, q4BlockBytes);
-        code.advance(panel, int8BlockBytes);
-      });
-      for (const [v, sum] of sums.entries()) code.store(to, sum, v * 16);
-      code.advance(from, 64);
-      code.advance(to, 64);
-    });
+      },
+      end: () => {
+        for (const [v, sum] of sums.entries()) code.store(y, sum, v * 16);
+      },
+    };
   },
 );
 

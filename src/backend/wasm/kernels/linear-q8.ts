@@ -1,7 +1,8 @@
 import type { Code } from "../builder/code.ts";
-import { defineInner, defineKernel, type WasmFunction } from "../builder/kernel.ts";
+import { defineInner, type WasmFunction } from "../builder/kernel.ts";
 import { f32x4, i32x4, type Value, v128 } from "../builder/values.ts";
 import { loadFloat16 } from "./float16.ts";
+import { defineRow } from "./linear-row.ts";
 import { defineRows, defineTiles, type Tiles, tileParameters } from "./linear-rows.ts";
 
 /*
@@ -25,46 +26,40 @@ export const q8WeightsOffset = 64;
 /** Bytes of one block of one row of activations. */
 export const int14BlockBytes = 68;
 
-/** One row of activations. weights: [groups][blocks]; x: a panel of one row; start and y: [groups][16] f32. */
-export const linearQ8Row: WasmFunction = defineKernel(
+/** One row of activations: {@link defineRow}. The sums stay in `y`: registers hold those of both planes. */
+export const linearQ8Row: WasmFunction = defineRow(
   "linearQ8Row",
-  { weights: "address", x: "address", start: "address", y: "address", groups: "i32", blocks: "i32" },
-  (code, { weights, x, start, y, groups, blocks }) => {
-    const w = code.local("address", weights);
-    const from = code.local("address", start);
-    const to = code.local("address", y);
-    const panel = code.local("address");
+  q8BlockBytes,
+  int14BlockBytes,
+  (code, { weights, panel, start, y }) => {
     const highs = code.locals(4, "v128");
     const lows = code.locals(4, "v128");
     const [high, low] = [code.local("v128"), code.local("v128")];
     const weight = code.local("v128");
-    code.repeat(groups, () => {
-      code.set(panel, x);
-      for (let v = 0; v < 4; v++) code.store(to, code.load(from, v * 16), v * 16);
-      code.repeat(blocks, () => {
-        for (const [v, sum] of highs.entries()) code.set(sum, offsetOf(code, w, v));
+    return {
+      begin: () => {
+        for (let v = 0; v < 4; v++) code.store(y, code.load(start, v * 16), v * 16);
+      },
+      block: () => {
+        for (const [v, sum] of highs.entries()) code.set(sum, offsetOf(code, weights, v));
         for (const sum of lows) code.set(sum, v128.zero);
         for (let step = 0; step < 8; step++) {
           code.set(high, code.loadSplat32(panel, 4 + step * 4));
           code.set(low, code.loadSplat32(panel, 36 + step * 4));
           for (let v = 0; v < 4; v++) {
-            code.set(weight, code.load(w, q8WeightsOffset + (step * 4 + v) * 16));
+            code.set(weight, code.load(weights, q8WeightsOffset + (step * 4 + v) * 16));
             code.set(highs[v]!, code.dotBytes(weight, high, highs[v]!));
             code.set(lows[v]!, code.dotBytes(weight, low, lows[v]!));
           }
         }
         code.set(high, code.loadSplat32(panel));
         for (let v = 0; v < 4; v++) {
-          const scale = f32x4.mul(loadFloat16(code, w, v * 8), high);
+          const scale = f32x4.mul(loadFloat16(code, weights, v * 8), high);
           const sum = f32x4.convertI32(i32x4.add(i32x4.shl(highs[v]!, 7), lows[v]!));
-          code.store(to, code.multiplyAdd(sum, scale, code.load(to, v * 16)), v * 16);
+          code.store(y, code.multiplyAdd(sum, scale, code.load(y, v * 16)), v * 16);
         }
-        code.advance(w, q8BlockBytes);
-        code.advance(panel, int14BlockBytes);
-      });
-      code.advance(from, 64);
-      code.advance(to, 64);
-    });
+      },
+    };
   },
 );
 

@@ -16,6 +16,7 @@ import { groupOutputs, panelRows } from "../layout.ts";
 import { packedBlockBytes } from "../pack.ts";
 import type { Thread } from "../thread.ts";
 import { type PanelType, panelBlockBytes } from "./panels.ts";
+import { type Cut, pieceOf } from "./pieces.ts";
 
 export const linearKernels: readonly Kernel[] = [
   linearFloat32Row,
@@ -70,11 +71,9 @@ export const linearArguments = {
   /** What the sums begin with: address, and bytes from row to row (0: one row for all). */
   start: 10,
   startStride: 11,
-  /** How many items come first that are longer than the others, and the groups in one of them. */
-  longItems: 12,
-  groupsPerLongItem: 13,
-  /** Groups in each other item. */
-  groupsPerItem: 14,
+  /** How outputs are cut into items: `sharers` and `short` of a {@link Cut}. */
+  sharers: 12,
+  short: 13,
 } as const;
 
 /** Weights that a thread expands at a time for several rows, in blocks: what it expands has to stay in its cache. */
@@ -97,10 +96,8 @@ export function linear({ kernels, scratch }: Thread, numbers: Float64Array, at: 
   const given = (name: keyof typeof linearArguments): number => numbers[at + linearArguments[name]]!;
   const type = weightTypes[given("type")]!;
   const rows = given("rows");
-  const long = given("groupsPerLongItem");
-  const after = item - given("longItems");
-  const first = after < 0 ? item * long : given("longItems") * long + after * given("groupsPerItem");
-  const groups = after < 0 ? long : Math.min(given("groupsPerItem"), given("groups") - first);
+  const cut: Cut = { groups: given("groups"), sharers: given("sharers"), short: given("short") };
+  const { first, groups } = pieceOf(cut, item);
   const blockBytes = packedBlockBytes[type];
   const groupBytes = given("blocks") * blockBytes;
   const weights = given("weights") + first * groupBytes + given("firstBlock") * blockBytes;
@@ -108,7 +105,7 @@ export function linear({ kernels, scratch }: Thread, numbers: Float64Array, at: 
   const start = given("start") + columnBytes;
   const output = given("output") + columnBytes;
   if (rows === 1) {
-    kernels[kernelOf[type].row]!(weights, given("panel"), start, output, groups, given("blockCount"));
+    kernels[kernelOf[type].row]!(weights, given("panel"), start, output, groups, given("blockCount"), scratch);
     return;
   }
   const kernel = kernels[kernelOf[type].rows]!;
