@@ -24,6 +24,8 @@ export interface WeightSpec {
   readonly shape: readonly number[];
   /** Of a matrix; vectors are kept as f32. */
   readonly type: WeightType;
+  /** That activations which meet the matrix should be quantised finely, if they are quantised at all. */
+  readonly isFine?: boolean;
 }
 
 /** Where a tensor's numbers come from. */

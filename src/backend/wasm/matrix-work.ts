@@ -3,7 +3,15 @@ import { groupOutputs, panelRows, rowStride } from "./layout.ts";
 import type { Machine } from "./machine.ts";
 import { createMatrix, type Matrix, type PackedWeight, strideOf } from "./matrix.ts";
 import { operationIds } from "./operations/index.ts";
-import { blocksAtOnce, linearArguments, linearScratchBytes, panelOf, weightTypes } from "./operations/linear.ts";
+import {
+  blocksAtOnce,
+  linearArguments,
+  linearScratchBytes,
+  productOf,
+  products,
+  productTypes,
+  weightTypes,
+} from "./operations/linear.ts";
 import {
   type PanelType,
   panelArguments,
@@ -51,21 +59,22 @@ export class MatrixWork {
     { bias, residual }: { readonly bias?: PackedWeight | undefined; readonly residual?: Matrix | undefined },
   ): Matrix {
     if (bias && residual) return this.#add(residual, this.linear(x, weight, { bias }));
-    const { type, groups, blocks } = weight;
+    const { groups, blocks } = weight;
+    const product = productOf(weight.type, weight.isFine);
     const out = this.create(x.rows, weight.shape[0]!);
-    const panel = this.#panel(x, panelOf[type]);
+    const panel = this.#panel(x, products[product].panel);
     const output = out.region!;
     const added = residual && this.rows(residual);
     this.#program.addWork(x.rows * groups * groupOutputs * x.columns);
     const cut = this.#cut(weight, x.rows);
     const items = countPieces(cut);
-    const step = blocksAtOnce(type, x.rows, blocks);
+    const step = blocksAtOnce(product, x.rows, blocks);
     // What the sums begin with: sums of earlier inputs, rows to add to, or the same numbers for all rows.
     let start: number | Region = added ?? bias?.address ?? this.#zerosFor(groups * groupOutputs);
     let startStride = added ? strideOf(out) : 0;
     for (let first = 0; first < blocks; first += step) {
       const values = new Array<Argument>(Object.keys(linearArguments).length);
-      values[linearArguments.type] = weightTypes.indexOf(type);
+      values[linearArguments.product] = productTypes.indexOf(product);
       values[linearArguments.weights] = weight.address;
       values[linearArguments.groups] = groups;
       values[linearArguments.blocks] = blocks;

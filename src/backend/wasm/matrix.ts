@@ -38,6 +38,8 @@ export function strideOf({ columns }: Tensor): number {
 export interface PackedWeight extends Weight {
   readonly name: string;
   readonly type: WeightType;
+  /** See `WeightSpec`. */
+  readonly isFine: boolean;
   readonly address: number;
   readonly bytes: number;
   /** Of a matrix: groups of 16 outputs, and blocks of 32 inputs. */

@@ -33,9 +33,9 @@ export class WasmWeightSpace implements WeightSpace {
       return { ...size, offset };
     });
     const start = memory.allocate(total);
-    this.weights = specs.map(({ name, shape, type }, i) => {
+    this.weights = specs.map(({ name, shape, type, isFine = false }, i) => {
       const { offset, ...size } = places[i]!;
-      return { name, shape, type: shape.length === 1 ? "f32" : type, address: start + offset, ...size };
+      return { name, shape, type: shape.length === 1 ? "f32" : type, isFine, address: start + offset, ...size };
     });
     this.packed = { format: packedFormat, bytes: memory.bytes(start, total) };
   }

@@ -1,7 +1,14 @@
 import { quantiseQ4, quantiseQ8 } from "../../../checkpoint/quantise.ts";
 import type { WeightType } from "../../backend.ts";
 import { blockInputs, blocksOf, groupOutputs, groupsOf, rowStride } from "../layout.ts";
-import { linear, linearArguments, linearScratchBytes, panelOf, weightTypes } from "../operations/linear.ts";
+import {
+  linear,
+  linearArguments,
+  linearScratchBytes,
+  type ProductType,
+  products as productFacts,
+  productTypes,
+} from "../operations/linear.ts";
 import { countPieces } from "../operations/pieces.ts";
 import { packedBlockBytes, packGroup } from "../pack.ts";
 import { inputKinds, inputs as inputsOf, type KernelHarness, normalNumbers } from "./kernel-harness.ts";
@@ -9,7 +16,7 @@ import { makePanels, padded, quantisedActivations } from "./panel-harness.ts";
 
 /** x · weightsᵀ + bias, for tests. */
 export interface Product {
-  readonly type: WeightType;
+  readonly type: ProductType;
   readonly rows: number;
   readonly inputs: number;
   readonly outputs: number;
@@ -39,11 +46,11 @@ export function computeProduct(harness: KernelHarness, product: Product, cuts: r
   const output = harness.room(rows * stride + guardBytes);
   const scratch = harness.room(linearScratchBytes + guardBytes);
   const values: number[] = [];
-  values[linearArguments.type] = weightTypes.indexOf(type);
+  values[linearArguments.product] = productTypes.indexOf(type);
   values[linearArguments.weights] = harness.put(packMatrix(product));
   values[linearArguments.groups] = groups;
   values[linearArguments.blocks] = blocks;
-  values[linearArguments.panel] = harness.put(makePanels(panelOf[type], rowsOf(product)));
+  values[linearArguments.panel] = harness.put(makePanels(productFacts[type].panel, rowsOf(product)));
   values[linearArguments.rows] = rows;
   values[linearArguments.output] = output;
   values[linearArguments.stride] = stride;
@@ -96,16 +103,17 @@ const sizes: readonly (readonly [rows: number, inputs: number, outputs: number])
 const weightKinds = ["normal", "large", "small", "zero blocks", "equal", "one sign"] as const;
 
 /** Nearly the largest, and a small number with few bits, that types hold: as a weight, or by its scale. */
-const extremes: Readonly<Record<WeightType, readonly [large: number, small: number]>> = {
+const extremes: Readonly<Record<ProductType, readonly [large: number, small: number]>> = {
   f32: [1e15, 1e-41],
   bf16: [1e15, 1e-39],
   f16: [65000, 2e-6],
   q8: [65000 * 127, 2e-6 * 127],
   q4: [65000 * 8, 2e-6 * 8],
+  q4Fine: [65000 * 8, 2e-6 * 8],
 };
 
 /** @returns products of all sizes, each with all kinds of weights and with activations of some kind: over all sizes, of every kind */
-function products(type: WeightType): (Product & { readonly kinds: string })[] {
+function products(type: ProductType): (Product & { readonly kinds: string })[] {
   const [large, small] = extremes[type];
   const activationKinds = [...inputKinds, "subnormal"] as const;
   return sizes.flatMap(([rows, inputs, outputs], size) => {
@@ -136,7 +144,7 @@ function products(type: WeightType): (Product & { readonly kinds: string })[] {
 }
 
 /** @returns what a harness computes too inexactly, in words; that it should be nothing is what tests of kernels say */
-export function inexactProducts(harness: KernelHarness, type: WeightType): string[] {
+export function inexactProducts(harness: KernelHarness, type: ProductType): string[] {
   return products(type).flatMap((product) => {
     const got = computeProduct(harness, product);
     const wrong = exactProduct(product)
@@ -161,9 +169,12 @@ function exactProduct(product: Product): Exact[][] {
   const { type, rows, outputs, inputs, bias } = product;
   const columns = blocksOf(inputs) * blockInputs;
   const weights = Array.from({ length: outputs }, (_, output) =>
-    quantisedWeights(type, padded(product.weights.subarray(output * inputs, (output + 1) * inputs))),
+    quantisedWeights(
+      productFacts[type].weights,
+      padded(product.weights.subarray(output * inputs, (output + 1) * inputs)),
+    ),
   );
-  const steps = { f32: 0, int8: 127, int14: 8191 }[panelOf[type]];
+  const steps = { f32: 0, int8: 127, int14: 8191, int15: 16383 }[productFacts[type].panel];
   const termInputs = steps === 0 ? 1 : blockInputs;
   return Array.from({ length: rows }, (_, row) => {
     const x = padded(product.x.subarray(row * inputs, (row + 1) * inputs));
@@ -226,18 +237,19 @@ export function packMatrix({
   outputs,
   inputs,
 }: Pick<Product, "type" | "weights" | "outputs" | "inputs">): Uint8Array {
+  const { weights: weightType } = productFacts[type];
   const blocks = blocksOf(inputs);
   const columns = blocks * blockInputs;
   const groups = groupsOf(outputs);
   const rows = new Float32Array(groups * groupOutputs * columns);
   for (let output = 0; output < outputs; output++)
     rows.set(weights.subarray(output * inputs, (output + 1) * inputs), output * columns);
-  const groupBytes = blocks * packedBlockBytes[type];
+  const groupBytes = blocks * packedBlockBytes[weightType];
   const out = new Uint8Array(groups * groupBytes);
   for (let group = 0; group < groups; group++) {
     const size = groupOutputs * columns;
     const target = out.subarray(group * groupBytes, (group + 1) * groupBytes);
-    if (!packGroup(type, rows.subarray(group * size, (group + 1) * size), blocks, target))
+    if (!packGroup(weightType, rows.subarray(group * size, (group + 1) * size), blocks, target))
       throw new Error(`${type} cannot hold the weights of this test`);
   }
   return out;

@@ -1,8 +1,8 @@
 import { defineInner, type WasmFunction } from "../builder/kernel.ts";
-import { f32x4, i8x16, i16x8, v128 } from "../builder/values.ts";
+import { f32x4, i8x16, i16x8, i32x4, type Value, v128 } from "../builder/values.ts";
 import { loadFloat16 } from "./float16.ts";
 import { defineRow } from "./linear-row.ts";
-import { defineRows, defineTiles, tileParameters } from "./linear-rows.ts";
+import { defineRows, defineTiles, type Tiles, tileParameters } from "./linear-rows.ts";
 
 /*
  * y = x · weightsᵀ + start, weights in 4 bits.
@@ -95,24 +95,32 @@ function defineExpansion(half: 0 | 1): WasmFunction<typeof expansionParameters> 
 const expansionParameters = { weights: "address", expanded: "address", blocks: "i32" } as const;
 const expansions = [defineExpansion(0), defineExpansion(1)] as const;
 
-function defineTile(rows: number): WasmFunction<typeof tileParameters> {
-  return defineInner(`linearQ4Tile${rows}`, tileParameters, (code, { weights, x, sums, blocks }) => {
+/** @param planes - of the activations: those of `linear-q4-fine.ts` have two, one after the other */
+export function defineQ4Tile(name: string, planes: 1 | 2, rows: number): WasmFunction<typeof tileParameters> {
+  return defineInner(`${name}${rows}`, tileParameters, (code, { weights, x, sums, blocks }) => {
     const w = code.local("address", weights);
     const panel = code.local("address", x);
     const vectors = code.locals(2, "v128");
     const integers = Array.from({ length: rows }, () => code.locals(2, "v128"));
     const input = code.local("v128");
+    const correction = (row: number): Value<"v128"> => code.loadSplat32(panel, (rows + row) * 4);
     code.repeat(blocks, () => {
-      for (const [row, pair] of integers.entries()) {
-        code.set(input, code.loadSplat32(panel, (rows + row) * 4));
-        for (const integer of pair) code.set(integer, input);
-      }
-      for (let step = 0; step < 8; step++) {
-        for (const [v, vector] of vectors.entries())
-          code.set(vector, code.load(w, expandedOffset + (step * 2 + v) * 16));
-        for (const [row, pair] of integers.entries()) {
-          code.set(input, code.loadSplat32(panel, rows * 8 + (step * rows + row) * 4));
-          for (const [v, integer] of pair.entries()) code.set(integer, code.dotBytes(input, vectors[v]!, integer));
+      if (planes === 2) for (const integer of integers.flat()) code.set(integer, v128.zero);
+      for (let plane = 0; plane < planes; plane++) {
+        if (plane === planes - 1) {
+          for (const [row, pair] of integers.entries()) {
+            code.set(input, correction(row));
+            for (const integer of pair)
+              code.set(integer, planes === 2 ? i32x4.add(i32x4.shl(integer, 7), input) : input);
+          }
+        }
+        for (let step = 0; step < 8; step++) {
+          for (const [v, vector] of vectors.entries())
+            code.set(vector, code.load(w, expandedOffset + (step * 2 + v) * 16));
+          for (const [row, pair] of integers.entries()) {
+            code.set(input, code.loadSplat32(panel, rows * 8 + ((plane * 8 + step) * rows + row) * 4));
+            for (const [v, integer] of pair.entries()) code.set(integer, code.dotBytes(input, vectors[v]!, integer));
+          }
         }
       }
       for (const [v, vector] of vectors.entries()) code.set(vector, code.load(w, v * 16));
@@ -125,19 +133,20 @@ function defineTile(rows: number): WasmFunction<typeof tileParameters> {
         }
       }
       code.advance(w, expandedBytes);
-      code.advance(panel, rows * int8BlockBytes);
+      code.advance(panel, rows * (8 + planes * 32));
     });
   });
 }
 
-const tiles = defineTiles(defineTile);
-
 /** Several rows of activations; scratch holds half a group's expanded weights: 288 bytes a block. */
-export const linearQ4Rows: WasmFunction = defineRows(
-  "linearQ4Rows",
-  [tiles, tiles],
-  (code, half, weights, scratch, blocks) => {
+export function defineQ4Rows(name: string, tiles: Tiles): WasmFunction {
+  return defineRows(name, [tiles, tiles], (code, half, weights, scratch, blocks) => {
     code.call(expansions[half], { weights, expanded: scratch, blocks });
     return scratch;
-  },
+  });
+}
+
+export const linearQ4Rows: WasmFunction = defineQ4Rows(
+  "linearQ4Rows",
+  defineTiles((rows) => defineQ4Tile("linearQ4Tile", 1, rows)),
 );

@@ -2,7 +2,7 @@ import { blockInputs, panelRows, rowStride } from "../layout.ts";
 import { type PanelType, panelBytes } from "../operations/panels.ts";
 
 /**
- * Activations in integers from -largest to largest, block by block: as `panelInt8` and `panelInt14` are to do it, step by step in float32. A
+ * Activations in integers from -largest to largest, block by block: as `panelInt8`, `panelInt14` and `panelInt15` are to do it, step by step in float32. A
  * block that is so small that the inverse of its scale overflows counts as zero.
  */
 export function quantisedActivations(
@@ -36,7 +36,7 @@ export function makePanels(type: PanelType, rows: readonly Float32Array[]): Uint
   return out;
 }
 
-/** The panel of one tile, as `linear-q4.ts`, `linear-q8.ts` and `linear-float.ts` draw it; inputs past the rows' end are zero. */
+/** The panel of one tile, as `linear-q4.ts`, `linear-q4-fine.ts`, `linear-q8.ts` and `linear-float.ts` draw it; inputs past the rows' end are zero. */
 export function makePanel(type: PanelType, rows: readonly Float32Array[]): Uint8Array {
   const columns = rows.map(padded);
   const length = columns[0]!.length;
@@ -46,7 +46,7 @@ export function makePanel(type: PanelType, rows: readonly Float32Array[]): Uint8
       for (const [row, values] of columns.entries()) numbers[i * rows.length + row] = values[i]!;
     return new Uint8Array(numbers.buffer);
   }
-  const quantised = columns.map((row) => quantisedActivations(row, type === "int8" ? 127 : 8191));
+  const quantised = columns.map((row) => quantisedActivations(row, { int8: 127, int14: 8191, int15: 16383 }[type]));
   const blockBytes = panelBytes(type, rows.length, blockInputs);
   const bytes = new Uint8Array((length / blockInputs) * blockBytes);
   const view = new DataView(bytes.buffer);
@@ -62,15 +62,17 @@ export function makePanel(type: PanelType, rows: readonly Float32Array[]): Uint8
         for (const row of integers)
           for (const integer of row.subarray(step * 4, step * 4 + 4)) view.setInt8(at++, byteOf(integer));
     };
-    if (type === "int8") {
+    if (type !== "int14") {
       for (const row of integers) {
         view.setInt32(at, -8 * row.reduce((sum, integer) => sum + integer, 0), true);
         at += 4;
       }
-      storePlane((integer) => integer);
-    } else {
-      storePlane((integer) => Math.floor((integer + 8192) / 128));
-      storePlane((integer) => (integer + 8192) % 128);
+    }
+    if (type === "int8") storePlane((integer) => integer);
+    else {
+      const offset = type === "int14" ? 8192 : 0;
+      storePlane((integer) => Math.floor((integer + offset) / 128));
+      storePlane((integer) => (integer + offset) & 127);
     }
   }
   return bytes;

@@ -3,9 +3,9 @@ import { panelRows } from "../layout.ts";
 import { panelBlockBytes } from "../operations/panels.ts";
 import { allTargets, inputKinds, inputs, type KernelHarness, kernelHarnesses } from "./kernel-harness.ts";
 import { makePanel } from "./panel-harness.ts";
-import { panelFloat32, panelInt8, panelInt14 } from "./panels.ts";
+import { panelFloat32, panelInt8, panelInt14, panelInt15 } from "./panels.ts";
 
-const kernelOf = { int8: panelInt8, int14: panelInt14, f32: panelFloat32 } as const;
+const kernelOf = { int8: panelInt8, int14: panelInt14, int15: panelInt15, f32: panelFloat32 } as const;
 type PanelType = keyof typeof kernelOf;
 
 /** The panel of a tile, and whether bytes after it stayed as they were. */
@@ -22,9 +22,11 @@ function storePanel({ kernels, put, room, get }: KernelHarness, type: PanelType,
 }
 
 /** The first integers of the only row of a panel. */
-function firstIntegers(type: "int8" | "int14", panel: Uint8Array<ArrayBuffer>): number[] {
+function firstIntegers(type: "int8" | "int14" | "int15", panel: Uint8Array<ArrayBuffer>): number[] {
   if (type === "int8") return [...new Int8Array(panel.buffer, 8, 8)];
-  return Array.from({ length: 8 }, (_, i) => 128 * panel[4 + i]! + panel[36 + i]! - 8192);
+  if (type === "int14") return Array.from({ length: 8 }, (_, i) => 128 * panel[4 + i]! + panel[36 + i]! - 8192);
+  const high = new Int8Array(panel.buffer, 8, 8);
+  return [...high].map((number, i) => 128 * number + panel[40 + i]!);
 }
 
 /** Rows in which blocks of one kind stand beside blocks of another. */
@@ -33,8 +35,8 @@ function mixed(columns: number, seed: number): Float32Array {
   return Float32Array.from({ length: columns }, (_, i) => kinds[(Math.floor(i / 32) + seed) % kinds.length]![i]!);
 }
 
-for (const harness of await kernelHarnesses([panelInt8, panelInt14, panelFloat32], allTargets)) {
-  test.for(["int8", "int14", "f32"] as const)(
+for (const harness of await kernelHarnesses([panelInt8, panelInt14, panelInt15, panelFloat32], allTargets)) {
+  test.for(["int8", "int14", "int15", "f32"] as const)(
     `${harness.name}: a panel of %s is what its drawing says, for all sizes of tiles and rows`,
     (type) => {
       for (let count = 1; count <= panelRows; count++) {
@@ -47,11 +49,11 @@ for (const harness of await kernelHarnesses([panelInt8, panelInt14, panelFloat32
     },
   );
 
-  test.for(["int8", "int14"] as const)(
+  test.for(["int8", "int14", "int15"] as const)(
     `${harness.name}: the largest number of a block becomes the largest %s, ties go to even`,
     (type) => {
       harness.clear();
-      const largest = type === "int8" ? 127 : 8191;
+      const largest = { int8: 127, int14: 8191, int15: 16383 }[type];
       const row = Float32Array.from({ length: 32 }, (_, i) => [0.5, 1.5, 2.5, -0.5, -1.5, -2.5, -largest, 0][i % 8]!);
       const { panel } = storePanel(harness, type, [row]);
       const first = firstIntegers(type, panel);
@@ -60,7 +62,7 @@ for (const harness of await kernelHarnesses([panelInt8, panelInt14, panelFloat32
     },
   );
 
-  test.for(["int8", "int14"] as const)(
+  test.for(["int8", "int14", "int15"] as const)(
     `${harness.name}: numbers next to the ends of float32 make %s that fit`,
     (type) => {
       const least = 2 ** -149;
@@ -74,7 +76,7 @@ for (const harness of await kernelHarnesses([panelInt8, panelInt14, panelFloat32
   );
 
   // Whoever reads the output must see that something went wrong: never a number in the place of none.
-  test.for(["int8", "int14"] as const)(
+  test.for(["int8", "int14", "int15"] as const)(
     `${harness.name}: an infinite number, or none, spoils the scale of its block of %s`,
     (type) => {
       for (const bad of [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN]) {

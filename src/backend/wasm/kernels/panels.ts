@@ -5,7 +5,7 @@ import { blockInputs } from "../layout.ts";
 
 /*
  * A row of activations becomes row `index` of a panel of `rows`: the form in which a matrix kernel reads several rows at once. The layouts
- * are drawn in `linear-q4.ts` (int8), `linear-q8.ts` (int14) and `linear-float.ts` (float32). Inputs past `columns` are zero.
+ * are drawn in `linear-q4.ts` (int8), `linear-q4-fine.ts` (int15), `linear-q8.ts` (int14) and `linear-float.ts` (float32). Inputs past `columns` are zero.
  *
  * row: [columns] f32; panel: of the row's tile; scratch: 128 bytes, for the last block where it is not whole.
  */
@@ -21,58 +21,63 @@ const panelParameters = {
 const vectorsInBlock = blockInputs / 4;
 
 /** Activations in 8 bits: scale = largest / 127. */
-export const panelInt8: WasmFunction = defineQuantisingPanel(
-  "panelInt8",
-  127,
-  (code, values, { panel, index, rows }) => {
-    const sum = code.local(
-      "v128",
-      values.map((value): Value<"v128"> => value).reduce((total, value) => i32x4.add(total, value)),
-    );
-    code.set(sum, i32x4.add(sum, shuffle32(sum, sum, [2, 3, 0, 1])));
-    code.set(sum, i32x4.add(sum, shuffle32(sum, sum, [1, 0, 3, 2])));
-    const correction = i32.mul(i32x4.extractLane(sum, 0), i32.const(-8));
-    code.storeI32(code.offset(panel, i32.shl(i32.add(rows, index), i32.const(2))), correction);
-    const to = code.local(
-      "address",
-      code.offset(panel, i32.shl(i32.add(i32.shl(rows, i32.const(1)), index), i32.const(2))),
-    );
-    for (let half = 0; half < 2; half++) {
-      const [a, b, c, d] = values.slice(half * 4) as [Local<"v128">, Local<"v128">, Local<"v128">, Local<"v128">];
-      const bytes = code.local("v128", i8x16.narrowI16(i16x8.narrowI32(a, b), i16x8.narrowI32(c, d)));
-      for (let lane = 0; lane < 4; lane++) {
-        code.store32Lane(to, bytes, lane);
-        code.advance(to, i32.shl(rows, i32.const(2)));
-      }
-    }
-    return to;
-  },
-);
+export const panelInt8: WasmFunction = defineQuantisingPanel("panelInt8", 127, (code, values, place) => {
+  storeSum(code, values, place);
+  const to = code.local("address", firstWord(code, place, 2));
+  storePlane(code, values, to, place.rows);
+  return to;
+});
+
+/** Activations in 15 bits, a plane of 8 with a sign and one of 7: scale = largest / 16383. */
+export const panelInt15: WasmFunction = defineQuantisingPanel("panelInt15", 16383, (code, values, place) => {
+  storeSum(code, values, place);
+  const to = code.local("address", firstWord(code, place, 2));
+  const high = values.map((value) => i32x4.shrS(value, 7));
+  storePlane(code, high, to, place.rows);
+  const low = values.map((value) => v128.and(value, code.constant(i32x4.const(127))));
+  storePlane(code, low, to, place.rows);
+  return to;
+});
 
 /** Activations in 14 bits, as two planes of 7: scale = largest / 8191. */
-export const panelInt14: WasmFunction = defineQuantisingPanel(
-  "panelInt14",
-  8191,
-  (code, values, { panel, index, rows }) => {
-    const to = code.local("address", code.offset(panel, i32.shl(i32.add(rows, index), i32.const(2))));
-    for (const value of values) code.set(value, i32x4.add(value, code.constant(i32x4.const(8192))));
-    for (const plane of ["high", "low"]) {
-      for (let half = 0; half < 2; half++) {
-        const part = (i: number): Value<"v128"> => {
-          const value = values[half * 4 + i]!;
-          return plane === "high" ? i32x4.shrU(value, 7) : v128.and(value, code.constant(i32x4.const(127)));
-        };
-        const [first, second] = [i16x8.narrowI32(part(0), part(1)), i16x8.narrowI32(part(2), part(3))];
-        const bytes = code.local("v128", i8x16.narrowI16(first, second));
-        for (let lane = 0; lane < 4; lane++) {
-          code.store32Lane(to, bytes, lane);
-          code.advance(to, i32.shl(rows, i32.const(2)));
-        }
-      }
+export const panelInt14: WasmFunction = defineQuantisingPanel("panelInt14", 8191, (code, values, place) => {
+  const to = code.local("address", firstWord(code, place, 1));
+  for (const value of values) code.set(value, i32x4.add(value, code.constant(i32x4.const(8192))));
+  const high = values.map((value) => i32x4.shrU(value, 7));
+  storePlane(code, high, to, place.rows);
+  const low = values.map((value) => v128.and(value, code.constant(i32x4.const(127))));
+  storePlane(code, low, to, place.rows);
+  return to;
+});
+
+/** Where the row's words begin in a block, behind as many words of all rows. */
+function firstWord(code: Code, { panel, index, rows }: PanelPlace, wordsBefore: 1 | 2): Value<"address"> {
+  const before = wordsBefore === 1 ? rows : i32.shl(rows, i32.const(1));
+  return code.offset(panel, i32.shl(i32.add(before, index), i32.const(2)));
+}
+
+/** Stores -8 · the sum of a block's integers, [8 vectors], in its second words: what weights that are four bits less 8 add. */
+function storeSum(code: Code, values: readonly Value<"v128">[], place: PanelPlace): void {
+  const sum = code.local(
+    "v128",
+    values.reduce((total, value) => i32x4.add(total, value)),
+  );
+  code.set(sum, i32x4.add(sum, shuffle32(sum, sum, [2, 3, 0, 1])));
+  code.set(sum, i32x4.add(sum, shuffle32(sum, sum, [1, 0, 3, 2])));
+  code.storeI32(firstWord(code, place, 1), i32.mul(i32x4.extractLane(sum, 0), i32.const(-8)));
+}
+
+/** Stores a block's integers, [8 vectors], as bytes, four to a word, a word in every `rows`. */
+function storePlane(code: Code, values: readonly Value<"v128">[], to: Local<"address">, rows: Value<"i32">): void {
+  for (let half = 0; half < 2; half++) {
+    const [a, b, c, d] = values.slice(half * 4) as [Value<"v128">, Value<"v128">, Value<"v128">, Value<"v128">];
+    const bytes = code.local("v128", i8x16.narrowI16(i16x8.narrowI32(a, b), i16x8.narrowI32(c, d)));
+    for (let lane = 0; lane < 4; lane++) {
+      code.store32Lane(to, bytes, lane);
+      code.advance(to, i32.shl(rows, i32.const(2)));
     }
-    return to;
-  },
-);
+  }
+}
 
 interface PanelPlace {
   /** Of the block. */

@@ -1,15 +1,22 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { WeightType } from "../../backend.ts";
 import { allTargets, kernelHarnesses, normalNumbers } from "../kernels/kernel-harness.ts";
 import { widenedBlockBytes } from "../kernels/linear-float.ts";
 import { computeProduct, type Product } from "../kernels/linear-harness.ts";
 import { sumBytes } from "../kernels/linear-rows.ts";
 import { blocksOf } from "../layout.ts";
-import { blocksAtOnce, cachedPanelBytes, linearKernels, linearScratchBytes, panelOf, weightTypes } from "./linear.ts";
+import {
+  blocksAtOnce,
+  cachedPanelBytes,
+  linearKernels,
+  linearScratchBytes,
+  type ProductType,
+  products,
+  productTypes,
+} from "./linear.ts";
 import { panelBlockBytes } from "./panels.ts";
 
-function randomProduct(type: WeightType, rows: number, inputs: number, outputs: number, seed: number): Product {
+function randomProduct(type: ProductType, rows: number, inputs: number, outputs: number, seed: number): Product {
   const normal = normalNumbers(seed);
   const numbers = (length: number) => Float32Array.from({ length }, normal);
   return {
@@ -36,7 +43,7 @@ for (const [index, harness] of (await kernelHarnesses(linearKernels, allTargets)
   test(`${harness.name}: a row has the same bits alone, at any place among any others, and however the inputs are cut`, () => {
     fc.assert(
       fc.property(
-        fc.constantFrom(...weightTypes),
+        fc.constantFrom(...productTypes),
         fc.integer({ min: 2, max: 12 }),
         fc.integer({ min: 1, max: 230 }),
         fc.integer({ min: 1, max: 50 }),
@@ -70,7 +77,7 @@ for (const [index, harness] of (await kernelHarnesses(linearKernels, allTargets)
     );
   });
 
-  test.for(weightTypes)(
+  test.for(productTypes)(
     `${harness.name}: as many blocks of %s at once as are allowed fit the scratch memory`,
     (type) => {
       const blocks = 150;
@@ -86,7 +93,7 @@ for (const [index, harness] of (await kernelHarnesses(linearKernels, allTargets)
 test("pieces of inputs are at least one block, and what a thread expands of them fits its scratch memory", () => {
   fc.assert(
     fc.property(
-      fc.constantFrom(...weightTypes),
+      fc.constantFrom(...productTypes),
       fc.integer({ min: 1, max: 100_000 }),
       fc.integer({ min: 1, max: 5000 }),
       (type, rows, blocks) => {
@@ -98,7 +105,7 @@ test("pieces of inputs are at least one block, and what a thread expands of them
           return;
         }
         expect(sumBytes + most * widenedBlockBytes).toBeLessThanOrEqual(linearScratchBytes);
-        const bytes = most * rows * panelBlockBytes[panelOf[type]];
+        const bytes = most * rows * panelBlockBytes[products[type].panel];
         if (most > 8) expect(bytes).toBeLessThanOrEqual(cachedPanelBytes);
       },
     ),

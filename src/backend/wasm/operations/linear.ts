@@ -10,6 +10,7 @@ import {
   widenedBlockBytes,
 } from "../kernels/linear-float.ts";
 import { linearQ4Row, linearQ4Rows } from "../kernels/linear-q4.ts";
+import { linearQ4FineRow, linearQ4FineRows } from "../kernels/linear-q4-fine.ts";
 import { linearQ8Row, linearQ8Rows } from "../kernels/linear-q8.ts";
 import { sumBytes } from "../kernels/linear-rows.ts";
 import { groupOutputs, panelRows } from "../layout.ts";
@@ -29,32 +30,42 @@ export const linearKernels: readonly Kernel[] = [
   linearQ8Rows,
   linearQ4Row,
   linearQ4Rows,
+  linearQ4FineRow,
+  linearQ4FineRows,
 ];
 
-/** The types of weights; arguments name one by its index. */
+/** The types of weights; arguments of other operations name one by its index. */
 export const weightTypes: readonly WeightType[] = ["f32", "f16", "bf16", "q8", "q4"];
 
-/** The panels that weights of a type meet. */
-export const panelOf: Readonly<Record<WeightType, PanelType>> = {
-  f32: "f32",
-  f16: "f32",
-  bf16: "f32",
-  q8: "int14",
-  q4: "int8",
-};
+/** Products of a matrix: types of weights, and by what they are multiplied; arguments name one by its index. */
+export const productTypes = ["f32", "f16", "bf16", "q8", "q4", "q4Fine"] as const;
 
-const kernelOf: Readonly<Record<WeightType, { readonly row: string; readonly rows: string }>> = {
-  f32: { row: "linearFloat32Row", rows: "linearFloat32Rows" },
-  f16: { row: "linearFloat16Row", rows: "linearFloat16Rows" },
-  bf16: { row: "linearBfloat16Row", rows: "linearBfloat16Rows" },
-  q8: { row: "linearQ8Row", rows: "linearQ8Rows" },
-  q4: { row: "linearQ4Row", rows: "linearQ4Rows" },
+export type ProductType = (typeof productTypes)[number];
+
+/** @param isFine - see `WeightSpec` */
+export function productOf(type: WeightType, isFine: boolean): ProductType {
+  return type === "q4" && isFine ? "q4Fine" : type;
+}
+
+/** The weights of a product, the panel that they meet, and the kernels for one row and for several. */
+export const products: Readonly<
+  Record<
+    ProductType,
+    { readonly weights: WeightType; readonly panel: PanelType; readonly row: string; readonly rows: string }
+  >
+> = {
+  f32: { weights: "f32", panel: "f32", row: "linearFloat32Row", rows: "linearFloat32Rows" },
+  f16: { weights: "f16", panel: "f32", row: "linearFloat16Row", rows: "linearFloat16Rows" },
+  bf16: { weights: "bf16", panel: "f32", row: "linearBfloat16Row", rows: "linearBfloat16Rows" },
+  q8: { weights: "q8", panel: "int14", row: "linearQ8Row", rows: "linearQ8Rows" },
+  q4: { weights: "q4", panel: "int8", row: "linearQ4Row", rows: "linearQ4Rows" },
+  q4Fine: { weights: "q4", panel: "int15", row: "linearQ4FineRow", rows: "linearQ4FineRows" },
 };
 
 /** Arguments of {@link linear}. An item is a piece of the outputs. */
 export const linearArguments = {
-  /** Index in {@link weightTypes}. */
-  type: 0,
+  /** Index in {@link productTypes}. */
+  product: 0,
   /** Address of the packed matrix, of `groups` groups of `blocks` blocks. */
   weights: 1,
   groups: 2,
@@ -83,9 +94,9 @@ const mostBlocks = 128;
 export const cachedPanelBytes: number = 640 * 1024;
 
 /** @returns how many blocks of inputs are added up before all outputs' next blocks are */
-export function blocksAtOnce(type: WeightType, rows: number, blocks: number): number {
+export function blocksAtOnce(type: ProductType, rows: number, blocks: number): number {
   if (rows === 1) return blocks;
-  const fitting = Math.floor(cachedPanelBytes / (rows * panelBlockBytes[panelOf[type]]));
+  const fitting = Math.floor(cachedPanelBytes / (rows * panelBlockBytes[products[type].panel]));
   return Math.min(blocks, mostBlocks, Math.max(8, fitting));
 }
 
@@ -94,22 +105,22 @@ export const linearScratchBytes: number = sumBytes + mostBlocks * widenedBlockBy
 
 export function linear({ kernels, scratch }: Thread, numbers: Float64Array, at: number, item: number): void {
   const given = (name: keyof typeof linearArguments): number => numbers[at + linearArguments[name]]!;
-  const type = weightTypes[given("type")]!;
+  const product = products[productTypes[given("product")]!];
   const rows = given("rows");
   const cut: Cut = { groups: given("groups"), sharers: given("sharers"), short: given("short") };
   const { first, groups } = pieceOf(cut, item);
-  const blockBytes = packedBlockBytes[type];
+  const blockBytes = packedBlockBytes[product.weights];
   const groupBytes = given("blocks") * blockBytes;
   const weights = given("weights") + first * groupBytes + given("firstBlock") * blockBytes;
   const columnBytes = first * groupOutputs * 4;
   const start = given("start") + columnBytes;
   const output = given("output") + columnBytes;
   if (rows === 1) {
-    kernels[kernelOf[type].row]!(weights, given("panel"), start, output, groups, given("blockCount"), scratch);
+    kernels[product.row]!(weights, given("panel"), start, output, groups, given("blockCount"), scratch);
     return;
   }
-  const kernel = kernels[kernelOf[type].rows]!;
-  const rowBytes = panelBlockBytes[panelOf[type]];
+  const kernel = kernels[product.rows]!;
+  const rowBytes = panelBlockBytes[product.panel];
   const tileBytes = given("blocks") * rowBytes * panelRows;
   const wholeTiles = Math.floor(rows / panelRows);
   const rest = rows % panelRows;
