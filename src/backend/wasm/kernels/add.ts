@@ -1,8 +1,8 @@
-import { defineKernel, type WasmFunction } from "../builder/kernel.ts";
+import { defineKernel, type Kernel } from "../builder/kernel.ts";
 import { f32x4 } from "../builder/values.ts";
 
 /** y = a + b. a, b and y: [vectors][4] f32 */
-export const add: WasmFunction = defineKernel(
+export const add: Kernel = defineKernel(
   "add",
   { a: "address", b: "address", y: "address", vectors: "i32" },
   (code, { a, b, y, vectors }) => {

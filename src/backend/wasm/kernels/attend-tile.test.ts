@@ -93,17 +93,7 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([at
     const queryRecords = records(Float32Array.from(queries), queryScale, true);
     const lines = tile.byteLength / lineBytes;
     const [address, states] = [put(new Uint8Array(tile.buffer)), put(freshStates())];
-    kernels.attendTileQ8!(
-      put(queryRecords),
-      states,
-      room(workspace.bytes),
-      address,
-      address + inValues,
-      2,
-      width,
-      1,
-      lines,
-    );
+    kernels.attendTileQ8!(put(queryRecords), states, room(workspace.bytes), address, 2, width, 1, lines);
     limits.forEach((_, row) => {
       const exponents = Array.from({ length: tileTokens }, (_, key) => {
         let sum = 0;

@@ -6,7 +6,7 @@ import { scoresF32 } from "./scores-f32.ts";
 import { scoresQ8 } from "./scores-q8.ts";
 import { softmaxF32 } from "./softmax-f32.ts";
 import { softmaxQ8 } from "./softmax-q8.ts";
-import { tileTokens } from "./tile-layout.ts";
+import { groupHeaderBytes, groupsPerTile, tileTokens } from "./tile-layout.ts";
 import { touch } from "./touch.ts";
 import { weightedValuesF32 } from "./weighted-values-f32.ts";
 import { weightedValuesQ8 } from "./weighted-values-q8.ts";
@@ -65,7 +65,7 @@ export const attendTileF32: Kernel = defineKernel(
  *   queries  `records` query records
  *   states   as many state records
  *   work     a workspace
- *   keys, values   the two parts of a q8 tile, one behind the other
+ *   tile     a q8 tile
  *   planes   of the queries' bytes: 1, or 2 for fine queries
  *   lines    how many lines of memory the tile has, to be touched
  */
@@ -75,15 +75,19 @@ export const attendTileQ8: Kernel = defineKernel(
     queries: "address",
     states: "address",
     work: "address",
-    keys: "address",
-    values: "address",
+    tile: "address",
     records: "i32",
     width: "i32",
     planes: "i32",
     lines: "i32",
   },
-  (code, { queries, states, work, keys, values, records, width, planes, lines }) => {
-    code.call(touch, { memory: keys, lines: lines, sink: code.offset(work, workspace.lanes) });
+  (code, { queries, states, work, tile, records, width, planes, lines }) => {
+    const keyBytes = i32.mul(
+      i32.add(i32.shl(width, i32.const(2)), i32.const(groupHeaderBytes)),
+      i32.const(groupsPerTile),
+    );
+    const values = code.local("address", code.offset(tile, keyBytes));
+    code.call(touch, { memory: tile, lines: lines, sink: code.offset(work, workspace.lanes) });
     const query = code.local("address", queries);
     const state = code.local("address", states);
     const rows = code.local("i32");
@@ -91,7 +95,7 @@ export const attendTileQ8: Kernel = defineKernel(
       code.set(rows, code.loadI32(query, queryRecord.rows));
       const bytes = code.local("address", queryBytes(code, query, width));
       chooseVariant(code, scoresQ8, rows, (scores) =>
-        code.call(scores, { queries: bytes, keys, scores: work, width, planes }),
+        code.call(scores, { queries: bytes, keys: tile, scores: work, width, planes }),
       );
       code.call(softmaxQ8, { query, work, state });
       const sums = code.local("address", code.offset(state, stateRecord.values));

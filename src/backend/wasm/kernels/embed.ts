@@ -1,5 +1,5 @@
 import type { Code } from "../builder/code.ts";
-import { defineKernel, type WasmFunction } from "../builder/kernel.ts";
+import { defineKernel, type Kernel, type WasmFunction } from "../builder/kernel.ts";
 import { f32, i32, type Local, type Value } from "../builder/values.ts";
 import { blockInputs } from "../layout.ts";
 import { q4BlockBytes, q4WeightsOffset } from "./linear-q4.ts";
@@ -33,34 +33,22 @@ function defineEmbed(
   });
 }
 
-export const embedFloat32: WasmFunction = defineEmbed(
-  "embedFloat32",
-  blockInputs * 64,
-  (code, weights, lane, store) => {
-    const at = code.local("address", code.offset(weights, i32.shl(lane, i32.const(2))));
-    for (let i = 0; i < blockInputs; i++) store(i, code.loadF32(at, i * 64));
-  },
-);
+export const embedFloat32: Kernel = defineEmbed("embedFloat32", blockInputs * 64, (code, weights, lane, store) => {
+  const at = code.local("address", code.offset(weights, i32.shl(lane, i32.const(2))));
+  for (let i = 0; i < blockInputs; i++) store(i, code.loadF32(at, i * 64));
+});
 
-export const embedFloat16: WasmFunction = defineEmbed(
-  "embedFloat16",
-  blockInputs * 32,
-  (code, weights, lane, store) => {
-    const at = code.local("address", code.offset(weights, i32.shl(lane, i32.const(1))));
-    for (let i = 0; i < blockInputs; i++) store(i, widenFinite(code, code.loadU16(at, i * 32)));
-  },
-);
+export const embedFloat16: Kernel = defineEmbed("embedFloat16", blockInputs * 32, (code, weights, lane, store) => {
+  const at = code.local("address", code.offset(weights, i32.shl(lane, i32.const(1))));
+  for (let i = 0; i < blockInputs; i++) store(i, widenFinite(code, code.loadU16(at, i * 32)));
+});
 
-export const embedBfloat16: WasmFunction = defineEmbed(
-  "embedBfloat16",
-  blockInputs * 32,
-  (code, weights, lane, store) => {
-    const at = code.local("address", code.offset(weights, i32.shl(lane, i32.const(1))));
-    for (let i = 0; i < blockInputs; i++) store(i, f32.reinterpret(i32.shl(code.loadU16(at, i * 32), i32.const(16))));
-  },
-);
+export const embedBfloat16: Kernel = defineEmbed("embedBfloat16", blockInputs * 32, (code, weights, lane, store) => {
+  const at = code.local("address", code.offset(weights, i32.shl(lane, i32.const(1))));
+  for (let i = 0; i < blockInputs; i++) store(i, f32.reinterpret(i32.shl(code.loadU16(at, i * 32), i32.const(16))));
+});
 
-export const embedQ8: WasmFunction = defineEmbed("embedQ8", q8BlockBytes, (code, weights, lane, store) => {
+export const embedQ8: Kernel = defineEmbed("embedQ8", q8BlockBytes, (code, weights, lane, store) => {
   const at = code.local("address", code.offset(weights, i32.shl(lane, i32.const(1))));
   const scale = code.local("f32", widenFinite(code, code.loadU16(at)));
   const weightAt = code.local("address", code.offset(weights, i32.shl(lane, i32.const(2))));
@@ -70,7 +58,7 @@ export const embedQ8: WasmFunction = defineEmbed("embedQ8", q8BlockBytes, (code,
   }
 });
 
-export const embedQ4: WasmFunction = defineEmbed("embedQ4", q4BlockBytes, (code, weights, lane, store) => {
+export const embedQ4: Kernel = defineEmbed("embedQ4", q4BlockBytes, (code, weights, lane, store) => {
   const scale = code.local("f32", widenFinite(code, code.loadU16(code.offset(weights, i32.shl(lane, i32.const(1))))));
   const at = code.local("address", code.offset(weights, i32.shl(lane, i32.const(2))));
   for (let i = 0; i < blockInputs; i++) {

@@ -1,4 +1,4 @@
-import { defineKernel, type WasmFunction } from "../builder/kernel.ts";
+import { defineKernel, type Kernel } from "../builder/kernel.ts";
 import { f32x4, v128 } from "../builder/values.ts";
 import { powerOfTwo } from "./exponential.ts";
 
@@ -7,7 +7,7 @@ import { powerOfTwo } from "./exponential.ts";
  *
  * gate, up and y: [vectors][4] f32
  */
-export const gatedSilu: WasmFunction = defineKernel(
+export const gatedSilu: Kernel = defineKernel(
   "gatedSilu",
   { gate: "address", up: "address", y: "address", vectors: "i32" },
   (code, { gate, up, y, vectors }) => {

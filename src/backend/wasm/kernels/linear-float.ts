@@ -1,4 +1,4 @@
-import { defineInner, type WasmFunction } from "../builder/kernel.ts";
+import { defineInner, type Kernel, type WasmFunction } from "../builder/kernel.ts";
 import { i32 } from "../builder/values.ts";
 import { blockInputs } from "../layout.ts";
 import { type Load, loadBfloat16, loadFloat16, loadFloat32 } from "./float16.ts";
@@ -97,14 +97,14 @@ function defineWidenedRows(name: string, load: Load): WasmFunction {
   });
 }
 
-export const linearFloat32Row: WasmFunction = defineFloatRow("linearFloat32Row", 4, loadFloat32);
-export const linearFloat16Row: WasmFunction = defineFloatRow("linearFloat16Row", 2, loadFloat16);
-export const linearBfloat16Row: WasmFunction = defineFloatRow("linearBfloat16Row", 2, loadBfloat16);
+export const linearFloat32Row: Kernel = defineFloatRow("linearFloat32Row", 4, loadFloat32);
+export const linearFloat16Row: Kernel = defineFloatRow("linearFloat16Row", 2, loadFloat16);
+export const linearBfloat16Row: Kernel = defineFloatRow("linearBfloat16Row", 2, loadBfloat16);
 
-export const linearFloat32Rows: WasmFunction = defineRows(
+export const linearFloat32Rows: Kernel = defineRows(
   "linearFloat32Rows",
   [tilesInPlace, tilesInPlace],
   (code, half, weights) => code.offset(weights, half * 32),
 );
-export const linearFloat16Rows: WasmFunction = defineWidenedRows("linearFloat16Rows", loadFloat16);
-export const linearBfloat16Rows: WasmFunction = defineWidenedRows("linearBfloat16Rows", loadBfloat16);
+export const linearFloat16Rows: Kernel = defineWidenedRows("linearFloat16Rows", loadFloat16);
+export const linearBfloat16Rows: Kernel = defineWidenedRows("linearBfloat16Rows", loadBfloat16);

@@ -1,4 +1,4 @@
-import type { WasmFunction } from "../builder/kernel.ts";
+import type { Kernel } from "../builder/kernel.ts";
 import { f32x4, i8x16, i16x8, i32x4, v128 } from "../builder/values.ts";
 import { loadFloat16 } from "./float16.ts";
 import { defineQ4Rows, defineQ4Tile, q4BlockBytes, q4WeightsOffset } from "./linear-q4.ts";
@@ -20,7 +20,7 @@ import { defineTiles } from "./linear-rows.ts";
 export const int15BlockBytes = 72;
 
 /** One row of activations: {@link defineRow}. The sums stay in `y`: registers hold those of both planes. */
-export const linearQ4FineRow: WasmFunction = defineRow(
+export const linearQ4FineRow: Kernel = defineRow(
   "linearQ4FineRow",
   q4BlockBytes,
   int15BlockBytes,
@@ -59,7 +59,7 @@ export const linearQ4FineRow: WasmFunction = defineRow(
   },
 );
 
-export const linearQ4FineRows: WasmFunction = defineQ4Rows(
+export const linearQ4FineRows: Kernel = defineQ4Rows(
   "linearQ4FineRows",
   defineTiles((rows) => defineQ4Tile("linearQ4FineTile", 2, rows)),
 );

@@ -1,4 +1,4 @@
-import { defineInner, type WasmFunction } from "../builder/kernel.ts";
+import { defineInner, type Kernel, type WasmFunction } from "../builder/kernel.ts";
 import { f32x4, i8x16, i16x8, i32x4, type Value, v128 } from "../builder/values.ts";
 import { loadFloat16 } from "./float16.ts";
 import { defineRow } from "./linear-row.ts";
@@ -25,7 +25,7 @@ export const q4WeightsOffset = 32;
 export const int8BlockBytes = 40;
 
 /** One row of activations: {@link defineRow}. */
-export const linearQ4Row: WasmFunction = defineRow(
+export const linearQ4Row: Kernel = defineRow(
   "linearQ4Row",
   q4BlockBytes,
   int8BlockBytes,
@@ -146,7 +146,7 @@ export function defineQ4Rows(name: string, tiles: Tiles): WasmFunction {
   });
 }
 
-export const linearQ4Rows: WasmFunction = defineQ4Rows(
+export const linearQ4Rows: Kernel = defineQ4Rows(
   "linearQ4Rows",
   defineTiles((rows) => defineQ4Tile("linearQ4Tile", 1, rows)),
 );

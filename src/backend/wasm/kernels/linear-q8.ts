@@ -1,5 +1,5 @@
 import type { Code } from "../builder/code.ts";
-import { defineInner, type WasmFunction } from "../builder/kernel.ts";
+import { defineInner, type Kernel, type WasmFunction } from "../builder/kernel.ts";
 import { f32x4, i32x4, type Value, v128 } from "../builder/values.ts";
 import { loadFloat16 } from "./float16.ts";
 import { defineRow } from "./linear-row.ts";
@@ -27,7 +27,7 @@ export const q8WeightsOffset = 64;
 export const int14BlockBytes = 68;
 
 /** One row of activations: {@link defineRow}. The sums stay in `y`: registers hold those of both planes. */
-export const linearQ8Row: WasmFunction = defineRow(
+export const linearQ8Row: Kernel = defineRow(
   "linearQ8Row",
   q8BlockBytes,
   int14BlockBytes,
@@ -108,7 +108,7 @@ function defineTile(half: 0 | 1, rows: number): WasmFunction<typeof tileParamete
 }
 
 /** Several rows of activations. */
-export const linearQ8Rows: WasmFunction = defineRows(
+export const linearQ8Rows: Kernel = defineRows(
   "linearQ8Rows",
   [0, 1].map((half) => defineTiles((rows) => defineTile(half as 0 | 1, rows))) as [Tiles, Tiles],
   (_, __, weights) => weights,

@@ -1,5 +1,5 @@
 import type { Code } from "../builder/code.ts";
-import { defineKernel, type WasmFunction } from "../builder/kernel.ts";
+import { defineKernel, type Kernel, type WasmFunction } from "../builder/kernel.ts";
 import { f32, f32x4, i8x16, i16x8, i32, i32x4, type Local, shuffle32, type Value, v128 } from "../builder/values.ts";
 import { blockInputs } from "../layout.ts";
 
@@ -21,7 +21,7 @@ const panelParameters = {
 const vectorsInBlock = blockInputs / 4;
 
 /** Activations in 8 bits: scale = largest / 127. */
-export const panelInt8: WasmFunction = defineQuantisingPanel("panelInt8", 127, (code, values, place) => {
+export const panelInt8: Kernel = defineQuantisingPanel("panelInt8", 127, (code, values, place) => {
   storeSum(code, values, place);
   const to = code.local("address", firstWord(code, place, 2));
   storePlane(code, values, to, place.rows);
@@ -29,7 +29,7 @@ export const panelInt8: WasmFunction = defineQuantisingPanel("panelInt8", 127, (
 });
 
 /** Activations in 15 bits, a plane of 8 with a sign and one of 7: scale = largest / 16383. */
-export const panelInt15: WasmFunction = defineQuantisingPanel("panelInt15", 16383, (code, values, place) => {
+export const panelInt15: Kernel = defineQuantisingPanel("panelInt15", 16383, (code, values, place) => {
   storeSum(code, values, place);
   const to = code.local("address", firstWord(code, place, 2));
   const high = values.map((value) => i32x4.shrS(value, 7));
@@ -40,7 +40,7 @@ export const panelInt15: WasmFunction = defineQuantisingPanel("panelInt15", 1638
 });
 
 /** Activations in 14 bits, as two planes of 7: scale = largest / 8191. */
-export const panelInt14: WasmFunction = defineQuantisingPanel("panelInt14", 8191, (code, values, place) => {
+export const panelInt14: Kernel = defineQuantisingPanel("panelInt14", 8191, (code, values, place) => {
   const to = code.local("address", firstWord(code, place, 1));
   for (const value of values) code.set(value, i32x4.add(value, code.constant(i32x4.const(8192))));
   const high = values.map((value) => i32x4.shrU(value, 7));
@@ -121,7 +121,7 @@ function defineQuantisingPanel(
 }
 
 /** Activations as they are, [inputs][rows]. */
-export const panelFloat32: WasmFunction = defineKernel(
+export const panelFloat32: Kernel = defineKernel(
   "panelFloat32",
   panelParameters,
   (code, { row, panel, index, rows, columns, scratch }) => {

@@ -1,4 +1,4 @@
-import { defineKernel, type WasmFunction } from "../builder/kernel.ts";
+import { defineKernel, type Kernel } from "../builder/kernel.ts";
 import { f32, f32x4, f64, f64x2, i32, shuffle32, v128 } from "../builder/values.ts";
 
 /**
@@ -7,7 +7,7 @@ import { f32, f32x4, f64, f64x2, i32, shuffle32, v128 } from "../builder/values.
  *
  * x and y: [groups][width] f32; gain: [width] f32
  */
-export const rmsNorm: WasmFunction = defineKernel(
+export const rmsNorm: Kernel = defineKernel(
   "rmsNorm",
   { x: "address", gain: "address", y: "address", groups: "i32", width: "i32", epsilon: "f64" },
   (code, { x, gain, y, groups, width, epsilon }) => {

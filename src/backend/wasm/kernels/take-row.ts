@@ -1,7 +1,7 @@
-import { defineKernel, type WasmFunction } from "../builder/kernel.ts";
+import { defineKernel, type Kernel } from "../builder/kernel.ts";
 
 /** y = x. x and y: [vectors][4] f32 */
-export const takeRow: WasmFunction = defineKernel(
+export const takeRow: Kernel = defineKernel(
   "takeRow",
   { x: "address", y: "address", vectors: "i32" },
   (code, { x, y, vectors }) => {

@@ -4,7 +4,7 @@ import { clearStates } from "../kernels/clear-states.ts";
 import { mergeStates } from "../kernels/merge-states.ts";
 import { prepareQueries } from "../kernels/prepare-queries.ts";
 import { queryRecordBytes, recordCount, stateRecordBytes, workspace } from "../kernels/row-records.ts";
-import { paddedWidth, tileBytes, tileTokens, tileTypes, valuesOffset } from "../kernels/tile-layout.ts";
+import { paddedWidth, tileBytes, tileTokens, tileTypes } from "../kernels/tile-layout.ts";
 import { widenHalves } from "../kernels/widen-halves.ts";
 import { writeAttention } from "../kernels/write-attention.ts";
 import { lineBytes, roundUp } from "../layout.ts";
@@ -155,17 +155,7 @@ export function attend(kernels: AttentionKernels, scratch: number, numbers: Floa
   const attendTile = (states: number, address: number, tileType: "f32" | "f16" | "q8", causal: 0 | 1) => {
     const lines = tileBytes(tileType, headDim) / lineBytes;
     if (tileType === "q8") {
-      kernels.attendTileQ8(
-        queries,
-        states,
-        work,
-        address,
-        address + valuesOffset("q8", headDim),
-        records,
-        width,
-        planes,
-        lines,
-      );
+      kernels.attendTileQ8(queries, states, work, address, records, width, planes, lines);
     } else if (tileType === "f32") {
       kernels.attendTileF32(queries, states, work, address, records, width, causal, lines);
     } else {

@@ -1,3 +1,4 @@
+import type { WeightType } from "../../backend.ts";
 import type { Kernel } from "../builder/kernel.ts";
 import { add } from "../kernels/add.ts";
 import { embedBfloat16, embedFloat16, embedFloat32, embedQ4, embedQ8 } from "../kernels/embed.ts";
@@ -25,17 +26,23 @@ export const rowKernels: readonly Kernel[] = [
  * Operations on rows of float32. An item is a row; arguments are in the order of the names at the top of each.
  */
 
-const embedKernels = ["embedFloat32", "embedFloat16", "embedBfloat16", "embedQ8", "embedQ4"] as const;
+const embedKernels: Readonly<Record<WeightType, string>> = {
+  f32: embedFloat32.name,
+  f16: embedFloat16.name,
+  bf16: embedBfloat16.name,
+  q8: embedQ8.name,
+  q4: embedQ4.name,
+};
 
 /** weight type, weights, blocks, output, stride, index of the tokens in the numbers */
 export function embed({ kernels }: Thread, numbers: Float64Array, at: number, item: number): void {
-  const type = numbers[at]!;
+  const type = weightTypes[numbers[at]!]!;
   const weights = numbers[at + 1]!;
   const blocks = numbers[at + 2]!;
   const token = numbers[numbers[at + 5]! + item]!;
-  const groupBytes = blocks * packedBlockBytes[weightTypes[type]!];
+  const groupBytes = blocks * packedBlockBytes[type];
   const group = weights + Math.floor(token / groupOutputs) * groupBytes;
-  kernels[embedKernels[type]!]!(group, token % groupOutputs, numbers[at + 3]! + item * numbers[at + 4]!, blocks);
+  kernels[embedKernels[type]]!(group, token % groupOutputs, numbers[at + 3]! + item * numbers[at + 4]!, blocks);
 }
 
 /** input, gain, output, stride, norms in a row, width, epsilon */
