@@ -59,6 +59,9 @@ export class WorkerClient<M extends Methods<M>> {
   readonly #worker: WorkerHandle;
   readonly #pending = new Map<number, PendingCall>();
   #nextId = 0;
+  /** Why no call is taken any more. */
+  #refusal: SkeinError | undefined;
+  /** Why the worker hears nothing any more. */
   #closed: SkeinError | undefined;
 
   constructor(worker: WorkerHandle) {
@@ -81,7 +84,7 @@ export class WorkerClient<M extends Methods<M>> {
     { signal, onEvent, transfer = [], abandon = false }: CallOptions<M[K]["event"]> = {},
   ): Promise<M[K]["result"]> {
     signal?.throwIfAborted();
-    if (this.#closed) throw this.#closed;
+    if (this.#refusal) throw this.#refusal;
     const id = this.#nextId++;
     let stop: (() => void) | undefined;
     try {
@@ -103,7 +106,19 @@ export class WorkerClient<M extends Methods<M>> {
   }
 
   get closed(): boolean {
-    return this.#closed !== undefined;
+    return this.#refusal !== undefined;
+  }
+
+  /** Calls once more, and ends the worker then. All other calls are aborted and rejected with `reason` at once, and no new ones taken. */
+  async closeAfter<K extends keyof M & string>(method: K, params: M[K]["params"], reason: SkeinError): Promise<void> {
+    for (const [id, call] of this.#pending) {
+      this.#post({ id, abort: true }, []);
+      call.reject(reason);
+    }
+    const last = this.call(method, params).catch(() => {});
+    this.#refusal ??= reason;
+    await last;
+    this.close(reason);
   }
 
   /** Ends the worker; pending calls are rejected with `reason`. */
@@ -137,6 +152,7 @@ export class WorkerClient<M extends Methods<M>> {
 
   #end(reason: SkeinError): void {
     this.#closed ??= reason;
+    this.#refusal ??= reason;
     for (const call of this.#pending.values()) call.reject(reason);
   }
 }

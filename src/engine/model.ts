@@ -22,7 +22,7 @@ import type { TextClient } from "./text-client.ts";
 export class Model implements AsyncDisposable {
   readonly #parts: ModelParts;
   readonly #facts: LoadedFacts;
-  #isDisposed = false;
+  #ending: Promise<void> | undefined;
 
   /** @internal Made by {@link loadModel}. */
   constructor(engine: WorkerClient<EngineMethods>, text: TextClient, facts: LoadedFacts) {
@@ -172,13 +172,15 @@ export class Model implements AsyncDisposable {
    * Ends the model's workers and frees its memory; calls that are running are rejected. Repacked weights that are still on their way to the disk's cache
    * get there first.
    */
-  async dispose(): Promise<void> {
-    if (this.#isDisposed) return;
-    this.#isDisposed = true;
+  dispose(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
     const reason = new SkeinError("disposed", "this model was disposed of");
     this.#parts.text.close(reason);
-    await this.#parts.engine.call("finish", undefined).catch(() => {});
-    this.#parts.engine.close(reason);
+    await this.#parts.engine.closeAfter("finish", undefined, reason);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -51,6 +51,7 @@ export class Session implements AsyncDisposable {
       if (!["none", "last", "all"].includes(logits)) {
         throw new InvalidOptionError("logits", `must be "none", "last" or "all", not ${JSON.stringify(logits)}`);
       }
+      if (typeof logprobs !== "boolean") throw new InvalidOptionError("logprobs", "must be true or false");
       const call = { session: this.#id, tokens: toTokens(tokens), logits, logprobs };
       const { length, factor, ...result } = await this.#parts.engine.call("append", call, {
         signal,
