@@ -1,18 +1,14 @@
-import { readFile } from "node:fs/promises";
+import { openAsBlob } from "node:fs";
 import { join } from "node:path";
 import { getLlama, LlamaLogLevel, type Token } from "node-llama-cpp";
-import { openDirectory } from "../../../src/checkpoint/node/directory.ts";
-import { openTensors } from "../../../src/checkpoint/tensors.ts";
-import { safetensorsBytes } from "../../../src/checkpoint/test-safetensors.ts";
 import { type LoadOptions, loadModel, type ModelFiles } from "../../../src/index.ts";
 import { tokenLogprob } from "../../../src/sampling/logprobs.ts";
+import { dequantisedModel } from "../../../test/quantised-models.ts";
 import { defaultFolder } from "../../options.ts";
 import { randomTokens } from "../../random-tokens.ts";
 import { shapes } from "../../shapes.ts";
 import { synthesizeCheckpoint } from "../../synthetic-checkpoint.ts";
 import { convertToGguf } from "../convert.ts";
-import { dequantize } from "../dequantize.ts";
-import { quantizeQ4, quantizeQ8 } from "../quantize.ts";
 
 /*
  * Shows that llama.cpp has the weights that Skein has: what it predicts from the GGUF file is what Skein predicts from the checkpoint with 4-bit weights,
@@ -31,7 +27,7 @@ const checkpoint = await synthesizeCheckpoint(shapes.tiny, { folder });
 const tokens = randomTokens(tokenCount, shapes.tiny.vocab_size);
 
 const theirs = await predictWithLlama(await convertToGguf(checkpoint, join(folder, "qwen2-tiny-gguf")));
-const exact = await predictWithSkein(await dequantized(checkpoint), { backend: "reference" });
+const exact = await predictWithSkein(await dequantised(checkpoint), { backend: "reference" });
 const own = await predictWithSkein(checkpoint, { weights: "q4", cache: "f32" });
 const original = await predictWithSkein(checkpoint, { backend: "reference" });
 console.log("Nats a token from llama.cpp:");
@@ -77,32 +73,12 @@ async function predictWithLlama(path: string): Promise<Prediction> {
   });
 }
 
-/** The checkpoint with its numbers as they are after quantising, in memory. */
-async function dequantized(path: string): Promise<ModelFiles> {
-  const files = await openDirectory(path);
-  const index = await openTensors(files);
-  const header: Record<string, object> = {};
-  const parts: Float32Array<ArrayBuffer>[] = [];
-  let end = 0;
-  for (const name of index.names) {
-    const { shape } = index.entry(name)!;
-    const exact = await index.readFloat32(name);
-    const values =
-      shape.length === 1
-        ? exact
-        : name === "model.embed_tokens.weight"
-          ? dequantize(quantizeQ8(exact), "Q8_0")
-          : dequantize(quantizeQ4(exact), "Q4_0");
-    const begin = end;
-    end += values.byteLength;
-    header[name] = { dtype: "F32", shape, data_offsets: [begin, end] };
-    parts.push(values);
-  }
-  await files.close();
-  return {
-    "config.json": new Blob([await readFile(join(path, "config.json"))]),
-    "model.safetensors": new Blob([safetensorsBytes(header), ...parts]),
-  };
+/** The checkpoint with its numbers as they are after quantising. */
+async function dequantised(path: string): Promise<ModelFiles> {
+  const [config, weights] = await Promise.all(
+    ["config.json", "model.safetensors"].map((name) => openAsBlob(join(path, name))),
+  );
+  return dequantisedModel({ "config.json": config!, "model.safetensors": weights! }, "q4");
 }
 
 /** @returns the mean Kullback–Leibler divergence of the second from the first, nats a token */
