@@ -265,6 +265,12 @@ describe("wrong options are named", () => {
     await expect(loadModel("/nowhere/at/all")).rejects.toMatchObject({ code: "not_found" });
     await expect(loadModel("Qwen/Qwen2-7B")).rejects.toThrow(/only its configuration is built in/);
     await expect(loadModel(tiny, { threads: 0 })).rejects.toMatchObject({ option: "threads" });
-    await expect(loadModel(tiny, { backend: "cuda" as never })).rejects.toMatchObject({ code: "unsupported" });
+    await expect(loadModel(tiny, { backend: "cuda" as never })).rejects.toMatchObject({
+      code: "invalid_option",
+      option: "backend",
+    });
+    await expect(loadModel(tiny, { cache: 8 as never })).rejects.toThrow(
+      /cache: 8 is not known; there are f32, f16, q8/,
+    );
   });
 });

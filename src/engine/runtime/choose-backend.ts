@@ -4,7 +4,7 @@ import { cacheBytesPerToken } from "../../backend/cache-size.ts";
 import { createReferenceBackend } from "../../backend/reference/reference.ts";
 import { hasRelaxedSimd, hasWideMemory } from "../../backend/wasm/variants.ts";
 import { createWasmBackend, packedBytes } from "../../backend/wasm/wasm.ts";
-import { UnsupportedError } from "../../errors.ts";
+import { InvalidOptionError, UnsupportedError } from "../../errors.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import type { LoadCall } from "../methods.ts";
 import type { Warning } from "../options.ts";
@@ -22,7 +22,7 @@ export interface ChosenBackend {
   readonly warnings: readonly Warning[];
 }
 
-/** Checks the options that do not need the model. @throws UnsupportedError */
+/** Checks the options that do not need the model. @throws InvalidOptionError for names that there are not; UnsupportedError */
 export function checkBackendOptions({
   backend = "auto",
   weights,
@@ -89,7 +89,7 @@ function isPage(): boolean {
 
 function oneOf(name: string, value: unknown, known: readonly string[]): void {
   if (typeof value === "string" && known.includes(value)) return;
-  throw new UnsupportedError(`${name}: ${String(value)} is not known; there are ${known.join(", ")}`);
+  throw new InvalidOptionError(name, `${String(value)} is not known; there are ${known.join(", ")}`);
 }
 
 function notInReference(name: string, value: string, has: string): UnsupportedError {
