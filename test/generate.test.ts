@@ -269,8 +269,8 @@ describe("wrong options are named", () => {
       code: "invalid_option",
       option: "backend",
     });
-    await expect(loadModel(tiny, { cache: 8 as never })).rejects.toThrow(
-      /cache: 8 is not known; there are f32, f16, q8/,
+    await expect(loadModel(tiny, { cache: "q7" as never })).rejects.toThrow(
+      /cache: q7 is not known; there are f32, f16, q8/,
     );
   });
 });
