@@ -40,6 +40,11 @@ interface Part {
 const sharedMilliseconds = 80;
 /** How long a step should take that a sequence has for itself: long steps read the weights less often. */
 const ownMilliseconds = 800;
+/**
+ * The least rows of such a step, by those of the backend: a large model computes fewer in that time, and would read and expand all its weights for each
+ * few (7B: 14 tokens a second by 20 rows, 16.5 by 128).
+ */
+const ownLeastRows = 6;
 const mostRows = 1024;
 const mostSequences = 256;
 /** Guesses that a step has room for in any case, above its other rows: a row beside others costs much less than a step of its own. */
@@ -201,8 +206,10 @@ export class Scheduler {
 
   /** A row's bits do not depend on the rows beside it, so the size of a step may follow the machine's speed. */
   #rowsFor(sequences: number): number {
-    const aim = this.#speed * (sequences > 1 ? sharedMilliseconds : ownMilliseconds);
-    return Math.round(Math.min(mostRows, this.#measuredRows * 2, Math.max(this.#backend.leastRows, aim)));
+    const isShared = sequences > 1;
+    const least = this.#backend.leastRows * (isShared ? 1 : ownLeastRows);
+    const aim = this.#speed * (isShared ? sharedMilliseconds : ownMilliseconds);
+    return Math.round(Math.min(mostRows, this.#measuredRows * 2, Math.max(least, aim)));
   }
 
   #adapt(rows: number, elapsed: number, chosen: number): void {
