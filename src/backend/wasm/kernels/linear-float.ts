@@ -16,22 +16,17 @@ const unrolled = 4;
 
 /** One row of activations: {@link defineRow}. */
 function defineFloatRow(name: string, elementBytes: number, load: Load): WasmFunction {
-  return defineRow(name, blockInputs * 16 * elementBytes, blockInputs * 4, (code, { weights, panel, start, y }) => {
+  return defineRow(name, blockInputs * 16 * elementBytes, blockInputs * 4, (code, { weights, panel }) => {
     const sums = code.locals(4, "v128");
     const input = code.local("v128");
     return {
-      begin: () => {
-        for (const [v, sum] of sums.entries()) code.set(sum, code.load(start, v * 16));
-      },
+      sums,
       block: () => {
         for (let i = 0; i < blockInputs; i++) {
           code.set(input, code.loadSplat32(panel, i * 4));
           for (const [v, sum] of sums.entries())
             code.set(sum, code.multiplyAdd(load(code, weights, (i * 16 + v * 4) * elementBytes), input, sum));
         }
-      },
-      end: () => {
-        for (const [v, sum] of sums.entries()) code.store(y, sum, v * 16);
       },
     };
   });

@@ -19,12 +19,12 @@ import { defineTiles } from "./linear-rows.ts";
 /** Bytes of one block of one row of activations. */
 export const int15BlockBytes = 72;
 
-/** One row of activations: {@link defineRow}. The sums stay in `y`: registers hold those of both planes. */
+/** One row of activations: {@link defineRow}. Registers hold the sums of both planes, `y` those of all blocks. */
 export const linearQ4FineRow: Kernel = defineRow(
   "linearQ4FineRow",
   q4BlockBytes,
   int15BlockBytes,
-  (code, { weights, panel, start, y }) => {
+  (code, { weights, panel, y }) => {
     const highs = code.locals(4, "v128");
     const lows = code.locals(4, "v128");
     const [high, low] = [code.local("v128"), code.local("v128")];
@@ -32,9 +32,6 @@ export const linearQ4FineRow: Kernel = defineRow(
     const four = code.local("v128");
     const lowHalf = code.constant(i8x16.const(15));
     return {
-      begin: () => {
-        for (let v = 0; v < 4; v++) code.store(y, code.load(start, v * 16), v * 16);
-      },
       block: () => {
         for (const sum of highs) code.set(sum, v128.zero);
         for (const sum of lows) code.set(sum, code.loadSplat32(panel, 4));

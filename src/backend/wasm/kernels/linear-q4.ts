@@ -1,8 +1,8 @@
 import { defineInner, type Kernel, type WasmFunction } from "../builder/kernel.ts";
-import { f32x4, i8x16, i16x8, i32x4, type Value, v128 } from "../builder/values.ts";
+import { f32x4, i8x16, i16x8, i32x4, type Local, type Value, v128 } from "../builder/values.ts";
 import { loadFloat16 } from "./float16.ts";
 import { defineRow } from "./linear-row.ts";
-import { defineRows, defineTiles, type Tiles, tileParameters } from "./linear-rows.ts";
+import { addTwoPlanes, defineRows, defineTiles, type Tiles, tileParameters } from "./linear-rows.ts";
 
 /*
  * y = x · weightsᵀ + start, weights in 4 bits.
@@ -29,16 +29,14 @@ export const linearQ4Row: Kernel = defineRow(
   "linearQ4Row",
   q4BlockBytes,
   int8BlockBytes,
-  (code, { weights, panel, start, y }) => {
+  (code, { weights, panel }) => {
     const sums = code.locals(4, "v128");
     const integers = code.locals(4, "v128");
     const packed = code.local("v128");
     const [first, second] = [code.local("v128"), code.local("v128")];
     const lowHalf = code.constant(i8x16.const(15));
     return {
-      begin: () => {
-        for (const [v, sum] of sums.entries()) code.set(sum, code.load(start, v * 16));
-      },
+      sums,
       block: () => {
         for (const integer of integers) code.set(integer, code.loadSplat32(panel, 4));
         for (let chunk = 0; chunk < 4; chunk++) {
@@ -55,9 +53,6 @@ export const linearQ4Row: Kernel = defineRow(
           const scale = f32x4.mul(loadFloat16(code, weights, v * 8), first);
           code.set(sums[v]!, code.multiplyAdd(f32x4.convertI32(integer), scale, sums[v]!));
         }
-      },
-      end: () => {
-        for (const [v, sum] of sums.entries()) code.store(y, sum, v * 16);
       },
     };
   },
@@ -103,25 +98,29 @@ export function defineQ4Tile(name: string, planes: 1 | 2, rows: number): WasmFun
     const vectors = code.locals(2, "v128");
     const integers = Array.from({ length: rows }, () => code.locals(2, "v128"));
     const input = code.local("v128");
-    const correction = (row: number): Value<"v128"> => code.loadSplat32(panel, (rows + row) * 4);
+    const correct = (combine: (sum: Local<"v128">) => Value<"v128">): void => {
+      for (const [row, pair] of integers.entries()) {
+        code.set(input, code.loadSplat32(panel, (rows + row) * 4));
+        for (const sum of pair) code.set(sum, combine(sum));
+      }
+    };
+    const addPlane = (plane: Value<"address">, offset: number): void => {
+      for (let step = 0; step < 8; step++) {
+        for (const [v, vector] of vectors.entries())
+          code.set(vector, code.load(w, expandedOffset + (step * 2 + v) * 16));
+        for (const [row, pair] of integers.entries()) {
+          code.set(input, code.loadSplat32(plane, offset + (step * rows + row) * 4));
+          for (const [v, integer] of pair.entries()) code.set(integer, code.dotBytes(input, vectors[v]!, integer));
+        }
+      }
+    };
     code.repeat(blocks, () => {
-      if (planes === 2) for (const integer of integers.flat()) code.set(integer, v128.zero);
-      for (let plane = 0; plane < planes; plane++) {
-        if (plane === planes - 1) {
-          for (const [row, pair] of integers.entries()) {
-            code.set(input, correction(row));
-            for (const integer of pair)
-              code.set(integer, planes === 2 ? i32x4.add(i32x4.shl(integer, 7), input) : input);
-          }
-        }
-        for (let step = 0; step < 8; step++) {
-          for (const [v, vector] of vectors.entries())
-            code.set(vector, code.load(w, expandedOffset + (step * 2 + v) * 16));
-          for (const [row, pair] of integers.entries()) {
-            code.set(input, code.loadSplat32(panel, rows * 8 + ((plane * 8 + step) * rows + row) * 4));
-            for (const [v, integer] of pair.entries()) code.set(integer, code.dotBytes(input, vectors[v]!, integer));
-          }
-        }
+      if (planes === 1) {
+        correct(() => input);
+        addPlane(panel, rows * 8);
+      } else {
+        addTwoPlanes(code, integers.flat(), code.offset(panel, rows * 8), rows, (plane) => addPlane(plane, 0));
+        correct((sum) => i32x4.add(sum, input));
       }
       for (const [v, vector] of vectors.entries()) code.set(vector, code.load(w, v * 16));
       for (const [row, pair] of integers.entries()) {

@@ -3,7 +3,7 @@ import { defineInner, type Kernel, type WasmFunction } from "../builder/kernel.t
 import { f32x4, i32x4, type Value, v128 } from "../builder/values.ts";
 import { loadFloat16 } from "./float16.ts";
 import { defineRow } from "./linear-row.ts";
-import { defineRows, defineTiles, type Tiles, tileParameters } from "./linear-rows.ts";
+import { addTwoPlanes, defineRows, defineTiles, type Tiles, tileParameters } from "./linear-rows.ts";
 
 /*
  * y = x · weightsᵀ + start, weights in 8 bits. They meet activations of 14 bits, as two planes of 7: a dot product of bytes wants 7 bits on one side, and
@@ -26,20 +26,17 @@ export const q8WeightsOffset = 64;
 /** Bytes of one block of one row of activations. */
 export const int14BlockBytes = 68;
 
-/** One row of activations: {@link defineRow}. The sums stay in `y`: registers hold those of both planes. */
+/** One row of activations: {@link defineRow}. Registers hold the sums of both planes, `y` those of all blocks. */
 export const linearQ8Row: Kernel = defineRow(
   "linearQ8Row",
   q8BlockBytes,
   int14BlockBytes,
-  (code, { weights, panel, start, y }) => {
+  (code, { weights, panel, y }) => {
     const highs = code.locals(4, "v128");
     const lows = code.locals(4, "v128");
     const [high, low] = [code.local("v128"), code.local("v128")];
     const weight = code.local("v128");
     return {
-      begin: () => {
-        for (let v = 0; v < 4; v++) code.store(y, code.load(start, v * 16), v * 16);
-      },
       block: () => {
         for (const [v, sum] of highs.entries()) code.set(sum, offsetOf(code, weights, v));
         for (const sum of lows) code.set(sum, v128.zero);
@@ -77,20 +74,19 @@ function defineTile(half: 0 | 1, rows: number): WasmFunction<typeof tileParamete
     const integers = Array.from({ length: rows }, () => code.locals(2, "v128"));
     const input = code.local("v128");
     code.repeat(blocks, () => {
-      for (const [v, vector] of vectors.entries()) {
-        code.set(vector, offsetOf(code, w, half * 2 + v));
-        for (const pair of integers) code.set(pair[v]!, vector);
-      }
-      for (const plane of [0, 1]) {
-        if (plane === 1) for (const sum of integers.flat()) code.set(sum, i32x4.shl(sum, 7));
+      addTwoPlanes(code, integers.flat(), code.offset(panel, rows * 4), rows, (plane) => {
         for (let step = 0; step < 8; step++) {
           for (const [v, vector] of vectors.entries())
             code.set(vector, code.load(w, q8WeightsOffset + (step * 4 + half * 2 + v) * 16));
           for (const [row, pair] of integers.entries()) {
-            code.set(input, code.loadSplat32(panel, rows * 4 + ((plane * 8 + step) * rows + row) * 4));
+            code.set(input, code.loadSplat32(plane, (step * rows + row) * 4));
             for (const [v, sum] of pair.entries()) code.set(sum, code.dotBytes(vectors[v]!, input, sum));
           }
         }
+      });
+      for (const [v, vector] of vectors.entries()) {
+        code.set(vector, i32x4.shl(offsetOf(code, w, half * 2 + v), 7));
+        for (const pair of integers) code.set(pair[v]!, i32x4.add(pair[v]!, vector));
       }
       for (const [v, vector] of vectors.entries()) code.set(vector, loadFloat16(code, w, (half * 2 + v) * 8));
       for (const [row, pair] of integers.entries()) {

@@ -15,16 +15,16 @@ export interface RowPlace {
   readonly weights: Local<"address">;
   /** The block's activations in the panel. */
   readonly panel: Local<"address">;
-  /** [16] f32 of the group: what the sums begin with, and where they go. */
-  readonly start: Local<"address">;
+  /** [16] f32: the sums of the group, at the end or all the time. */
   readonly y: Local<"address">;
 }
 
-/** What a row kernel does with a group of outputs: before, for and after its blocks. */
-export interface RowGroup {
-  readonly begin: () => void;
+/** How a row kernel computes. */
+export interface RowBody {
+  /** The sums of a group, four vectors, where registers have room for them; else they stay in `y`. */
+  readonly sums?: readonly Local<"v128">[];
+  /** Adds a block's products to the sums. */
   readonly block: () => void;
-  readonly end?: () => void;
 }
 
 /**
@@ -40,7 +40,7 @@ export function defineRow(
   name: string,
   blockBytes: number,
   panelBlockBytes: number,
-  group: (code: Code, place: RowPlace) => RowGroup,
+  body: (code: Code, place: RowPlace) => RowBody,
 ): WasmFunction {
   const parameters = {
     weights: "address",
@@ -69,12 +69,16 @@ export function defineRow(
       code.set(ahead, code.offset(weights, bytes));
       code.if(code.isBelow(ahead, end), () => code.set(seen, i32.add(seen, code.loadI32(ahead))));
     };
-    const { begin, block, end: finish } = group(code, { weights, panel, start, y });
+    const { sums, block } = body(code, { weights, panel, y });
     for (let bytes = pageBytes; bytes < aheadBytes; bytes += pageBytes) touch(bytes);
     code.repeat(groups, () => {
       code.set(panel, given.x);
       code.set(left, blocks);
-      begin();
+      for (let v = 0; v < 4; v++) {
+        const first = code.load(start, v * 16);
+        if (sums) code.set(sums[v]!, first);
+        else code.store(y, first, v * 16);
+      }
       code.repeat(pages, () => {
         touch(aheadBytes);
         code.set(count, pageBlocks);
@@ -86,7 +90,7 @@ export function defineRow(
           code.advance(panel, panelBlockBytes);
         });
       });
-      finish?.();
+      if (sums) for (const [v, sum] of sums.entries()) code.store(y, sum, v * 16);
       code.advance(start, 64);
       code.advance(y, 64);
     });

@@ -1,6 +1,6 @@
 import type { Code } from "../builder/code.ts";
 import { defineKernel, type WasmFunction } from "../builder/kernel.ts";
-import { i32, type Local, type Value } from "../builder/values.ts";
+import { i32, i32x4, type Local, type Value, v128 } from "../builder/values.ts";
 import { lineBytes, panelRows, roundUp } from "../layout.ts";
 
 /** Parameters of a tile: M rows of activations by half a group of outputs. `sums`, [M][8] f32, holds them before and after. */
@@ -76,6 +76,30 @@ export function defineRows(
       });
       for (let rows = 1; rows < panelRows; rows++) code.if(i32.eq(rest, i32.const(rows)), () => compute(rows, restX));
     }
+  });
+}
+
+/**
+ * Sets integer sums to 128 · those of a block's high plane + those of its low one. In a loop: unrolled, tiles would be twice as long, and there are
+ * many of them.
+ *
+ * @param first - of the two planes, 32 bytes a row
+ * @param addPlane - adds a plane's products to the sums
+ */
+export function addTwoPlanes(
+  code: Code,
+  sums: readonly Local<"v128">[],
+  first: Value<"address">,
+  rows: number,
+  addPlane: (plane: Value<"address">) => void,
+): void {
+  const plane = code.local("address", first);
+  const left = code.local("i32", i32.const(2));
+  for (const sum of sums) code.set(sum, v128.zero);
+  code.repeatAtLeastOnce(left, () => {
+    for (const sum of sums) code.set(sum, i32x4.shl(sum, 7));
+    addPlane(plane);
+    code.advance(plane, rows * 32);
   });
 }
 
