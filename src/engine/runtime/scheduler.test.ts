@@ -167,6 +167,21 @@ test("a step that a sequence has for itself takes 800 ms, one that several share
   clock.mockRestore();
 });
 
+test("a slow model is read in steps of six times the backend's least rows, and in the least where several share them", async () => {
+  let now = 0; // a second a row
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+  const { scheduler, steps, open } = create(4, ({ tokens }) => {
+    now += tokens.length * 1000;
+  });
+  const { leastRows } = createReferenceBackend();
+  await scheduler.compute({ sequence: open(300) });
+  expect(steps.at(-2)!.tokens).toHaveLength(6 * leastRows);
+  const before = steps.length;
+  await Promise.all([open(100), open(100)].map((sequence) => scheduler.compute({ sequence })));
+  expect(steps.slice(before, -1).every(({ tokens }) => tokens.length === leastRows)).toBe(true);
+  clock.mockRestore();
+});
+
 test("a step takes 256 sequences at most, and all get their turn", async () => {
   const { scheduler, steps, open } = create();
   await Promise.all(Array.from({ length: 600 }, () => scheduler.compute({ sequence: open(2) })));

@@ -16,7 +16,7 @@ const dots = defineKernel("dots", { signed: "address", small: "address", out: "a
 
 const numbers = [-0, 2 ** -149, -(2 ** -126), 0.1, 3e38, Number.POSITIVE_INFINITY, Number.NaN];
 
-/** Each constant, set in a loop that is not run before it is read: it must have been set at the function's beginning. */
+/** Stores each number as it stands in the text. */
 const constants = defineKernel("constants", { out: "address" }, (code, { out }) => {
   const to = code.local("address", out);
   for (const number of numbers) {

@@ -11,6 +11,7 @@ export interface KernelHarness {
   readonly name: string;
   /** The kernels, by their names. */
   readonly kernels: Readonly<Record<string, (...numbers: number[]) => void>>;
+  readonly memory: WebAssembly.Memory;
   /** @returns the address of memory that nobody has; all its bits are set, so that floats are NaN */
   readonly room: (bytes: number) => number;
   /** @returns the address of a copy */
@@ -45,7 +46,8 @@ export function alone<const P extends Readonly<Record<string, ParameterType>>>(i
   return defineKernel(`${inner.name}Alone`, inner.parameters, (code, parameters) => code.call(inner, parameters));
 }
 
-const memoryBytes = 2 ** 26;
+/** What a harness has. */
+export const memoryBytes: number = 2 ** 26;
 /** The first bytes are never used, so that no address is 0. */
 const start = 64;
 
@@ -70,6 +72,7 @@ async function kernelHarness(kernels: readonly Kernel[], target: Target): Promis
   return {
     name: `${target.relaxed ? "relaxed" : "plain"}, ${target.address}`,
     kernels: instance.exports as Record<string, (...numbers: number[]) => void>,
+    memory,
     room,
     put(numbers) {
       const address = room(numbers.byteLength);
