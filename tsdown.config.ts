@@ -24,6 +24,7 @@ const shared: UserConfig = {
   // In a folder of their own: a shared piece must not take the name of an entry.
   outputOptions: { chunkFileNames: "chunks/[name].js" },
   report: false,
+  minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
   hooks: {
     // When both builds are done: the one for Node uses the kernels of the other.
     "build:done": async () => {

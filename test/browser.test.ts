@@ -2,6 +2,7 @@ import { openAsBlob } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
+import { type KernelVariant, kernelVariants } from "../src/backend/wasm/builder/target.ts";
 import { type LoadOptions, loadModel, type ModelSource } from "../src/index.ts";
 import { chromium, type Served } from "./browser-page.ts";
 import { runTool } from "./installed-package.ts";
@@ -18,7 +19,7 @@ const repository = fileURLToPath(new URL("..", import.meta.url));
 const request = { prompt: "In the beginning", maxTokens: 16, temperature: 0 };
 const context = { extend: "yarn", factor: 4 } as const;
 const vocabulary = 1024;
-const variants = ["relaxed", "plain"] as const;
+const kinds = kernelVariants.length;
 
 /** Tokens of a text past the embedded model's window: four tiles of the cache, three of them quantised when the last is read. */
 let tokens: number[];
@@ -54,7 +55,7 @@ describe.runIf(chromium !== undefined).each([true, false])(
   "cross-origin isolated: %s (needs a Chromium on the PATH)",
   (isIsolated) => {
     const longest = () => fixture.runs.at(-1)!;
-    const quantised = (kernels: "relaxed" | "plain", threads: number): PageTask => ({
+    const quantised = (kernels: KernelVariant, threads: number): PageTask => ({
       source: "/model/",
       options: { weights: "q4", cache: "q8", context, kernels, threads },
       tokens,
@@ -68,9 +69,9 @@ describe.runIf(chromium !== undefined).each([true, false])(
     beforeAll(async () => {
       const tasks: readonly PageTask[] = [
         { source: "/model/", request },
-        ...variants.map((kernels) => quantised(kernels, 2)),
+        ...kernelVariants.map((kernels) => quantised(kernels, 2)),
         quantised("relaxed", 1),
-        ...variants.map((kernels) => ({
+        ...kernelVariants.map((kernels) => ({
           source: "/fixture/",
           options: { kernels, context: { allowBeyondWindow: true, schedule: "static" } as const },
           tokens: longest().tokens,
@@ -78,9 +79,9 @@ describe.runIf(chromium !== undefined).each([true, false])(
       ];
       page = await runTasks(served, isIsolated, tasks);
       byDefault = page.results[0]!;
-      onTwoThreads = page.results.slice(1, 3);
-      onOne = page.results[3]!;
-      ofFixture = page.results.slice(4, 6);
+      onTwoThreads = page.results.slice(1, 1 + kinds);
+      onOne = page.results[1 + kinds]!;
+      ofFixture = page.results.slice(2 + kinds);
     });
 
     test("the page is what it should be", () => {
@@ -91,24 +92,27 @@ describe.runIf(chromium !== undefined).each([true, false])(
       expect(byDefault).toMatchObject({ warnings: [], generated });
     });
 
-    test.each([0, 1])("float32 weights and cache: a fixture's logits, kernels %i", (variant) => {
+    test.each(kernelVariants)("float32 weights and cache: a fixture's logits, %s kernels", (variant) => {
       const { logits } = longest();
-      const computed = ofFixture[variant]!.logits.subarray(-logits.length);
+      const computed = ofFixture[kernelVariants.indexOf(variant)]!.logits.subarray(-logits.length);
       expect(largestDifference(computed, logits)).toBeLessThan(1e-3);
     });
 
-    test.each([0, 1])(
-      "4-bit weights and 8-bit cache: near the reference of the same weights, kernels %i",
+    test.each(kernelVariants)(
+      "4-bit weights and 8-bit cache: near the reference of the same weights, %s kernels",
       (variant) => {
-        const measured = divergence(reference, onTwoThreads[variant]!.logits, vocabulary);
+        const { logits } = onTwoThreads[kernelVariants.indexOf(variant)]!;
+        const measured = divergence(reference, logits, vocabulary);
         expect(measured.divergence).toBeLessThan(2e-3);
         expect(measured.divergence).toBeGreaterThan(0);
       },
     );
 
-    test("the two kinds of kernels are different ones, with their own modules", () => {
-      expect(isSame(onTwoThreads[0]!.logits, onTwoThreads[1]!.logits)).toBe(false);
-      for (const kind of variants) expect(page.requests).toContain(`/skein/kernels-${kind}-32.wasm`);
+    test("each kind of kernels has its own modules; relaxed and pairs compute the same bits, plain others", () => {
+      const [relaxed, pairs, plain] = onTwoThreads.map(({ logits }) => logits);
+      expect(isSame(relaxed!, pairs!)).toBe(true);
+      expect(isSame(relaxed!, plain!)).toBe(false);
+      for (const kind of kernelVariants) expect(page.requests).toContain(`/skein/kernels-${kind}-32.wasm`);
     });
 
     test("two threads compute the same bits as one", () => {
@@ -122,7 +126,7 @@ describe.runIf(chromium !== undefined).each([true, false])(
         const workers = page.requests.filter((path) => path === "/skein/engine-worker.js").length;
         const models = page.results.length;
         const { processors } = page;
-        expect(workers).toBe(isIsolated ? models + 2 + 3 * (processors - 1) : models);
+        expect(workers).toBe(isIsolated ? models + kinds + (1 + kinds) * (processors - 1) : models);
         for (const { warnings } of onTwoThreads) expect(warnings).toEqual(isIsolated ? [] : ["threads"]);
         expect(onOne.warnings).toEqual([]);
       },

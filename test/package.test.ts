@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { kernelVariants } from "../src/backend/wasm/builder/target.ts";
 import { type LoadOptions, loadModel } from "../src/index.ts";
 import { chromium } from "./browser-page.ts";
 import { folderBytes, type InstalledPackage, installPackage, runAlone, runTool } from "./installed-package.ts";
@@ -42,7 +43,8 @@ describe("what is published", () => {
   test("the kernels, assembled, with the same functions for every engine", async () => {
     const folder = join(root, "dist", "browser");
     const names = (await readdir(folder)).filter((name) => name.endsWith(".wasm")).sort();
-    expect(names).toEqual(["plain-32", "plain-64", "relaxed-32", "relaxed-64"].map((kind) => `kernels-${kind}.wasm`));
+    const targets = kernelVariants.flatMap((variant) => [32, 64].map((bits) => `kernels-${variant}-${bits}.wasm`));
+    expect(names).toEqual(targets.sort());
     const modules = await Promise.all(
       names.map(async (name) => WebAssembly.compile(await readFile(join(folder, name)))),
     );
@@ -124,6 +126,8 @@ describe("in a browser", () => {
     expect(assets.map(({ name }) => name.replace(/-.{8}(\.\w+)$/, "$1")).sort()).toEqual([
       "engine-worker.js",
       "index.js",
+      "kernels-pairs-32.wasm",
+      "kernels-pairs-64.wasm",
       "kernels-plain-32.wasm",
       "kernels-plain-64.wasm",
       "kernels-relaxed-32.wasm",

@@ -29,8 +29,11 @@ export interface LoadOptions {
   readonly cache?: CacheType | undefined;
   /** Threads to compute on: all cores unless given; one in a page that is not cross-origin isolated. */
   readonly threads?: number | undefined;
-  /** Which kernels compute: `relaxed` (relaxed SIMD) where the engine has it, else `plain`. Results differ in the last bits. */
-  readonly kernels?: "auto" | "relaxed" | "plain" | undefined;
+  /**
+   * Which kernels compute: `plain` where the engine has no relaxed SIMD; where it has, `relaxed`, or `pairs` on processors without an instruction for dot
+   * products of four bytes (`relaxed` computes the same bits there, slower). Results of `plain` differ in the last bits.
+   */
+  readonly kernels?: "auto" | "relaxed" | "pairs" | "plain" | undefined;
   readonly context?: ContextOptions | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;

@@ -1,4 +1,5 @@
 import type { Backend, Tensor, Weight, WeightType } from "../backend.ts";
+import type { KernelVariant } from "./builder/target.ts";
 import { normalNumbers } from "./kernels/kernel-harness.ts";
 import { createWasmBackend } from "./wasm.ts";
 
@@ -10,8 +11,12 @@ export interface Given {
 }
 
 /** @returns a backend of a test's, with so many threads */
-export function wasmBackend(threads = 1, relaxed = true, address: "i32" | "i64" = "i32"): Promise<Backend> {
-  return createWasmBackend({ threads, relaxed, address });
+export function wasmBackend(
+  threads = 1,
+  variant: KernelVariant = "relaxed",
+  address: "i32" | "i64" = "i32",
+): Promise<Backend> {
+  return createWasmBackend({ threads, variant, address });
 }
 
 /** @returns normally distributed numbers, the same in every run */

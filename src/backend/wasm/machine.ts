@@ -2,6 +2,7 @@ import { loadKernels } from "#kernels";
 import { startThread } from "#threads";
 import { SkeinError } from "../../errors.ts";
 import { nextTask } from "../next-task.ts";
+import type { KernelVariant } from "./builder/target.ts";
 import { Control } from "./control.ts";
 import { lineBytes, roundUp } from "./layout.ts";
 import { Memory } from "./memory.ts";
@@ -14,7 +15,7 @@ export interface MachineOptions {
   readonly threads: number;
   /** i64: memory beyond 4 GiB. */
   readonly address: "i32" | "i64";
-  readonly relaxed: boolean;
+  readonly variant: KernelVariant;
 }
 
 /** Programs of less work, in multiplications, are done before the other threads are awake: some 50 microseconds. */
@@ -37,8 +38,8 @@ export class Machine {
   #isCancelled = false;
 
   /** @throws SkeinError (codes `out_of_memory`, `worker_failed`) when memory or a thread cannot be had */
-  static async create({ threads, address, relaxed }: MachineOptions): Promise<Machine> {
-    const module = await loadKernels({ relaxed, address });
+  static async create({ threads, address, variant }: MachineOptions): Promise<Machine> {
+    const module = await loadKernels({ variant, address });
     const memory = new Memory(address);
     const { exports } = await WebAssembly.instantiate(module, { engine: { memory: memory.memory } });
     const machine = new Machine(memory, exports as Kernels, threads);

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { dequantised, quantiseQ4, quantiseQ8 } from "../../checkpoint/quantise.ts";
 import type { WeightType } from "../backend.ts";
+import { allTargets } from "./builder/target.ts";
 import { embedBfloat16, embedFloat16, embedFloat32, embedQ4, embedQ8 } from "./kernels/embed.ts";
-import { allTargets, inputKinds, inputs, kernelHarnesses, normalNumbers } from "./kernels/kernel-harness.ts";
+import { inputKinds, inputs, kernelHarnesses, normalNumbers } from "./kernels/kernel-harness.ts";
 import { packMatrix, roundToBfloat16 } from "./kernels/linear-harness.ts";
 import { blocksOf, groupOutputs } from "./layout.ts";
 import { packedBlockBytes, packGroup } from "./pack.ts";

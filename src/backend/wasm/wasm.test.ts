@@ -9,8 +9,9 @@ import { roundToBfloat16 } from "./kernels/linear-harness.ts";
 const reference = createReferenceBackend();
 const backends = {
   relaxed: await wasmBackend(1),
-  plain: await wasmBackend(1, false),
-  "three threads, 64-bit memory": await wasmBackend(3, true, "i64"),
+  pairs: await wasmBackend(1, "pairs"),
+  plain: await wasmBackend(1, "plain"),
+  "three threads, 64-bit memory": await wasmBackend(3, "relaxed", "i64"),
 };
 
 const seeds = fc.integer({ min: 1, max: 1e6 });

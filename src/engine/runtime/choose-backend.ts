@@ -2,7 +2,8 @@ import { availableThreads } from "#threads";
 import type { Backend, CacheType, WeightSpec, WeightType } from "../../backend/backend.ts";
 import { cacheBytesPerToken } from "../../backend/cache-size.ts";
 import { createReferenceBackend } from "../../backend/reference/reference.ts";
-import { hasRelaxedSimd, hasWideMemory } from "../../backend/wasm/variants.ts";
+import { kernelVariants } from "../../backend/wasm/builder/target.ts";
+import { fastestVariant, hasRelaxedSimd, hasWideMemory } from "../../backend/wasm/variants.ts";
 import { createWasmBackend, packedBytes } from "../../backend/wasm/wasm.ts";
 import { InvalidOptionError, UnsupportedError } from "../../errors.ts";
 import type { ModelConfig } from "../../model/config.ts";
@@ -11,7 +12,7 @@ import type { Warning } from "../options.ts";
 
 const weightTypes: readonly WeightType[] = ["f32", "f16", "bf16", "q8", "q4"];
 const cacheTypes: readonly CacheType[] = ["f32", "f16", "q8"];
-const kernelChoices = ["auto", "relaxed", "plain"] as const;
+const kernelChoices = ["auto", ...kernelVariants] as const;
 
 /** Beyond this, 32-bit addresses may not do: there has to be room for computing. */
 const most32BitBytes = 3.5 * 2 ** 30;
@@ -61,14 +62,14 @@ export async function chooseBackend(
     const message = `threads: ${threads} were asked for; the reference backend computes on one`;
     return { backend: createReferenceBackend(), warnings: isIdle ? [{ code: "threads", message }] : [] };
   }
-  if (kernels === "relaxed" && !hasRelaxedSimd())
-    throw new UnsupportedError("kernels: this engine has no relaxed SIMD; use plain");
-  const relaxed = kernels === "relaxed" || (kernels === "auto" && hasRelaxedSimd());
+  if ((kernels === "relaxed" || kernels === "pairs") && !hasRelaxedSimd())
+    throw new UnsupportedError(`kernels: this engine has no relaxed SIMD, which ${kernels} needs; use plain`);
+  const variant = kernels === "auto" ? fastestVariant() : kernels;
   const { num_hidden_layers: layers, num_key_value_heads: keyValueHeads, head_dim: headDim } = config;
   const needed = packedBytes(specs) + window * cacheBytesPerToken({ layers, keyValueHeads, headDim, type: cache });
   const address = needed > most32BitBytes && hasWideMemory() ? "i64" : "i32";
   const { used, warnings } = chooseThreads(threads);
-  return { backend: await createWasmBackend({ threads: used, address, relaxed }), warnings };
+  return { backend: await createWasmBackend({ threads: used, address, variant }), warnings };
 }
 
 /** More threads than cores make nothing faster, and each takes some 20 MB: a few more may be asked for, no more. */

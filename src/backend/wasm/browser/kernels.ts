@@ -1,5 +1,5 @@
 import { SkeinError } from "../../../errors.ts";
-import type { Target } from "../builder/code.ts";
+import type { Target } from "../builder/target.ts";
 import { moduleUrl } from "../module-urls.ts";
 
 /**

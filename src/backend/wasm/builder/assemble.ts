@@ -1,6 +1,6 @@
 import wabtInit from "wabt";
-import type { Target } from "./code.ts";
 import { buildModule, type Kernel } from "./kernel.ts";
+import type { Target } from "./target.ts";
 
 const features = {
   simd: true,

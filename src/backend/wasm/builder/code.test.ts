@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { allTargets, kernelHarnesses } from "../kernels/kernel-harness.ts";
+import { kernelHarnesses } from "../kernels/kernel-harness.ts";
 import { buildModule, defineInner, defineKernel } from "./kernel.ts";
+import { allTargets } from "./target.ts";
 import { f32x4, i8x16, i32, v128 } from "./values.ts";
 
 const repeats = defineKernel("repeats", { times: "i32", out: "address" }, (code, { times, out }) => {
@@ -13,6 +14,20 @@ const dots = defineKernel("dots", { signed: "address", small: "address", out: "a
   const [signed, small] = [code.local("v128", code.load(given.signed)), code.local("v128", code.load(given.small))];
   code.store(given.out, code.dotBytes(signed, small, v128.zero));
 });
+
+/** Eight dot products of the same bytes, added to `start`. */
+const smallDots = defineKernel(
+  "smallDots",
+  { signed: "address", small: "address", start: "address", out: "address" },
+  (code, given) => {
+    const [signed, small] = [code.local("v128", code.load(given.signed)), code.local("v128", code.load(given.small))];
+    const sum = code.local("v128", code.load(given.start));
+    code.sumSmallDots([sum], (add) => {
+      for (let i = 0; i < 8; i++) add(sum, signed, small);
+    });
+    code.store(given.out, sum);
+  },
+);
 
 const numbers = [-0, 2 ** -149, -(2 ** -126), 0.1, 3e38, Number.POSITIVE_INFINITY, Number.NaN];
 
@@ -31,7 +46,10 @@ const places = defineKernel("places", { a: "address", bytes: "i32", out: "addres
   code.storeI32(out, code.isBelow(a, code.offset(a, bytes)), 32);
 });
 
-for (const { name, kernels, put, room, get } of await kernelHarnesses([repeats, dots, constants, places], allTargets)) {
+for (const { name, kernels, put, room, get } of await kernelHarnesses(
+  [repeats, dots, smallDots, constants, places],
+  allTargets,
+)) {
   test(`${name}: a loop runs as often as it is told, and not at all for 0`, () => {
     for (const times of [0, 1, 7]) {
       const out = room(4);
@@ -45,6 +63,16 @@ for (const { name, kernels, put, room, get } of await kernelHarnesses([repeats, 
       const out = room(16);
       kernels.dots!(put(new Int8Array(16).fill(signed)), put(new Int8Array(16).fill(127)), out);
       expect([...get(Int32Array, out, 4)]).toEqual(Array(4).fill(4 * 127 * signed));
+    }
+  });
+
+  test(`${name}: so are sums of small dot products, as large as they may become`, () => {
+    for (const signed of [-128, -127, 127]) {
+      const out = room(16);
+      const start = [0, -1, 2 ** 30, -(2 ** 30)];
+      const bytes = [new Int8Array(16).fill(signed), new Int8Array(16).fill(15)].map(put);
+      kernels.smallDots!(...bytes, put(Int32Array.from(start)), out);
+      expect([...get(Int32Array, out, 4)]).toEqual(start.map((number) => number + 8 * 4 * 15 * signed));
     }
   });
 
@@ -68,7 +96,7 @@ test("a constant is set once, before all other statements, however often it is u
   const kernel = defineKernel("once", { out: "address" }, (code, { out }) => {
     for (let i = 0; i < 3; i++) code.store(out, code.constant(i8x16.const(15)), i * 16);
   });
-  const { text } = kernel.build({ relaxed: true, address: "i32" });
+  const { text } = kernel.build({ variant: "relaxed", address: "i32" });
   expect(text.match(/v128\.const/g)).toHaveLength(1);
   expect(text.indexOf("v128.const")).toBeLessThan(text.indexOf("v128.store"));
 });
@@ -81,6 +109,6 @@ test("two functions of one name are an error, and so are integers that do not co
     code.call(a!, { to });
     code.call(b!, { to });
   });
-  expect(() => buildModule([caller], { relaxed: true, address: "i32" })).toThrow("two functions same");
+  expect(() => buildModule([caller], { variant: "relaxed", address: "i32" })).toThrow("two functions same");
   expect(() => i32.const(1.5)).toThrow(RangeError);
 });

@@ -1,13 +1,6 @@
 import type { WasmFunction } from "./kernel.ts";
+import type { Target } from "./target.ts";
 import { f32x4, i16x8, i32, i32x4, type Local, type Type, type Value, value } from "./values.ts";
-
-/** What a module is built for. */
-export interface Target {
-  /** Whether the engine has relaxed SIMD: fused multiply-add and dot products of bytes. */
-  readonly relaxed: boolean;
-  /** i64: memory beyond 4 GiB. */
-  readonly address: "i32" | "i64";
-}
 
 /** A parameter of a kernel. Addresses come as f64: a JavaScript number holds every address, an i64 would have to be a BigInt. */
 export type ParameterType = "i32" | "f32" | "f64" | "address";
@@ -15,6 +8,7 @@ export type ParameterType = "i32" | "f32" | "f64" | "address";
 /** The body of one WebAssembly function, written statement by statement. */
 export class Code {
   readonly target: Target;
+  readonly #hasRelaxed: boolean;
   readonly #statements: string[] = [];
   readonly #locals: string[] = [];
   readonly #calls: WasmFunction[] = [];
@@ -24,6 +18,7 @@ export class Code {
 
   constructor(target: Target) {
     this.target = target;
+    this.#hasRelaxed = target.variant !== "plain";
   }
 
   get text(): string {
@@ -202,7 +197,7 @@ export class Code {
 
   /** a · b + c in float32; rounded once where the engine has relaxed SIMD and the machine a fused multiply-add, else twice. */
   multiplyAdd(a: Value<"v128">, b: Value<"v128">, c: Value<"v128">): Value<"v128"> {
-    if (this.target.relaxed) return value("v128", `(f32x4.relaxed_madd ${a.text} ${b.text} ${c.text})`);
+    if (this.#hasRelaxed) return value("v128", `(f32x4.relaxed_madd ${a.text} ${b.text} ${c.text})`);
     return f32x4.add(f32x4.mul(a, b), c);
   }
 
@@ -212,8 +207,13 @@ export class Code {
    * @param small - bytes from 0 to 127: what relaxed SIMD does with the top bit differs between machines; the same holds
    */
   dotBytes(signed: Value<"v128">, small: Value<"v128">, sum: Value<"v128">): Value<"v128"> {
-    if (this.target.relaxed) {
-      return value("v128", `(i32x4.relaxed_dot_i8x16_i7x16_add_s ${signed.text} ${small.text} ${sum.text})`);
+    switch (this.target.variant) {
+      case "relaxed":
+        return value("v128", `(i32x4.relaxed_dot_i8x16_i7x16_add_s ${signed.text} ${small.text} ${sum.text})`);
+      case "pairs":
+        return i32x4.add(i32x4.extaddPairwiseI16(dotPairs(signed, small)), sum);
+      case "plain":
+        break;
     }
     const low = i32x4.extaddPairwiseI16(i16x8.extmulLowI8(signed, small));
     const high = i32x4.extaddPairwiseI16(i16x8.extmulHighI8(signed, small));
@@ -222,21 +222,44 @@ export class Code {
     return i32x4.add(sum, four);
   }
 
+  /**
+   * Adds dot products of bytes to sums, as {@link dotBytes} does; `pairs` adds them up in 16-bit lanes first. For products that are small: in each of these
+   * lanes, which take two products each time, all of them together must not pass 32767.
+   *
+   * @param body - adds them; not in a loop of the module's
+   */
+  sumSmallDots(
+    sums: readonly Local<"v128">[],
+    body: (add: (sum: Local<"v128">, signed: Value<"v128">, small: Value<"v128">) => void) => void,
+  ): void {
+    if (this.target.variant !== "pairs") {
+      body((sum, signed, small) => this.set(sum, this.dotBytes(signed, small, sum)));
+      return;
+    }
+    const parts = new Map<Local<"v128">, Local<"v128">>();
+    body((sum, signed, small) => {
+      const part = parts.get(sum);
+      if (part) this.set(part, i16x8.add(part, dotPairs(signed, small)));
+      else parts.set(sum, this.local("v128", dotPairs(signed, small)));
+    });
+    for (const sum of sums) this.set(sum, i32x4.add(i32x4.extaddPairwiseI16(parts.get(sum)!), sum));
+  }
+
   /** Truncates to 32-bit integers; the numbers must fit. */
   truncate(x: Value<"v128">): Value<"v128"> {
-    if (this.target.relaxed) return value("v128", `(i32x4.relaxed_trunc_f32x4_s ${x.text})`);
+    if (this.#hasRelaxed) return value("v128", `(i32x4.relaxed_trunc_f32x4_s ${x.text})`);
     return i32x4.truncF32(x);
   }
 
   /** Bytes of a table of 16 by their numbers, which must be 0 to 15, or have the top bit set, which gives 0. */
   lookUp(table: Value<"v128">, indices: Value<"v128">): Value<"v128"> {
-    const instruction = this.target.relaxed ? "i8x16.relaxed_swizzle" : "i8x16.swizzle";
+    const instruction = this.#hasRelaxed ? "i8x16.relaxed_swizzle" : "i8x16.swizzle";
     return value("v128", `(${instruction} ${table.text} ${indices.text})`);
   }
 
   /** Products of numbers with 15 fractional bits, rounded; not both may be -32768. */
   multiplyQ15(a: Value<"v128">, b: Value<"v128">): Value<"v128"> {
-    const instruction = this.target.relaxed ? "i16x8.relaxed_q15mulr_s" : "i16x8.q15mulr_sat_s";
+    const instruction = this.#hasRelaxed ? "i16x8.relaxed_q15mulr_s" : "i16x8.q15mulr_sat_s";
     return value("v128", `(${instruction} ${a.text} ${b.text})`);
   }
 
@@ -251,4 +274,9 @@ export class Code {
   #write(instruction: string, address: Value<"address">, x: Value<Type>, offset: number): void {
     this.#statements.push(`(${instruction} offset=${offset} ${address.text} ${x.text})`);
   }
+}
+
+/** The products of neighbouring bytes, added up by two: see {@link Code.dotBytes}. */
+function dotPairs(signed: Value<"v128">, small: Value<"v128">): Value<"v128"> {
+  return value("v128", `(i16x8.relaxed_dot_i8x16_i7x16_s ${signed.text} ${small.text})`);
 }

@@ -1,4 +1,5 @@
-import { Code, type ParameterType, type Target } from "./code.ts";
+import { Code, type ParameterType } from "./code.ts";
+import type { Target } from "./target.ts";
 import { type Value, value } from "./values.ts";
 
 /** A function of the module. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { allTargets } from "../builder/target.ts";
 import { add } from "./add.ts";
-import { allTargets, inputKinds, inputs, kernelHarnesses } from "./kernel-harness.ts";
+import { inputKinds, inputs, kernelHarnesses } from "./kernel-harness.ts";
 
 for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([add], allTargets)) {
   test(`${name}: sums are rounded once, and nothing is written behind them`, () => {

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { allTargets } from "../builder/target.ts";
 import { blockInputs, groupOutputs } from "../layout.ts";
 import { embedBfloat16, embedFloat16, embedFloat32, embedQ4, embedQ8 } from "./embed.ts";
-import { allTargets, type KernelHarness, kernelHarnesses } from "./kernel-harness.ts";
+import { type KernelHarness, kernelHarnesses } from "./kernel-harness.ts";
 
 const embeds = [embedFloat32, embedFloat16, embedBfloat16, embedQ8, embedQ4];
 type Weights = Parameters<KernelHarness["put"]>[0];

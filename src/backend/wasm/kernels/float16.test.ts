@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { defineKernel } from "../builder/kernel.ts";
+import { allTargets } from "../builder/target.ts";
 import { type Load, loadBfloat16, loadFloat16 } from "./float16.ts";
-import { allTargets, kernelHarnesses } from "./kernel-harness.ts";
+import { kernelHarnesses } from "./kernel-harness.ts";
 
 function widening(load: Load) {
   return defineKernel(load.name, { from: "address", to: "address", vectors: "i32" }, (code, { from, to, vectors }) => {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { allTargets } from "../builder/target.ts";
 import { gatedSilu } from "./gated-silu.ts";
-import { allTargets, inputs, kernelHarnesses, normalNumbers } from "./kernel-harness.ts";
+import { inputs, kernelHarnesses, normalNumbers } from "./kernel-harness.ts";
 
 for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([gatedSilu], allTargets)) {
   const gated = (gate: Float32Array, up: Float32Array) => {

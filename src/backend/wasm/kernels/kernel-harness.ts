@@ -1,6 +1,7 @@
 import { assemble } from "../builder/assemble.ts";
-import type { ParameterType, Target } from "../builder/code.ts";
+import type { ParameterType } from "../builder/code.ts";
 import { defineKernel, type Kernel, mostPages, type WasmFunction } from "../builder/kernel.ts";
+import { allTargets, type Target } from "../builder/target.ts";
 
 type Numbers = Float32Array | Float16Array | Uint16Array | Int32Array | Int8Array | Uint8Array;
 type NumbersClass<T extends Numbers> = new (buffer: ArrayBufferLike, offset: number, length: number) => T;
@@ -22,16 +23,8 @@ export interface KernelHarness {
   readonly clear: () => void;
 }
 
-/** All that a kernel is built for. */
-export const allTargets: readonly Target[] = [
-  { relaxed: true, address: "i32" },
-  { relaxed: false, address: "i32" },
-  { relaxed: true, address: "i64" },
-  { relaxed: false, address: "i64" },
-];
-
-/** Both variants, and 64-bit memory once. */
-const testTargets: readonly Target[] = allTargets.slice(0, 3);
+/** All variants, and 64-bit memory once. */
+const testTargets: readonly Target[] = allTargets.slice(0, 4);
 
 /** Assembles kernels for each of the targets. */
 export function kernelHarnesses(
@@ -70,7 +63,7 @@ async function kernelHarness(kernels: readonly Kernel[], target: Target): Promis
     return address;
   };
   return {
-    name: `${target.relaxed ? "relaxed" : "plain"}, ${target.address}`,
+    name: `${target.variant}, ${target.address}`,
     kernels: instance.exports as Record<string, (...numbers: number[]) => void>,
     memory,
     room,

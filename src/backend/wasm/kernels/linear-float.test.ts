@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { allTargets, kernelHarnesses } from "./kernel-harness.ts";
+import { allTargets } from "../builder/target.ts";
+import { kernelHarnesses } from "./kernel-harness.ts";
 import {
   linearBfloat16Row,
   linearBfloat16Rows,

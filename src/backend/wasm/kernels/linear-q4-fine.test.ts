@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { allTargets, kernelHarnesses } from "./kernel-harness.ts";
+import { allTargets } from "../builder/target.ts";
+import { kernelHarnesses } from "./kernel-harness.ts";
 import { computeProduct, inexactProducts } from "./linear-harness.ts";
 import { linearQ4FineRow, linearQ4FineRows } from "./linear-q4-fine.ts";
 

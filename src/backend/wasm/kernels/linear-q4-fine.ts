@@ -35,16 +35,18 @@ export const linearQ4FineRow: Kernel = defineRow(
       block: () => {
         for (const sum of highs) code.set(sum, v128.zero);
         for (const sum of lows) code.set(sum, code.loadSplat32(panel, 4));
-        for (let step = 0; step < 8; step++) {
-          code.set(high, code.loadSplat32(panel, 8 + step * 4));
-          code.set(low, code.loadSplat32(panel, 40 + step * 4));
-          for (let v = 0; v < 4; v++) {
-            code.set(packed, code.load(weights, q4WeightsOffset + ((step >> 1) * 4 + v) * 16));
-            code.set(four, v128.and(step % 2 === 0 ? packed : i16x8.shrU(packed, 4), lowHalf));
-            code.set(highs[v]!, code.dotBytes(high, four, highs[v]!));
-            code.set(lows[v]!, code.dotBytes(low, four, lows[v]!));
+        code.sumSmallDots([...highs, ...lows], (add) => {
+          for (let step = 0; step < 8; step++) {
+            code.set(high, code.loadSplat32(panel, 8 + step * 4));
+            code.set(low, code.loadSplat32(panel, 40 + step * 4));
+            for (let v = 0; v < 4; v++) {
+              code.set(packed, code.load(weights, q4WeightsOffset + ((step >> 1) * 4 + v) * 16));
+              code.set(four, v128.and(step % 2 === 0 ? packed : i16x8.shrU(packed, 4), lowHalf));
+              add(highs[v]!, high, four);
+              add(lows[v]!, low, four);
+            }
           }
-        }
+        });
         code.set(high, code.loadSplat32(panel));
         for (let v = 0; v < 4; v++) {
           const scale = f32x4.mul(loadFloat16(code, weights, v * 8), high);

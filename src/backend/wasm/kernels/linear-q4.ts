@@ -39,15 +39,17 @@ export const linearQ4Row: Kernel = defineRow(
       sums,
       block: () => {
         for (const integer of integers) code.set(integer, code.loadSplat32(panel, 4));
-        for (let chunk = 0; chunk < 4; chunk++) {
-          code.set(first, code.loadSplat32(panel, 8 + chunk * 8));
-          code.set(second, code.loadSplat32(panel, 12 + chunk * 8));
-          for (const [v, integer] of integers.entries()) {
-            code.set(packed, code.load(weights, q4WeightsOffset + (chunk * 4 + v) * 16));
-            code.set(integer, code.dotBytes(first, v128.and(packed, lowHalf), integer));
-            code.set(integer, code.dotBytes(second, v128.and(i16x8.shrU(packed, 4), lowHalf), integer));
+        code.sumSmallDots(integers, (add) => {
+          for (let chunk = 0; chunk < 4; chunk++) {
+            code.set(first, code.loadSplat32(panel, 8 + chunk * 8));
+            code.set(second, code.loadSplat32(panel, 12 + chunk * 8));
+            for (const [v, integer] of integers.entries()) {
+              code.set(packed, code.load(weights, q4WeightsOffset + (chunk * 4 + v) * 16));
+              add(integer, first, v128.and(packed, lowHalf));
+              add(integer, second, v128.and(i16x8.shrU(packed, 4), lowHalf));
+            }
           }
-        }
+        });
         code.set(first, code.loadSplat32(panel));
         for (const [v, integer] of integers.entries()) {
           const scale = f32x4.mul(loadFloat16(code, weights, v * 8), first);
@@ -105,14 +107,16 @@ export function defineQ4Tile(name: string, planes: 1 | 2, rows: number): WasmFun
       }
     };
     const addPlane = (plane: Value<"address">, offset: number): void => {
-      for (let step = 0; step < 8; step++) {
-        for (const [v, vector] of vectors.entries())
-          code.set(vector, code.load(w, expandedOffset + (step * 2 + v) * 16));
-        for (const [row, pair] of integers.entries()) {
-          code.set(input, code.loadSplat32(plane, offset + (step * rows + row) * 4));
-          for (const [v, integer] of pair.entries()) code.set(integer, code.dotBytes(input, vectors[v]!, integer));
+      code.sumSmallDots(integers.flat(), (add) => {
+        for (let step = 0; step < 8; step++) {
+          for (const [v, vector] of vectors.entries())
+            code.set(vector, code.load(w, expandedOffset + (step * 2 + v) * 16));
+          for (const [row, pair] of integers.entries()) {
+            code.set(input, code.loadSplat32(plane, offset + (step * rows + row) * 4));
+            for (const [v, integer] of pair.entries()) add(integer, input, vectors[v]!);
+          }
         }
-      }
+      });
     };
     code.repeat(blocks, () => {
       if (planes === 1) {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { allTargets, inputs, kernelHarnesses, memoryBytes } from "./kernel-harness.ts";
+import { allTargets } from "../builder/target.ts";
+import { inputs, kernelHarnesses, memoryBytes } from "./kernel-harness.ts";
 import { packMatrix } from "./linear-harness.ts";
 import { linearQ4Row } from "./linear-q4.ts";
 import { makePanels } from "./panel-harness.ts";

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { allTargets } from "../builder/target.ts";
 import { panelRows } from "../layout.ts";
 import { panelBlockBytes } from "../operations/panels.ts";
-import { allTargets, inputKinds, inputs, type KernelHarness, kernelHarnesses } from "./kernel-harness.ts";
+import { inputKinds, inputs, type KernelHarness, kernelHarnesses } from "./kernel-harness.ts";
 import { makePanel } from "./panel-harness.ts";
 import { panelFloat32, panelInt8, panelInt14, panelInt15 } from "./panels.ts";
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { allTargets, inputKinds, inputs, kernelHarnesses } from "./kernel-harness.ts";
+import { allTargets } from "../builder/target.ts";
+import { inputKinds, inputs, kernelHarnesses } from "./kernel-harness.ts";
 import { rmsNorm } from "./rms-norm.ts";
 
 for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([rmsNorm], allTargets)) {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { allTargets, kernelHarnesses } from "./kernel-harness.ts";
+import { allTargets } from "../builder/target.ts";
+import { kernelHarnesses } from "./kernel-harness.ts";
 import { takeRow } from "./take-row.ts";
 
 for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([takeRow], allTargets)) {

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { assembleText } from "../builder/assemble.ts";
-import type { Target } from "../builder/code.ts";
 import { buildModule } from "../builder/kernel.ts";
+import type { Target } from "../builder/target.ts";
 import { kernels } from "../operations/kernels.ts";
 
 const folder = fileURLToPath(new URL("../../../../node_modules/.cache/skein/", import.meta.url));

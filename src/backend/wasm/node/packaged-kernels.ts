@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { Target } from "../builder/code.ts";
+import type { Target } from "../builder/target.ts";
 import { moduleUrl } from "../module-urls.ts";
 
 /** The kernels' module, from the package. */

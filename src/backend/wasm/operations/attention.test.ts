@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { allTargets, kernelHarnesses } from "../kernels/kernel-harness.ts";
+import { allTargets } from "../builder/target.ts";
+import { kernelHarnesses } from "../kernels/kernel-harness.ts";
 import { tileTokens, tileTypes } from "../kernels/tile-layout.ts";
 import { attentionKernels, itemTokens, partialBytes, spanCount, spanTiles } from "./attention.ts";
 import { type AttentionShape, prefill, randomInputs, relativeErrors, TestCache } from "./attention-harness.ts";

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { allTargets, inputs, type KernelHarness, kernelHarnesses } from "../kernels/kernel-harness.ts";
+import { allTargets } from "../builder/target.ts";
+import { inputs, type KernelHarness, kernelHarnesses } from "../kernels/kernel-harness.ts";
 import { type TileType, tileBytes, tileTokens, tileTypes } from "../kernels/tile-layout.ts";
 import {
   type CacheKernels,

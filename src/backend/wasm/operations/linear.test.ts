@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { allTargets, kernelHarnesses, normalNumbers } from "../kernels/kernel-harness.ts";
+import { allTargets } from "../builder/target.ts";
+import { kernelHarnesses, normalNumbers } from "../kernels/kernel-harness.ts";
 import { widenedBlockBytes } from "../kernels/linear-float.ts";
 import { computeProduct, type Product } from "../kernels/linear-harness.ts";
 import { sumBytes } from "../kernels/linear-rows.ts";
