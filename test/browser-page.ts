@@ -1,15 +1,18 @@
 import { spawn } from "node:child_process";
-import { accessSync, constants } from "node:fs";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { accessSync, constants, createReadStream } from "node:fs";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, extname, join, sep } from "node:path";
+import { Readable } from "node:stream";
 import { arrayBuffer } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
 
 const types: Readonly<Record<string, string>> = {
   ".html": "text/html",
   ".js": "text/javascript",
+  ".ts": "text/javascript", // without its types, in a Blob
   ".wasm": "application/wasm",
 };
 
@@ -32,13 +35,24 @@ export interface OpenedPage {
   readonly requests: readonly string[];
 }
 
+/** How a page is opened. */
+export interface PageOptions {
+  /** Whether the page is cross-origin isolated; false if left out. */
+  readonly isIsolated?: boolean;
+  /** How long it may take; 30 if left out. */
+  readonly mostSeconds?: number;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Opens `/index.html` and waits until it sends JSON to `/result`.
  *
- * @param isIsolated - whether the page is cross-origin isolated
- * @throws Error when the page sends nothing within half a minute
+ * @throws Error when the page sends nothing in time, or the browser ends; the signal's reason
  */
-export async function openPage(served: Served, isIsolated = false): Promise<OpenedPage> {
+export async function openPage(
+  served: Served,
+  { isIsolated = false, mostSeconds = 30, signal }: PageOptions = {},
+): Promise<OpenedPage> {
   const files = new Map<string, string | Blob>();
   for (const [path, content] of Object.entries(served)) {
     if (!path.endsWith("/") || typeof content !== "string") files.set(path, content);
@@ -65,9 +79,10 @@ export async function openPage(served: Served, isIsolated = false): Promise<Open
       "content-type": types[extname(pathname)] ?? "application/octet-stream",
       "cache-control": "no-store",
     };
-    response
-      .writeHead(200, { ...headers, ...(isIsolated ? isolating : {}) })
-      .end(typeof file === "string" ? await readFile(file) : new Uint8Array(await file.arrayBuffer()));
+    const { size } = typeof file === "string" ? await stat(file) : file;
+    response.writeHead(200, { ...headers, "content-length": size, ...(isIsolated ? isolating : {}) });
+    const content = typeof file === "string" ? createReadStream(file) : Readable.from(file.stream());
+    await pipeline(content, response).catch(() => {}); // a browser that has enough ends the connection
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/index.html`;
@@ -82,12 +97,17 @@ export async function openPage(served: Served, isIsolated = false): Promise<Open
   ];
   const browser = spawn(chromium!, [...flags, `--user-data-dir=${profile}`, url], { stdio: "ignore" });
   const ended = new Promise<void>((resolve) => browser.once("close", () => resolve()));
-  const timer = setTimeout(() => result.reject(new Error(`${url} told no result within 30 seconds`)), 30_000);
+  const late = (): void => result.reject(new Error(`${url} told no result within ${mostSeconds} seconds`));
+  const timer = setTimeout(late, mostSeconds * 1000);
   browser.once("error", result.reject);
+  browser.once("close", () => result.reject(new Error("the browser ended without a result")));
+  const stop = (): void => result.reject(signal?.reason);
+  signal?.addEventListener("abort", stop, { once: true });
   try {
     return { result: await result.promise, data, requests };
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", stop);
     browser.kill();
     await ended;
     server.closeAllConnections();

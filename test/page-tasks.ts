@@ -72,7 +72,7 @@ try {
  * @throws Error with what the page said, if one of them failed
  */
 export async function runTasks(served: Served, isIsolated: boolean, tasks: readonly PageTask[]): Promise<TasksResult> {
-  const page = await openPage({ ...served, "/tasks.json": new Blob([JSON.stringify(tasks)]) }, isIsolated);
+  const page = await openPage({ ...served, "/tasks.json": new Blob([JSON.stringify(tasks)]) }, { isIsolated });
   const sent = page.result as Sent | { readonly error: string };
   if ("error" in sent) throw new Error(`the page said: ${sent.error}`);
   const results = sent.results.map((result, index) => ({

@@ -21,6 +21,8 @@ export interface AttentionShape {
   readonly keyValueHeads: number;
   readonly headDim: number;
   readonly pairs: number;
+  /** Whether queries have two planes of bytes for a q8 tile: see `prepare-queries.ts`. */
+  readonly isFine?: boolean;
 }
 
 /** Rows of all tokens, heads side by side; nothing is rotated. */
@@ -155,7 +157,7 @@ export class TestCache {
   }
 
   #attendItem(position: number, tokens: number, keyValueHead: number, spansApart: boolean): void {
-    const { type, keyValueHeads, group, headDim, pairs } = this.#shape;
+    const { type, keyValueHeads, group, headDim, pairs, isFine = false } = this.#shape;
     const stride = keyValueHeads * group * headDim * 4;
     const output = this.#output + position * stride;
     const item = {
@@ -177,7 +179,7 @@ export class TestCache {
       tiles: tileList,
       tileOffset: keyValueHead * tileBytes(type, headDim),
       ownTile: this.#ownTile(position) + keyValueHead * tileBytes(this.#ownType, headDim),
-      fine: 0,
+      fine: isFine ? 1 : 0,
     };
     if (!spansApart) {
       this.#describe(attendItem, { ...item, partial: 0, span: 0 });

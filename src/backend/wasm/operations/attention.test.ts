@@ -43,6 +43,17 @@ for (const harness of await kernelHarnesses([...attentionKernels, ...cacheKernel
     },
   );
 
+  test(`${name}: q8 attention of queries in two planes is nearer`, () => {
+    const q8: AttentionShape = { ...usual, type: "q8", tokens: 700 };
+    // Keys that their bytes hold exactly, so that only the queries' errors are left, and those of the values.
+    const inputs = { ...randomInputs(q8), cos: new Float32Array(700 * 32).fill(1), sin: new Float32Array(700 * 32) };
+    for (const [i, key] of inputs.keys.entries())
+      inputs.keys[i] = i % q8.headDim === 0 ? 127 / 32 : Math.max(-127, Math.min(127, Math.round(key * 32))) / 32;
+    const coarse = relativeErrors(q8, inputs, prefill(harness, q8, inputs));
+    const fine = relativeErrors(q8, inputs, prefill(harness, { ...q8, isFine: true }, inputs));
+    expect(fine.mean).toBeLessThan(coarse.mean * 0.85); // the rest are the values'
+  });
+
   test(`${name}: weights that are nearly all one key's, at any size of scores`, () => {
     for (const type of tileTypes) {
       const shape: AttentionShape = { ...usual, type, tokens: 300, group: 2, keyValueHeads: 1, pairs: 0 };
@@ -56,9 +67,17 @@ for (const harness of await kernelHarnesses([...attentionKernels, ...cacheKernel
     }
   });
 
-  for (const type of tileTypes) {
-    test(`${name}: ${type} rows have the same bits in items of any size, and with their spans apart`, () => {
-      const shape: AttentionShape = { ...usual, type, tokens: longContext, keyValueHeads: 1, headDim: 32, pairs: 16 };
+  for (const [type, isFine] of [...tileTypes.map((type) => [type, false] as const), ["q8", true] as const]) {
+    test(`${name}: ${type}${isFine ? " fine" : ""} rows have the same bits in items of any size, and with their spans apart`, () => {
+      const shape: AttentionShape = {
+        ...usual,
+        type,
+        isFine,
+        tokens: longContext,
+        keyValueHeads: 1,
+        headDim: 32,
+        pairs: 16,
+      };
       const inputs = randomInputs(shape);
       const cache = new TestCache(harness, shape, inputs);
       const last = longContext - (longContext % tileTokens);

@@ -1,41 +1,44 @@
 import { Wllama } from "@wllama/wllama";
-import type { BrowserMeasurement, BrowserTask } from "./task.ts";
+import {
+  answerTokens,
+  type BrowserMeasurement,
+  type BrowserTask,
+  randomNumbers,
+  rateOf,
+  repetitions,
+  runTask,
+} from "./task.ts";
 
-/*
- * Runs in the browser: measures @wllama/wllama as /task.json says, and sends to /result what it found, or what went wrong.
- */
+/* Runs in the browser: measures @wllama/wllama. */
 
-const repetitions = 3;
-const answerTokens = 49;
+await runTask(measure);
 
-const result = await measure().catch((error) => ({ error: String(error) }));
-await fetch("/result", { method: "POST", body: JSON.stringify(result) });
-
-async function measure(): Promise<BrowserMeasurement> {
-  const { threads, prompt, text }: BrowserTask = await (await fetch("/task.json")).json();
+async function measure({ threads, prompt, text }: BrowserTask): Promise<BrowserMeasurement> {
   const model = await (await fetch("/model.gguf")).blob();
   const wllama = new Wllama({ default: "/wllama/wasm/wllama.wasm" }, { suppressNativeLog: true });
-  const began = performance.now();
   await wllama.loadModel([model], {
     n_gpu_layers: 0,
     n_threads: threads,
     n_parallel: 1,
-    n_ctx: Math.max(prompt.length, text.length) + 256, // with more room than is needed, as llama.cpp always has it here
+    n_ctx: Math.max(prompt, text) + 256, // with more room than is needed, as llama.cpp always has it here
     flash_attn: true,
   });
-  await complete(wllama, text.slice(0, 64), answerTokens); // a warm-up, which ends when the code is compiled for good
-  const loadSeconds = (performance.now() - began) / 1000;
+  await complete(wllama, letters(64), answerTokens); // a warm-up, which ends when the code is compiled for good
   const prefill: number[] = [];
   const decode: number[] = [];
   for (let i = 1; i <= repetitions; i++) {
     // Another beginning each time: what is cached of the text before must not be taken for this one's.
-    const [asked, first] = await complete(wllama, i + prompt.slice(1), 1);
-    prefill.push((prompt.length * 1000) / (first! - asked!));
-    const [, ...times] = await complete(wllama, i + text.slice(1), answerTokens);
-    const intervals = times.slice(1).map((time, k) => time - times[k]!);
-    decode.push(1000 / intervals.toSorted((a, b) => a - b)[intervals.length >> 1]!);
+    const [asked, first] = await complete(wllama, i + letters(prompt - 1), 1);
+    prefill.push((prompt * 1000) / (first! - asked!));
+    const [, ...times] = await complete(wllama, i + letters(text - 1), answerTokens);
+    decode.push(rateOf(times));
   }
-  return { loadSeconds, prefill, decode, threads: wllama.getNumThreads(), version: Wllama.getLibllamaVersion() };
+  return { prefill, decode, threads: wllama.getNumThreads(), version: Wllama.getLibllamaVersion() };
+}
+
+/** Letters from a to z: it takes text alone, and each is a token of the GGUF file's vocabulary. */
+function letters(count: number): string {
+  return String.fromCharCode(...randomNumbers(count, 26).map((number) => 97 + number));
 }
 
 /**
