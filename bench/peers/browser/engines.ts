@@ -76,8 +76,6 @@ async function measureInPage(
 
 /** A file of this folder as a browser runs it. */
 async function plainScript(name: string): Promise<Blob> {
-  const { code } = await transformWithOxc(await readFile(new URL(name, import.meta.url), "utf8"), name, {
-    target: "es2024", // `using` is not in all browsers yet
-  });
+  const { code } = await transformWithOxc(await readFile(new URL(name, import.meta.url), "utf8"), name);
   return new Blob([code], { type: "text/javascript" });
 }
