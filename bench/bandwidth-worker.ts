@@ -36,4 +36,3 @@ parentPort?.on("message", () => {
   parentPort?.postMessage(bytes);
 });
 parentPort?.postMessage("ready");
-
