@@ -40,13 +40,17 @@ const node: UserConfig = {
   entry: { ...nodeEntries, cli: "src/cli/main.ts" },
   outDir: "dist",
   platform: "node",
-  inputOptions: { resolve: { conditionNames: ["packaged", "node", "import"] } },
+  inputOptions: {
+    resolve: { conditionNames: ["packaged", "node", "import"] },
+    // The reader of GGUF headers needs one file of a large package, which does not say that its files do nothing by themselves.
+    treeshake: { moduleSideEffects: [{ test: /node_modules.@huggingface.(gguf|tasks)\b/, sideEffects: false }] },
+  },
   // What the engine needs is installed beside it; what only the command line needs goes into its file.
   deps: { onlyBundle: false, onlyImport: Object.keys(manifest.dependencies) },
   dts: { entry: [library.index, library.position] },
   plugins: [
     fileUrls({ entries: nodeEntries, modules: kernelModuleNames.map((name) => `browser/${name}`) }),
-    thirdPartyLicences({ into: ["cli.js"] }),
+    thirdPartyLicences({ into: ["cli.js", "chunks/open-gguf.js", "chunks/FileBlob"] }),
   ],
 };
 

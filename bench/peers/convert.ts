@@ -1,6 +1,13 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { type CheckpointFiles, readJson } from "../../src/checkpoint/files.ts";
+import {
+  aligned,
+  encodeGgufHeader,
+  type TypedValue,
+  tensorBytes,
+  type WrittenTensor,
+} from "../../src/checkpoint/gguf/write-header.ts";
 import { openDirectory } from "../../src/checkpoint/node/directory.ts";
 import type { TensorEntry } from "../../src/checkpoint/safetensors.ts";
 import { openTensors } from "../../src/checkpoint/tensors.ts";
@@ -8,7 +15,6 @@ import { widenBfloat16 } from "../../src/checkpoint/widen.ts";
 import { expectedTensors, type ModelConfig, parseModelConfig } from "../../src/model/config.ts";
 import { byteToken } from "../../src/text/byte-alphabet.ts";
 import { reuseOrWrite } from "../whole-folder.ts";
-import { aligned, encodeGgufHeader, type GgufTensor, type GgufValue, tensorBytes } from "./gguf.ts";
 import { quantizeQ4, quantizeQ8 } from "./quantize.ts";
 
 export interface ConvertOptions {
@@ -69,7 +75,7 @@ export async function convertToGguf(checkpoint: string, folder: string, options:
 async function convertTensor(
   files: CheckpointFiles,
   { file: name, start, end }: TensorEntry,
-  type: GgufTensor["type"],
+  type: WrittenTensor["type"],
   out: FileHandle,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -86,7 +92,7 @@ async function convertTensor(
   await out.writeFile(new Uint8Array(aligned(written) - written));
 }
 
-function encode(values: Float32Array<ArrayBuffer>, type: GgufTensor["type"]): Uint8Array<ArrayBuffer> {
+function encode(values: Float32Array<ArrayBuffer>, type: WrittenTensor["type"]): Uint8Array<ArrayBuffer> {
   if (type === "F32") return new Uint8Array(values.buffer);
   return type === "Q4_0" ? quantizeQ4(values) : quantizeQ8(values);
 }
@@ -104,13 +110,13 @@ const layerNames: Readonly<Record<string, string>> = {
   "mlp.down_proj": "ffn_down",
 };
 
-const outerNames: Readonly<Record<string, GgufTensor["name"]>> = {
+const outerNames: Readonly<Record<string, WrittenTensor["name"]>> = {
   "model.embed_tokens": "token_embd",
   "model.norm": "output_norm",
   lm_head: "output",
 };
 
-function describeTensor(source: string, shape: readonly number[]): GgufTensor {
+function describeTensor(source: string, shape: readonly number[]): WrittenTensor {
   const [, layer, inLayer, outer, kind] = /^(?:model\.layers\.(\d+)\.(.+)|(.+))\.(weight|bias)$/.exec(source) ?? [];
   const name = inLayer ? layerNames[inLayer] : outerNames[outer ?? ""];
   if (name === undefined) throw new Error(`${source} has no name in llama.cpp's qwen2`);
@@ -119,10 +125,10 @@ function describeTensor(source: string, shape: readonly number[]): GgufTensor {
 }
 
 /** What llama.cpp needs to know of a Qwen2 model. It insists on a vocabulary. */
-function metadataOf(config: ModelConfig): Record<string, GgufValue> {
-  const uint32 = (value: number): GgufValue => ({ type: "uint32", value });
-  const float32 = (value: number): GgufValue => ({ type: "float32", value });
-  const string = (value: string): GgufValue => ({ type: "string", value });
+function metadataOf(config: ModelConfig): Record<string, TypedValue> {
+  const uint32 = (value: number): TypedValue => ({ type: "uint32", value });
+  const float32 = (value: number): TypedValue => ({ type: "float32", value });
+  const string = (value: string): TypedValue => ({ type: "string", value });
   return {
     "general.architecture": string("qwen2"),
     "general.name": string("random weights"),

@@ -3,10 +3,10 @@ import { type Quantise, quantiseQ4, quantiseQ8 } from "../../src/checkpoint/quan
 export type BlockType = "Q4_0" | "Q8_0";
 
 /** Numbers in a block: they share one scale. */
-export const blockLength = 32;
+const blockLength = 32;
 
 /** Bytes of a block: the scale as float16, then the numbers. */
-export const blockBytes: Readonly<Record<BlockType, number>> = { Q4_0: 2 + blockLength / 2, Q8_0: 2 + blockLength };
+const blockBytes: Readonly<Record<BlockType, number>> = { Q4_0: 2 + blockLength / 2, Q8_0: 2 + blockLength };
 
 /**
  * @param values - a multiple of 32 numbers

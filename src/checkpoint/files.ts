@@ -1,5 +1,6 @@
 import { CheckpointError, quoteName } from "./errors.ts";
 import type { FileIdentity } from "./identity.ts";
+import type { TensorIndex } from "./tensors.ts";
 
 /**
  * Where a checkpoint's files come from: a folder, a web address, blobs in memory. Names are relative to the checkpoint's
@@ -18,6 +19,8 @@ export interface CheckpointFiles {
   read(name: string, start: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
   /** All names, where the source can list them; a web address cannot. */
   list?(): Promise<readonly string[]>;
+  /** The tensors, where they are not in safetensors files: those of a GGUF file. */
+  readonly tensors?: TensorIndex;
   /** The folder's path with all links resolved, where the source is a folder on disk. */
   readonly realPath?: string;
   /**

@@ -27,12 +27,13 @@ const TENSOR_TYPE_BITS = {
 } as const;
 
 /** The type of a tensor's elements. F32, F16 and BF16 can be read as weights; the others may stand in a file. */
-export type TensorType = keyof typeof TENSOR_TYPE_BITS;
+type TensorType = keyof typeof TENSOR_TYPE_BITS;
 
 /** Where a tensor lies. */
 export interface TensorEntry {
   readonly name: string;
-  readonly dtype: TensorType;
+  /** A {@link TensorType}, or a type of blocks of a GGUF file. */
+  readonly dtype: string;
   /** Row-major; empty for a scalar. */
   readonly shape: readonly number[];
   /** The file that holds it. */
@@ -78,8 +79,8 @@ export async function readHeader(files: CheckpointFiles, name: string): Promise<
   return entries;
 }
 
-/** Whether the type can be read as weights ({@link TensorType}). */
-export function isWeightType(dtype: TensorType): boolean {
+/** Whether a type of a safetensors file can be read as weights. */
+export function isWeightType(dtype: string): boolean {
   return dtype === "F32" || dtype === "F16" || dtype === "BF16";
 }
 

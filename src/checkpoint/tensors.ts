@@ -10,6 +10,8 @@ export interface TensorIndex {
   /** In the order of the files, and in each file in the order of the data. */
   readonly names: readonly string[];
   entry(name: string): TensorEntry | undefined;
+  /** Whether the tensor's type holds weights. */
+  isReadable(name: string): boolean;
   /**
    * A tensor's numbers, row-major, as float32; F16 and BF16 are widened exactly. At most 64 MiB of the file are in
    * memory beside the result.
@@ -40,6 +42,7 @@ const PIECE_BYTES: number = 64 * 2 ** 20;
  * ```
  */
 export async function openTensors(files: CheckpointFiles): Promise<TensorIndex> {
+  if (files.tensors) return files.tensors;
   const entries = await readEntries(files);
   function entryOf(name: string): TensorEntry {
     const entry = entries.get(name);
@@ -49,6 +52,7 @@ export async function openTensors(files: CheckpointFiles): Promise<TensorIndex> 
   return {
     names: [...entries.keys()],
     entry: (name) => entries.get(name),
+    isReadable: (name) => isWeightType(entryOf(name).dtype),
     readFloat32: async (name, start, end) => await readFloat32(files, entryOf(name), start, end),
     async readBytes(name) {
       const { file, start, end } = entryOf(name);
@@ -78,7 +82,7 @@ export function checkTensors(
     if (entry === undefined) missing.push(name);
     else if (!isSameShape(entry.shape, shape)) {
       misshapen.push(`${name} (${formatShape(entry.shape)} instead of ${formatShape(shape)})`);
-    } else if (!isWeightType(entry.dtype)) unreadable.push(`${name} (${entry.dtype})`);
+    } else if (!index.isReadable(name)) unreadable.push(`${name} (${entry.dtype})`);
   }
   const optional = options.optional ?? [];
   const unexpected = index.names

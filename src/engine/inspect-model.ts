@@ -1,5 +1,4 @@
 import { platform } from "#platform";
-import { openBlobs } from "../checkpoint/blobs.ts";
 import { type CheckpointFiles, readJson } from "../checkpoint/files.ts";
 import { openTensors, type TensorIndex } from "../checkpoint/tensors.ts";
 import { diagnoseContext } from "../context/diagnose.ts";
@@ -50,7 +49,6 @@ export async function inspectModel(source: ModelSource, options: InspectOptions 
 }
 
 async function openFiles(checked: ReturnType<typeof checkSource>): Promise<CheckpointFiles> {
-  if (checked.kind === "files") return openBlobs(checked.files);
   return await platform.openSource(checked).catch((error: unknown) => {
     throw checked.kind === "folder" ? unknownName(checked.path, error) : error;
   });
@@ -137,6 +135,7 @@ async function readCheckpoint(files: CheckpointFiles, source: ModelSource): Prom
 }
 
 async function hasWeights(files: CheckpointFiles): Promise<boolean> {
+  if (files.tensors) return true;
   for (const name of ["model.safetensors", "model.safetensors.index.json"]) {
     if ((await files.size(name)) !== undefined) return true;
   }

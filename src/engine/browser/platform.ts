@@ -26,12 +26,28 @@ async function openSource(source: SourceDescription): Promise<CheckpointFiles> {
   switch (source.kind) {
     case "folder":
       // A path in a browser is a path on the page's own server.
-      return openUrl(new URL(source.path.endsWith("/") ? source.path : `${source.path}/`, self.location.href));
+      return openFolder(new URL(source.path.endsWith("/") ? source.path : `${source.path}/`, self.location.href));
     case "url":
-      return openUrl(new URL(source.url));
+      return openFolder(new URL(source.url));
     case "files":
-      return openBlobs(source.files);
+      return refuseGguf(openBlobs(source.files));
     case "shared":
-      return openSharedFiles(source.shared);
+      return refuseGguf(openSharedFiles(source.shared));
   }
+}
+
+function openFolder(url: URL): CheckpointFiles {
+  if (/\.gguf\/?$/i.test(url.pathname)) throw noGguf(url.href);
+  return openUrl(url);
+}
+
+async function refuseGguf(files: CheckpointFiles): Promise<CheckpointFiles> {
+  const names = (await files.list?.()) ?? [];
+  const isGguf = !names.includes("config.json") && names.some((name) => /\.gguf$/i.test(name));
+  if (isGguf) throw noGguf(files.label);
+  return files;
+}
+
+function noGguf(what: string): UnsupportedError {
+  return new UnsupportedError(`${what}: GGUF files are read in Node only, so far; give a folder with config.json`);
 }

@@ -1,10 +1,11 @@
 import { openAsBlob } from "node:fs";
 import { stat } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parentPort } from "node:worker_threads";
 import { openBlobs } from "../../checkpoint/blobs.ts";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
-import { openUrl } from "../../checkpoint/http.ts";
+import { followGguf } from "../../checkpoint/gguf/follow-gguf.ts";
 import { openDirectory } from "../../checkpoint/node/directory.ts";
 import { SkeinError } from "../../errors.ts";
 import type { OwnerPort } from "../channel.ts";
@@ -12,6 +13,7 @@ import type { Platform } from "../platform.ts";
 import { openSharedFiles } from "../shared-files.ts";
 import type { SourceDescription } from "../source.ts";
 import { createAtomicFile } from "./atomic-file.ts";
+import { openModelUrl } from "./open-model-url.ts";
 import { createWeightCache } from "./weight-cache.ts";
 
 export const platform: Platform = {
@@ -41,14 +43,21 @@ function ownerPort(): OwnerPort {
 async function openSource(source: SourceDescription): Promise<CheckpointFiles> {
   switch (source.kind) {
     case "folder":
-      return openDirectory(source.path);
+      return openPath(source.path);
     case "url":
-      return source.url.startsWith("file:") ? openDirectory(fileURLToPath(source.url)) : openUrl(new URL(source.url));
+      return source.url.startsWith("file:") ? openPath(fileURLToPath(source.url)) : openModelUrl(new URL(source.url));
     case "files":
-      return openBlobs(source.files);
+      return followGguf(openBlobs(source.files));
     case "shared":
-      return openSharedFiles(source.shared);
+      return followGguf(openSharedFiles(source.shared));
   }
+}
+
+/** A checkpoint's folder, or a GGUF file. */
+async function openPath(path: string): Promise<CheckpointFiles> {
+  const isFile = /\.gguf$/i.test(path) && (await stat(path).catch(() => undefined))?.isFile() === true;
+  if (!isFile) return followGguf(await openDirectory(path));
+  return followGguf(await openDirectory(dirname(path)), basename(path));
 }
 
 async function openFile(path: string): Promise<Blob> {

@@ -41,9 +41,19 @@ export function weightSpecs(config: ModelConfig, index: TensorIndex, call: LoadC
   });
 }
 
+/** Types of blocks other than those of 4 bits are widened to 8 bits, never narrowed. */
 function storedType(dtype: string | undefined): WeightType {
-  if (dtype === "BF16") return "bf16";
-  return dtype === "F16" ? "f16" : "f32";
+  switch (dtype) {
+    case undefined:
+    case "F32":
+      return "f32";
+    case "F16":
+      return "f16";
+    case "BF16":
+      return "bf16";
+    default:
+      return "q8";
+  }
 }
 
 /**

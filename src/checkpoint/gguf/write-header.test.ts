@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { encodeGgufHeader, type GgufTensor, tensorBytes } from "./gguf.ts";
+import { encodeGgufHeader, tensorBytes, type WrittenTensor } from "./write-header.ts";
 
-const tensors: readonly GgufTensor[] = [
+const tensors: readonly WrittenTensor[] = [
   { name: "a", shape: [3, 32], type: "Q4_0" }, // 54 bytes, padded to 64
   { name: "b", shape: [5], type: "F32" },
 ];

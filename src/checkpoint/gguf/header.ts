@@ -1,0 +1,109 @@
+import { gguf } from "@huggingface/gguf";
+import { CheckpointError, quoteName } from "../errors.ts";
+import { type CheckpointFiles, missingFile } from "../files.ts";
+import { numberTypesById } from "./number-types.ts";
+
+/** A value of the metadata; integers of 64 bits are numbers. */
+export type GgufValue = string | number | boolean | readonly GgufValue[];
+
+/** Where a tensor lies in a GGUF file. */
+export interface GgufTensor {
+  /** As llama.cpp names it: `blk.0.attn_q.weight`. */
+  readonly name: string;
+  /** The type's name: `F32`, `Q4_K`. */
+  readonly type: string;
+  /** Row-major, the outermost dimension first, as checkpoints have it; the file has it the other way round. */
+  readonly shape: readonly number[];
+  readonly file: string;
+  /** First byte, counted from the beginning of the file. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What a GGUF file says before its numbers. */
+export interface GgufHeader {
+  readonly metadata: ReadonlyMap<string, GgufValue>;
+  readonly tensors: readonly GgufTensor[];
+}
+
+/** The largest product of dimensions: sums of bytes stay exact. */
+const mostNumbers = 2 ** 48;
+
+/**
+ * Reads the header of a GGUF file, version 2 or 3, and checks that its tensors lie in the file.
+ *
+ * @throws CheckpointError naming the file, and the tensor at fault; UnsupportedError for a type of numbers that Skein does not have.
+ * @see https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+ */
+export async function readGgufHeader(files: CheckpointFiles, file: string): Promise<GgufHeader> {
+  const where = `${file} in ${files.label}`;
+  const size = await files.size(file);
+  if (size === undefined) throw missingFile(file, files.label);
+  const parsed = await parse(files, file, size).catch((error: unknown) => {
+    if (error instanceof CheckpointError) throw error;
+    const reason = error instanceof Error ? error.message.replace(/\s+/g, " ").slice(0, 200) : String(error);
+    throw new CheckpointError("invalid_checkpoint", `${where} is not a GGUF file that can be followed: ${reason}`, {
+      cause: error,
+    });
+  });
+  if (!parsed.littleEndian) throw refuse(where, "has its numbers in big-endian order; convert it for this machine");
+  const metadata = new Map(Object.entries(parsed.metadata).map(([key, value]) => [key, toValue(value)] as const));
+  const version = metadata.get("version");
+  if (version !== 2 && version !== 3) throw refuse(where, `has version ${String(version)}; 2 and 3 are followed`);
+  const dataStart = Number(parsed.tensorDataOffset);
+  const tensors = parsed.tensorInfos.map(({ name, shape, dtype, offset }) =>
+    placeTensor({ name, dimensions: shape.map(Number), dtype, start: dataStart + Number(offset), file, size, where }),
+  );
+  const names = new Set(tensors.map(({ name }) => name));
+  if (names.size !== tensors.length) throw refuse(where, "names a tensor twice");
+  return { metadata, tensors };
+}
+
+/** The library reads by HTTP ranges: it gets them from the source. */
+function parse(files: CheckpointFiles, file: string, size: number): ReturnType<typeof gguf> {
+  const read = async (_: unknown, { headers }: { readonly headers: { readonly Range: string } }): Promise<Response> => {
+    const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.Range)!;
+    const [start, end] = [Math.min(Number(first), size), Math.min(Number(last) + 1, size)];
+    const bytes = await files.read(file, start, end);
+    // 206 with an empty body is no valid answer, but this one is made for the library alone.
+    return new Response(bytes, { headers: { "content-range": `bytes ${start}-${end - 1}/${size}` } });
+  };
+  return gguf("https://file.invalid/", { fetch: read as unknown as typeof fetch });
+}
+
+interface Place {
+  readonly name: string;
+  /** As in the file: the innermost first. */
+  readonly dimensions: readonly number[];
+  readonly dtype: number;
+  readonly start: number;
+  readonly file: string;
+  readonly size: number;
+  readonly where: string;
+}
+
+function placeTensor({ name, dimensions, dtype, start, file, size, where }: Place): GgufTensor {
+  const type = numberTypesById.get(dtype);
+  const tensor = `tensor ${quoteName(name)}`;
+  if (type === undefined) throw refuse(where, `${tensor} is of type ${dtype}, which Skein does not have`);
+  const numbers = dimensions.reduce((product, dimension) => product * dimension, 1);
+  const columns = dimensions[0] ?? 1;
+  if (!(numbers <= mostNumbers) || dimensions.length > 4) throw refuse(where, `${tensor} cannot be so large`);
+  if (columns % type.numbers !== 0)
+    throw refuse(
+      where,
+      `${tensor} has rows of ${columns} numbers, which blocks of ${type.numbers} (${type.name}) do not make up`,
+    );
+  const end = start + (numbers / type.numbers) * type.bytes;
+  if (!(end <= size)) throw refuse(where, `${tensor} ends at byte ${end}, but the file has ${size}; is it complete?`);
+  return { name, type: type.name, shape: dimensions.toReversed(), file, start, end };
+}
+
+function toValue(value: unknown): GgufValue {
+  if (typeof value === "bigint") return Number(value);
+  return Array.isArray(value) ? value.map(toValue) : (value as GgufValue);
+}
+
+function refuse(where: string, problem: string): CheckpointError {
+  return new CheckpointError("invalid_checkpoint", `${where}: ${problem}`);
+}

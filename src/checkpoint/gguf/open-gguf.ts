@@ -1,0 +1,94 @@
+import { CheckpointError, quoteName } from "../errors.ts";
+import { type CheckpointFiles, checkRange } from "../files.ts";
+import type { TensorIndex } from "../tensors.ts";
+import { configOfGguf, generationConfigOfGguf } from "./config.ts";
+import { type GgufHeader, readGgufHeader } from "./header.ts";
+import { indexOfGguf } from "./tensors.ts";
+import { tokenizerOfGguf } from "./tokenizer.ts";
+
+/** `NAME-00001-of-00003.gguf` */
+const partPattern = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
+
+/** More than any model has. */
+const mostParts = 1000;
+
+/** A GGUF file as a checkpoint's folder would be. */
+export interface GgufFiles extends CheckpointFiles {
+  readonly tensors: TensorIndex;
+}
+
+/**
+ * Opens a GGUF file, or all parts of one that was split: its configuration, generation settings and tokenizer are there as the files of a Hugging Face checkpoint
+ * (`config.json`, `generation_config.json`, `tokenizer.json`, `tokenizer_config.json`), its tensors under their names in one.
+ *
+ * @param files - the folder that it is in; closed with what this returns
+ * @param file - its name; of one that was split any part
+ * @throws CheckpointError, InvalidConfigError, UnsupportedError when the file is not there, damaged, or made of what Skein does not have
+ */
+export async function openGguf(files: CheckpointFiles, file: string): Promise<GgufFiles> {
+  const header = await readParts(files, file);
+  const made = new Map<string, () => unknown>([
+    ["config.json", () => configOfGguf(header)],
+    ["generation_config.json", () => generationConfigOfGguf(header, controlTokens(header))],
+  ]);
+  if (header.metadata.has("tokenizer.ggml.tokens")) {
+    made.set("tokenizer.json", () => tokenizerOfGguf(header.metadata).tokenizer);
+    made.set("tokenizer_config.json", () => tokenizerOfGguf(header.metadata).config);
+  }
+  const contents = new Map<string, Uint8Array<ArrayBuffer>>();
+  const contentOf = (name: string): Uint8Array<ArrayBuffer> | undefined => {
+    const make = made.get(name);
+    if (make === undefined) return undefined;
+    const known = contents.get(name) ?? new TextEncoder().encode(JSON.stringify(make()));
+    contents.set(name, known);
+    return known;
+  };
+  const { label, realPath, identify } = files;
+  return {
+    label: `${file} in ${label}`,
+    tensors: indexOfGguf(files, header),
+    size: async (name) => contentOf(name)?.length,
+    read: async (name, start, end) => {
+      const content = contentOf(name);
+      if (content === undefined) return files.read(name, start, end);
+      checkRange(`${name} of ${file}`, content.length, start, end);
+      return content.slice(start, end);
+    },
+    list: async () => [...made.keys()],
+    ...(realPath === undefined ? {} : { realPath: `${realPath}/${file}` }),
+    // What is made of the header changes with the file.
+    ...(identify === undefined ? {} : { identify: (name) => identify(made.has(name) ? file : name) }),
+    close: () => files.close(),
+  };
+}
+
+async function readParts(files: CheckpointFiles, file: string): Promise<GgufHeader> {
+  const [, name, , count] = partPattern.exec(file) ?? [];
+  if (count === undefined) return readGgufHeader(files, file);
+  const parts = Number(count);
+  if (parts < 1 || parts > mostParts)
+    throw new CheckpointError(
+      "invalid_checkpoint",
+      `${quoteName(file)} in ${files.label}: there cannot be ${parts} parts`,
+    );
+  const headers: GgufHeader[] = [];
+  for (let part = 1; part <= parts; part++)
+    headers.push(await readGgufHeader(files, `${name}-${String(part).padStart(5, "0")}-of-${count}.gguf`));
+  const tensors = headers.flatMap((header) => header.tensors);
+  const { metadata } = headers[0]!;
+  const expected = metadata.get("split.tensors.count");
+  if (expected !== undefined && expected !== tensors.length) {
+    const message = `${quoteName(file)} in ${files.label}: its parts have ${tensors.length} tensors, not ${String(expected)}`;
+    throw new CheckpointError("invalid_checkpoint", message);
+  }
+  return { metadata, tensors };
+}
+
+function controlTokens({ metadata }: GgufHeader): ReadonlyMap<string, number> {
+  const [tokens, types] = [metadata.get("tokenizer.ggml.tokens"), metadata.get("tokenizer.ggml.token_type")];
+  const found = new Map<string, number>();
+  if (!Array.isArray(tokens) || !Array.isArray(types)) return found;
+  const control = 3;
+  for (const [id, token] of tokens.entries()) if (types[id] === control) found.set(String(token), id);
+  return found;
+}

@@ -1,0 +1,81 @@
+import { CheckpointError, quoteName } from "../errors.ts";
+import type { CheckpointFiles } from "../files.ts";
+import type { TensorIndex } from "../tensors.ts";
+import { widenBfloat16, widenFloat16 } from "../widen.ts";
+import { type BlockType, blockTypes } from "./block-types.ts";
+import type { GgufHeader, GgufTensor } from "./header.ts";
+import { numberTypesByName } from "./number-types.ts";
+import { checkpointName } from "./tensor-names.ts";
+
+/** How much of a tensor is read at a time, in bytes, about. */
+const pieceBytes = 16 * 2 ** 20;
+
+const byName: ReadonlyMap<string, BlockType> = new Map([...blockTypes.values()].map((type) => [type.name, type]));
+
+/** The tensors of GGUF files, under their names in a checkpoint. */
+export function indexOfGguf(files: CheckpointFiles, { tensors }: GgufHeader): TensorIndex {
+  const entries = new Map(tensors.map((tensor) => [checkpointName(tensor.name), tensor] as const));
+  const entryOf = (name: string): GgufTensor => {
+    const entry = entries.get(name);
+    if (entry !== undefined) return entry;
+    throw new CheckpointError("not_found", `${files.label} has no tensor ${quoteName(name)}`);
+  };
+  return {
+    names: [...entries.keys()],
+    entry: (name) => {
+      const entry = entries.get(name);
+      return entry && { ...entry, name, dtype: entry.type };
+    },
+    isReadable: () => true,
+    readFloat32: (name, start = 0, end) => {
+      const entry = entryOf(name);
+      return readNumbers(files, entry, start, end ?? entry.shape.reduce((product, size) => product * size, 1));
+    },
+    readBytes: (name) => {
+      const { file, start, end } = entryOf(name);
+      return files.read(file, start, end);
+    },
+  };
+}
+
+async function readNumbers(
+  files: CheckpointFiles,
+  { file, type, start }: GgufTensor,
+  first: number,
+  last: number,
+): Promise<Float32Array<ArrayBuffer>> {
+  const out = new Float32Array(last - first);
+  const blocks = byName.get(type);
+  const { numbers, bytes } = numberTypesByName.get(type)!;
+  const blocksAtOnce = Math.floor(pieceBytes / bytes);
+  for (let block = Math.floor(first / numbers); block * numbers < last; block += blocksAtOnce) {
+    const end = Math.min(Math.ceil(last / numbers), block + blocksAtOnce);
+    const piece = await files.read(file, start + block * bytes, start + end * bytes);
+    const widened = blocks ? dequantise(piece, blocks) : widen(piece, type);
+    // The first and the last block may have numbers that are not asked for.
+    const from = Math.max(0, first - block * numbers);
+    const to = Math.min(widened.length, last - block * numbers);
+    out.set(widened.subarray(from, to), block * numbers + from - first);
+  }
+  return out;
+}
+
+function dequantise(piece: Uint8Array<ArrayBuffer>, { numbers, bytes, dequantise }: BlockType): Float32Array {
+  const count = piece.length / bytes;
+  const out = new Float32Array(count * numbers);
+  for (let block = 0; block < count; block++) {
+    const view = new DataView(piece.buffer, piece.byteOffset + block * bytes, bytes);
+    dequantise(view, out.subarray(block * numbers, (block + 1) * numbers));
+  }
+  return out;
+}
+
+function widen(piece: Uint8Array<ArrayBuffer>, type: string): Float32Array {
+  // A view at an odd address, or one that a source of someone else's making hands out.
+  const bytes = piece.byteOffset % 4 === 0 ? piece : piece.slice();
+  if (type === "F32") return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+  const out = new Uint32Array(halves.length);
+  (type === "F16" ? widenFloat16 : widenBfloat16)(halves, out);
+  return new Float32Array(out.buffer);
+}

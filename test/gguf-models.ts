@@ -1,0 +1,115 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  aligned,
+  encodeGgufHeader,
+  type TypedValue,
+  tensorBytes,
+  type WrittenTensor,
+} from "../src/checkpoint/gguf/write-header.ts";
+import { openDirectory } from "../src/checkpoint/node/directory.ts";
+import { quantiseQ4, quantiseQ8 } from "../src/checkpoint/quantise.ts";
+import { openTensors } from "../src/checkpoint/tensors.ts";
+import { tiny } from "./tiny.ts";
+
+/** What the matrices of a GGUF file are written in. */
+export type MatrixType = "F32" | "F16" | "BF16" | "Q8_0" | "Q4_0";
+
+/** The embedded model as a GGUF file; vectors are F32. @param changes - of the metadata; undefined: left out */
+export async function tinyGguf(
+  type: MatrixType,
+  changes: Readonly<Record<string, TypedValue | undefined>> = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const files = await openDirectory(tiny);
+  try {
+    const index = await openTensors(files);
+    const tensors = index.names.map((source): WrittenTensor & { readonly source: string } => {
+      const { shape } = index.entry(source)!;
+      return { source, name: llamaName(source), shape, type: shape.length === 1 ? "F32" : type };
+    });
+    const kept = Object.entries({ ...(await metadata()), ...changes }).filter(([, value]) => value !== undefined);
+    const header = encodeGgufHeader(Object.fromEntries(kept) as Record<string, TypedValue>, tensors);
+    const parts: Uint8Array<ArrayBuffer>[] = [header];
+    for (const tensor of tensors) {
+      const bytes = new Uint8Array(aligned(tensorBytes(tensor)));
+      bytes.set(encode(await index.readFloat32(tensor.source), tensor.type));
+      parts.push(bytes);
+    }
+    return new Uint8Array(await new Blob(parts).arrayBuffer());
+  } finally {
+    await files.close();
+  }
+}
+
+async function metadata(): Promise<Record<string, TypedValue>> {
+  const { model, added_tokens } = JSON.parse(await readFile(join(tiny, "tokenizer.json"), "utf8"));
+  const added = new Map<number, string>(
+    added_tokens.map(({ id, content }: { id: number; content: string }) => [id, content]),
+  );
+  const texts = new Map<number, string>([
+    ...Object.entries<number>(model.vocab).map(([text, id]) => [id, text] as const),
+    ...added,
+  ]);
+  const tokens = Array.from({ length: texts.size }, (_, id) => texts.get(id)!);
+  const uint32 = (value: number): TypedValue => ({ type: "uint32", value });
+  return {
+    "general.architecture": { type: "string", value: "qwen2" },
+    "qwen2.block_count": uint32(4),
+    "qwen2.context_length": uint32(256),
+    "qwen2.embedding_length": uint32(128),
+    "qwen2.feed_forward_length": uint32(384),
+    "qwen2.attention.head_count": uint32(4),
+    "qwen2.attention.head_count_kv": uint32(2),
+    "qwen2.attention.layer_norm_rms_epsilon": { type: "float32", value: 1e-6 },
+    "qwen2.rope.freq_base": { type: "float32", value: 500 },
+    "tokenizer.ggml.model": { type: "string", value: "gpt2" },
+    "tokenizer.ggml.pre": { type: "string", value: "qwen2" },
+    "tokenizer.ggml.tokens": { type: "strings", value: tokens },
+    "tokenizer.ggml.token_type": { type: "int32s", value: tokens.map((_, id) => (added.has(id) ? 3 : 1)) },
+    "tokenizer.ggml.merges": { type: "strings", value: model.merges },
+    "tokenizer.ggml.eos_token_id": uint32(1023),
+    "tokenizer.ggml.add_bos_token": { type: "bool", value: false },
+  };
+}
+
+const names: readonly (readonly [RegExp, string])[] = [
+  [/^model\.layers\.(\d+)\./, "blk.$1."],
+  [/^model\.embed_tokens/, "token_embd"],
+  [/^model\.norm/, "output_norm"],
+  [/input_layernorm/, "attn_norm"],
+  [/post_attention_layernorm/, "ffn_norm"],
+  [/self_attn\.([qkv])_proj/, "attn_$1"],
+  [/self_attn\.o_proj/, "attn_output"],
+  [/mlp\.(gate|up|down)_proj/, "ffn_$1"],
+];
+
+function llamaName(source: string): string {
+  return names.reduce((name, [pattern, to]) => name.replace(pattern, to), source);
+}
+
+function encode(values: Float32Array, type: string): Uint8Array {
+  switch (type) {
+    case "F16":
+      return new Uint8Array(Float16Array.from(values).buffer);
+    case "BF16":
+      return new Uint8Array(Uint16Array.from(new Uint32Array(values.slice().buffer), (bits) => bits >>> 16).buffer);
+    case "Q8_0":
+    case "Q4_0":
+      return blocksOf(values, type);
+    default:
+      return new Uint8Array(values.slice().buffer);
+  }
+}
+
+function blocksOf(values: Float32Array, type: "Q8_0" | "Q4_0"): Uint8Array {
+  const bytes = type === "Q8_0" ? 34 : 18;
+  const out = new DataView(new ArrayBuffer((values.length / 32) * bytes));
+  const integers = new Int8Array(32);
+  for (let block = 0; block * 32 < values.length; block++) {
+    const at = block * bytes;
+    out.setUint16(at, (type === "Q8_0" ? quantiseQ8 : quantiseQ4)(values, block * 32, integers, 0), true);
+    if (type === "Q8_0") for (let i = 0; i < 32; i++) out.setInt8(at + 2 + i, integers[i]!);
+    else for (let i = 0; i < 16; i++) out.setUint8(at + 2 + i, (integers[i]! + 8) | ((integers[16 + i]! + 8) << 4));
+  }
+  return new Uint8Array(out.buffer);
+}

@@ -1,0 +1,111 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { inspectModel, type LoadOptions, loadModel, type ModelSource, SkeinError } from "../src/index.ts";
+import { type MatrixType, tinyGguf } from "./gguf-models.ts";
+import { someTokens, tiny } from "./tiny.ts";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "skein-gguf-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function written(name: string, bytes: Uint8Array): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, bytes);
+  return path;
+}
+
+async function logitsOf(source: ModelSource, options: LoadOptions = {}): Promise<Float32Array> {
+  await using model = await loadModel(source, options);
+  await using session = await model.createSession();
+  return (await session.append(someTokens(100), { logits: "all" })).logits!;
+}
+
+const request = { prompt: "In the beginning", maxTokens: 24, temperature: 0 };
+
+test("a file of the embedded model's own numbers computes the same bits as its folder, and has its tokenizer", async () => {
+  const path = await written("tiny-bf16.gguf", await tinyGguf("BF16"));
+  await using model = await loadModel(path);
+  await using original = await loadModel(tiny);
+  for (const text of [
+    "",
+    "  In the beginning\n\n God  created",
+    "神は言われた 😀 naïve e\u0301",
+    "<|endoftext|>a<|endoftext|>",
+    "12345",
+  ]) {
+    const tokens = await model.tokenize(text);
+    expect([...tokens]).toEqual([...(await original.tokenize(text))]);
+    expect(await model.detokenize(tokens)).toBe(await original.detokenize(tokens));
+  }
+  expect(model.config).toEqual({ ...original.config, bos_token_id: null, dtype: null });
+  const [{ seed: _, timings: __, ...got }, { seed: ___, timings: ____, ...expected }] = await Promise.all([
+    model.generate(request).result(),
+    original.generate(request).result(),
+  ]);
+  expect(got).toEqual(expected);
+  expect(await logitsOf(path)).toEqual(await logitsOf(tiny));
+});
+
+test.for([
+  ["F32", { weights: "f32" }],
+  ["F16", { weights: "f16" }],
+  ["Q8_0", { weights: "q8" }],
+] as const)("%s: the numbers are those of the file, in the type of the file", async ([type, options]) => {
+  const bytes = await tinyGguf(type);
+  const path = await written(`tiny-${type}.gguf`, bytes);
+  expect(await logitsOf(path)).toEqual(await logitsOf(tiny, options));
+  expect(await logitsOf({ "model.gguf": new Blob([bytes]) })).toEqual(await logitsOf(path));
+});
+
+test("a folder with one GGUF file is that model; with two it is an error that names them", async () => {
+  const own = await mkdtemp(join(folder, "one-"));
+  const bytes = await tinyGguf("F16");
+  await writeFile(join(own, "a.gguf"), bytes);
+  await using model = await loadModel(own);
+  expect(model.config.hidden_size).toBe(128);
+  await writeFile(join(own, "b.gguf"), bytes);
+  await expect(loadModel(own)).rejects.toThrow(/2 GGUF files.*"a.gguf", "b.gguf"/);
+});
+
+test("a scaled window is followed as from config.json", async () => {
+  const yarn = {
+    "qwen2.rope.scaling.type": { type: "string", value: "yarn" },
+    "qwen2.rope.scaling.factor": { type: "float32", value: 4 },
+    "qwen2.rope.scaling.original_context_length": { type: "uint32", value: 256 },
+    "qwen2.context_length": { type: "uint32", value: 1024 },
+  } as const;
+  const { context, weights } = await inspectModel(await written("yarn.gguf", await tinyGguf("Q4_0", yarn)));
+  expect(context).toMatchObject({ nativeWindow: 256, extendedWindow: 1024 });
+  expect(weights?.types).toEqual({ F32: 4 * 2 * 128 + 128 + 4 * (128 + 2 * 64), Q4_0: expect.any(Number) });
+});
+
+test.for([
+  [
+    "tokenizer.ggml.pre",
+    { "tokenizer.ggml.pre": { type: "string", value: "unheard-of" } },
+    /"unheard-of" is not supported/,
+  ],
+  ["tokenizer.ggml.model", { "tokenizer.ggml.model": { type: "string", value: "llama" } }, /"llama" is not supported/],
+  ["architecture", { "general.architecture": { type: "string", value: "mamba" } }, /mamba/],
+  ["block count", { "qwen2.block_count": undefined }, /qwen2.block_count: is missing in the GGUF file/],
+  ["scaling", { "qwen2.rope.scaling.type": { type: "string", value: "su" } }, /"su" is not supported/],
+] as const)("what Skein does not have is named: %s", async ([name, changes, message]) => {
+  const path = await written(`odd ${name}.gguf`, await tinyGguf("F16", changes));
+  const error: unknown = await loadModel(path).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(SkeinError);
+  expect((error as SkeinError).message).toMatch(message);
+});
+
+test("a file that ends too early is refused wherever it ends", async () => {
+  const bytes = await tinyGguf("Q8_0" satisfies MatrixType);
+  for (const length of [0, 3, 4, 20, 200, 5000, 20_000, bytes.length >> 1, bytes.length - 40]) {
+    const source = { "model.gguf": new Blob([bytes.slice(0, length)]) };
+    const error: unknown = await inspectModel(source).catch((reason: unknown) => reason);
+    expect(error, `${length} bytes`).toBeInstanceOf(SkeinError);
+    expect((error as SkeinError).message).toMatch(/^[^\n]{1,400}$/);
+  }
+});
