@@ -54,11 +54,17 @@ test.for([
   ["F32", { weights: "f32" }],
   ["F16", { weights: "f16" }],
   ["Q8_0", { weights: "q8" }],
+  ["Q4_0", { weights: "q4", embeddings: "q4" }],
 ] as const)("%s: the numbers are those of the file, in the type of the file", async ([type, options]) => {
   const bytes = await tinyGguf(type);
   const path = await written(`tiny-${type}.gguf`, bytes);
   expect(await logitsOf(path)).toEqual(await logitsOf(tiny, options));
   expect(await logitsOf({ "model.gguf": new Blob([bytes]) })).toEqual(await logitsOf(path));
+});
+
+test("a quantised cache finds the same key scales in blocks as in numbers", async () => {
+  const path = await written("scales.gguf", await tinyGguf("Q8_0"));
+  expect(await logitsOf(path, { cache: "q8" })).toEqual(await logitsOf(tiny, { weights: "q8", cache: "q8" }));
 });
 
 test("a folder with one GGUF file is that model; with two it is an error that names them", async () => {

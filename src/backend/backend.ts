@@ -28,10 +28,22 @@ export interface WeightSpec {
   readonly isFine?: boolean;
 }
 
+/** Numbers of a tensor in blocks of 32 of a row, each a scale times an integer. */
+export interface WeightBlocks {
+  /** The bits of a float16 for each block. */
+  readonly scales: Uint16Array;
+  /** One for each number: -8 to 7 for q4, -128 to 127 for q8. */
+  readonly integers: Int8Array;
+}
+
 /** Where a tensor's numbers come from. */
 export interface WeightSource {
   /** @returns the numbers from `start` to `end`, row by row; the caller's to keep */
   read(start: number, end: number): Promise<Float32Array<ArrayBuffer>>;
+  /**
+   * The same numbers as they are in the checkpoint, where this has them in blocks of the tensor's own type: they are kept as they are. Rows are whole blocks.
+   */
+  readonly readBlocks?: ((start: number, end: number) => Promise<WeightBlocks>) | undefined;
 }
 
 /** Room for all weights of a model. */

@@ -5,6 +5,14 @@ import { formatShape, isWeightType, type TensorEntry } from "./safetensors.ts";
 import { readEntries } from "./shards.ts";
 import { widenBfloat16, widenFloat16 } from "./widen.ts";
 
+/** Numbers in blocks of 32, each a scale times an integer. */
+export interface TensorBlocks {
+  /** The bits of a float16 for each block. */
+  readonly scales: Uint16Array;
+  /** One for each number. */
+  readonly integers: Int8Array;
+}
+
 /** A checkpoint's tensors: all are known, none is read before it is asked for. */
 export interface TensorIndex {
   /** In the order of the files, and in each file in the order of the data. */
@@ -12,6 +20,10 @@ export interface TensorIndex {
   entry(name: string): TensorEntry | undefined;
   /** Whether the tensor's type holds weights. */
   isReadable(name: string): boolean;
+  /** Of a tensor in blocks of 32, each a float16 times integers of 4 or 8 bits: which; undefined for all others. */
+  blockType?(name: string): "q4" | "q8" | undefined;
+  /** Such a tensor's numbers from `start` to `end`, which whole blocks make up. */
+  readBlocks?(name: string, start: number, end: number): Promise<TensorBlocks>;
   /**
    * A tensor's numbers, row-major, as float32; F16 and BF16 are widened exactly. At most 64 MiB of the file are in
    * memory beside the result.

@@ -6,6 +6,8 @@ const outlierRatio = 3;
 /** How much of the unevenness of a head with outliers its queries take over. */
 const fineShare = 0.6;
 
+const watched = /^model\.layers\.(\d+)\.(input_layernorm|self_attn\.([qk])_(proj|norm))\.(weight|bias)$/;
+
 /** Powers of two that a pair of channels is scaled by, at most: 2^±10. */
 const mostExponent = 10;
 
@@ -38,12 +40,17 @@ export class KeyScaleFinder {
     }
   }
 
+  /** Whether a tensor has to be observed. */
+  watches(name: string): boolean {
+    return watched.test(name);
+  }
+
   /**
    * Takes note of a piece of a tensor. A layer's first norm has to come before its projections.
    * @param start - index of the piece's first number in the tensor
    */
   observe(name: string, start: number, numbers: Float32Array): void {
-    const match = /^model\.layers\.(\d+)\.(input_layernorm|self_attn\.([qk])_(proj|norm))\.(weight|bias)$/.exec(name);
+    const match = watched.exec(name);
     if (!match) return;
     const layer = Number(match[1]);
     if (match[2] === "input_layernorm") {

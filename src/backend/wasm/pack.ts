@@ -1,5 +1,5 @@
-import { quantiseQ4, quantiseQ8 } from "../../checkpoint/quantise.ts";
-import type { WeightType } from "../backend.ts";
+import { type Quantise, quantiseQ4, quantiseQ8 } from "../../checkpoint/quantise.ts";
+import type { WeightBlocks, WeightType } from "../backend.ts";
 import { q4BlockBytes, q4WeightsOffset } from "./kernels/linear-q4.ts";
 import { q8BlockBytes, q8WeightsOffset } from "./kernels/linear-q8.ts";
 import { blockInputs, groupOutputs } from "./layout.ts";
@@ -31,18 +31,50 @@ const largest: Readonly<Record<WeightType, number>> = {
  */
 export function packGroup(type: WeightType, values: Float32Array, blocks: number, target: Uint8Array): boolean {
   if (!fits(values, type)) return false;
+  const quantised =
+    (quantise: Quantise): TakeBlock =>
+    (output, block) =>
+      quantise(values, (output * blocks + block) * blockInputs, integers, 0);
   switch (type) {
     case "q4":
-      packQ4(values, blocks, target);
+      packQ4(quantised(quantiseQ4), blocks, target);
       break;
     case "q8":
-      packQ8(values, blocks, target);
+      packQ8(quantised(quantiseQ8), blocks, target);
       break;
     default:
       packFloat(type, values, blocks, target);
   }
   return true;
 }
+
+/**
+ * Packs a group of 16 rows that is in blocks already.
+ *
+ * @param given - [16][blocks] scales and [16][blocks · 32] integers, completed by zeros
+ * @returns false where a scale is not finite
+ */
+export function packBlocks(
+  type: "q4" | "q8",
+  { scales, integers: given }: WeightBlocks,
+  blocks: number,
+  target: Uint8Array,
+): boolean {
+  if (scales.some((bits) => (bits & infinity) === infinity)) return false;
+  const take: TakeBlock = (output, block) => {
+    const index = output * blocks + block;
+    integers.set(given.subarray(index * blockInputs, (index + 1) * blockInputs));
+    return scales[index]!;
+  };
+  (type === "q4" ? packQ4 : packQ8)(take, blocks, target);
+  return true;
+}
+
+/** The exponent of a float16 that is infinite or no number. */
+const infinity = 0x7c00;
+
+/** Puts a block of a row into {@link integers}. @returns the bits of its scale */
+type TakeBlock = (output: number, block: number) => number;
 
 function fits(values: Float32Array, type: WeightType): boolean {
   const limit = largest[type];
@@ -52,13 +84,12 @@ function fits(values: Float32Array, type: WeightType): boolean {
 
 const integers = new Int8Array(blockInputs);
 
-function packQ4(values: Float32Array, blocks: number, target: Uint8Array): void {
+function packQ4(take: TakeBlock, blocks: number, target: Uint8Array): void {
   const halves = new Uint16Array(target.buffer, target.byteOffset, target.byteLength / 2);
-  const columns = blocks * blockInputs;
   for (let output = 0; output < groupOutputs; output++) {
     for (let block = 0; block < blocks; block++) {
       const start = block * packedBlockBytes.q4;
-      halves[start / 2 + output] = quantiseQ4(values, output * columns + block * blockInputs, integers, 0);
+      halves[start / 2 + output] = take(output, block);
       for (let chunk = 0; chunk < 4; chunk++) {
         const to = start + q4WeightsOffset + chunk * 64 + output * 4;
         const from = chunk * 8;
@@ -68,13 +99,12 @@ function packQ4(values: Float32Array, blocks: number, target: Uint8Array): void 
   }
 }
 
-function packQ8(values: Float32Array, blocks: number, target: Uint8Array): void {
+function packQ8(take: TakeBlock, blocks: number, target: Uint8Array): void {
   const halves = new Uint16Array(target.buffer, target.byteOffset, target.byteLength / 2);
-  const columns = blocks * blockInputs;
   for (let output = 0; output < groupOutputs; output++) {
     for (let block = 0; block < blocks; block++) {
       const start = block * packedBlockBytes.q8;
-      halves[start / 2 + output] = quantiseQ8(values, output * columns + block * blockInputs, integers, 0);
+      halves[start / 2 + output] = take(output, block);
       let sum = 0;
       for (let i = 0; i < blockInputs; i++) {
         sum += integers[i]!;

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { dequantised, quantiseQ4, quantiseQ8 } from "../../checkpoint/quantise.ts";
+import { createRandom } from "../../sampling/random.ts";
 import type { Backend, Tensor, WeightType } from "../backend.ts";
 import { createReferenceBackend } from "../reference/reference.ts";
 import { computeStep, randomNumbers, relativeDifference, tensors, upload, wasmBackend } from "./backend-harness.ts";
@@ -102,6 +103,34 @@ for (const [name, backend] of Object.entries(backends)) {
       );
     },
   );
+
+  test.for([
+    ["q4", -8, 7],
+    ["q8", -128, 127],
+  ] as const)(`${name}: blocks of %s that are given are kept as they are`, async ([type, least, most]) => {
+    const [tokens, hidden] = [37, 96];
+    const random = createRandom(3);
+    const integers = Int8Array.from(
+      { length: tokens * hidden },
+      () => least + Math.floor(random.next() * (most - least + 1)),
+    );
+    const numbers = Float16Array.from({ length: integers.length / 32 }, () => random.next() - 0.5);
+    const scales = new Uint16Array(numbers.buffer);
+    const space = backend.allocateWeights([{ name: "embedding", shape: [tokens, hidden], type }]);
+    await space.fill(0, {
+      read: async () => expect.unreachable(),
+      readBlocks: async (start, end) => ({
+        scales: scales.slice(start / 32, end / 32),
+        integers: integers.slice(start, end),
+      }),
+    });
+    const all = Uint32Array.from({ length: tokens }, (_, token) => token);
+    const got = await computeStep(backend, () => backend.embed(space.weights[0]!, all));
+    expect(got).toEqual(Float32Array.from(integers, (integer, i) => integer * numbers[i >> 5]!));
+    const infinite = scales.with(40, 0x7c00);
+    const bad = { read: async () => expect.unreachable(), readBlocks: async () => ({ scales: infinite, integers }) };
+    await expect(space.fill(0, bad)).rejects.toThrow(/embedding: a weight is not finite/);
+  });
 
   test(`${name}: a row of an embedding is what its type holds`, async () => {
     const [tokens, hidden] = [37, 45];

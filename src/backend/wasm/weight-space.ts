@@ -1,5 +1,5 @@
 import { UnsupportedError } from "../../errors.ts";
-import type { WeightSource, WeightSpace, WeightSpec } from "../backend.ts";
+import type { WeightBlocks, WeightSource, WeightSpace, WeightSpec } from "../backend.ts";
 import { blockInputs, groupOutputs, lineBytes, roundUp } from "./layout.ts";
 import { type PackedWeight, packedSize } from "./matrix.ts";
 import type { Memory } from "./memory.ts";
@@ -70,32 +70,55 @@ export class WasmWeightSpace implements WeightSpace {
     const staging = this.#memory.allocate(staged * 4);
     try {
       const rows = this.#memory.floats(staging, staged);
-      const read = (group: number): Promise<Float32Array> => {
+      const { readBlocks } = source;
+      /** @returns what puts the piece where it is packed from, and says where its scales are */
+      const read = async (group: number): Promise<(numbers: number) => number> => {
         const start = group * groupOutputs * inputs;
-        return source.read(start, Math.min(outputs * inputs, start + groupsInPiece * groupOutputs * inputs));
+        const end = Math.min(outputs * inputs, start + groupsInPiece * groupOutputs * inputs);
+        if (readBlocks) {
+          const given = await readBlocks(start, end);
+          return (numbers) => this.#stageBlocks(given, staging, numbers);
+        }
+        const piece = await source.read(start, end);
+        return (numbers) => {
+          stage(piece, inputs, rows.subarray(0, numbers), columns);
+          return 0;
+        };
       };
       let next = read(0);
       for (let group = 0; group < groups; group += groupsInPiece) {
-        const piece = await next;
+        const put = await next;
         const after = group + groupsInPiece;
         if (after < groups) {
           next = read(after);
           next.catch(() => {}); // awaited in the next turn
         }
         const count = Math.min(groupsInPiece, groups - group);
-        stage(piece, inputs, rows.subarray(0, count * groupOutputs * columns), columns);
-        this.#pack(weight, group, count, staging);
+        const scales = put(count * groupOutputs * columns);
+        this.#pack(weight, group, count, { rows: staging, scales });
       }
     } finally {
       this.#memory.free(staging, staged * 4);
     }
   }
 
+  /** Completes integers and scales to whole groups, by zeros. @returns the address of the scales, which stand behind the integers */
+  #stageBlocks({ scales, integers }: WeightBlocks, address: number, numbers: number): number {
+    const { buffer } = this.#memory.memory;
+    const rows = new Int8Array(buffer, address, numbers);
+    rows.fill(0, integers.length);
+    rows.set(integers);
+    const bits = new Uint16Array(buffer, address + numbers, numbers / blockInputs);
+    bits.fill(0, scales.length);
+    bits.set(scales);
+    return address + numbers;
+  }
+
   #pack(
     { name, type, address, blocks, groups, bytes }: PackedWeight,
     group: number,
     count: number,
-    rows: number,
+    { rows, scales }: { readonly rows: number; readonly scales: number },
   ): void {
     const values = new Array<number>(Object.keys(packArguments).length);
     values[packArguments.type] = weightTypes.indexOf(type);
@@ -103,6 +126,7 @@ export class WasmWeightSpace implements WeightSpace {
     values[packArguments.blocks] = blocks;
     values[packArguments.target] = address + (group * bytes) / groups;
     values[packArguments.failed] = 0;
+    values[packArguments.scales] = scales;
     const after = this.#run("pack", count, values);
     if (after[packArguments.failed] === 0) return;
     const wider = type === "f32" ? "" : "; f32 holds all numbers";

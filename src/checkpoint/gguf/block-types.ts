@@ -1,9 +1,12 @@
-import { dequantiseIq4Nl, dequantiseIq4Xs } from "./blocks-iq4.ts";
+import { dequantiseIq4Xs, integersOfIq4Nl } from "./blocks-iq4.ts";
 import { dequantiseQ2K, dequantiseQ3K, dequantiseQ4K, dequantiseQ5K, dequantiseQ6K } from "./blocks-k.ts";
-import { dequantiseQ4, dequantiseQ5, dequantiseQ8 } from "./blocks-legacy.ts";
-
-/** Turns one block into numbers. */
-export type Dequantise = (block: DataView, out: Float32Array) => void;
+import {
+  dequantiseQ4WithMinimum,
+  dequantiseQ5WithMinimum,
+  integersOfQ4,
+  integersOfQ5,
+  integersOfQ8,
+} from "./blocks-legacy.ts";
 
 /** How a GGUF file keeps numbers: blocks of so many, in so many bytes. */
 export interface BlockType {
@@ -11,10 +14,30 @@ export interface BlockType {
   readonly numbers: number;
   readonly bytes: number;
   /**
+   * Turns one block into numbers.
    * @param block - a view of `bytes` bytes
    * @param out - receives the block: a view of `numbers` numbers
    */
-  readonly dequantise: Dequantise;
+  readonly dequantise: (block: DataView, out: Float32Array) => void;
+  /** Of types that are a float16, the first two bytes, times integers: how many bits these have, and the integers. */
+  readonly scaled?: Scaled;
+}
+
+interface Scaled {
+  readonly type: "q4" | "q8";
+  readonly integers: (block: DataView, out: Int8Array) => void;
+}
+
+/** A type that is a scale times integers. */
+function scaledType(name: string, bytes: number, scaled: Scaled): BlockType {
+  const numbers = 32;
+  const buffer = new Int8Array(numbers);
+  const dequantise = (block: DataView, out: Float32Array): void => {
+    scaled.integers(block, buffer);
+    const scale = block.getFloat16(0, true);
+    for (let i = 0; i < numbers; i++) out[i] = buffer[i]! * scale;
+  };
+  return { name, numbers, bytes, dequantise, scaled };
 }
 
 /**
@@ -24,16 +47,16 @@ export interface BlockType {
  * @see ggml `ggml-common.h` (layouts), `ggml-quants.c`: dequantize_row_*
  */
 export const blockTypes: ReadonlyMap<number, BlockType> = new Map([
-  [2, { name: "Q4_0", numbers: 32, bytes: 18, dequantise: dequantiseQ4(false) }],
-  [3, { name: "Q4_1", numbers: 32, bytes: 20, dequantise: dequantiseQ4(true) }],
-  [6, { name: "Q5_0", numbers: 32, bytes: 22, dequantise: dequantiseQ5(false) }],
-  [7, { name: "Q5_1", numbers: 32, bytes: 24, dequantise: dequantiseQ5(true) }],
-  [8, { name: "Q8_0", numbers: 32, bytes: 34, dequantise: dequantiseQ8 }],
+  [2, scaledType("Q4_0", 18, { type: "q4", integers: integersOfQ4 })],
+  [3, { name: "Q4_1", numbers: 32, bytes: 20, dequantise: dequantiseQ4WithMinimum }],
+  [6, scaledType("Q5_0", 22, { type: "q8", integers: integersOfQ5 })],
+  [7, { name: "Q5_1", numbers: 32, bytes: 24, dequantise: dequantiseQ5WithMinimum }],
+  [8, scaledType("Q8_0", 34, { type: "q8", integers: integersOfQ8 })],
   [10, { name: "Q2_K", numbers: 256, bytes: 84, dequantise: dequantiseQ2K }],
   [11, { name: "Q3_K", numbers: 256, bytes: 110, dequantise: dequantiseQ3K }],
   [12, { name: "Q4_K", numbers: 256, bytes: 144, dequantise: dequantiseQ4K }],
   [13, { name: "Q5_K", numbers: 256, bytes: 176, dequantise: dequantiseQ5K }],
   [14, { name: "Q6_K", numbers: 256, bytes: 210, dequantise: dequantiseQ6K }],
-  [20, { name: "IQ4_NL", numbers: 32, bytes: 18, dequantise: dequantiseIq4Nl }],
+  [20, scaledType("IQ4_NL", 18, { type: "q8", integers: integersOfIq4Nl })],
   [23, { name: "IQ4_XS", numbers: 256, bytes: 136, dequantise: dequantiseIq4Xs }],
 ]);

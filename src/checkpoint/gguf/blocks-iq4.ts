@@ -9,8 +9,9 @@
  */
 const values = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113] as const;
 
-export function dequantiseIq4Nl(block: DataView, out: Float32Array): void {
-  lookUp(block, 2, block.getFloat16(0, true), out, 0);
+/** The integers of IQ4_NL. */
+export function integersOfIq4Nl(block: DataView, out: Int8Array): void {
+  lookUp(block, 2, 1, out, 0);
 }
 
 export function dequantiseIq4Xs(block: DataView, out: Float32Array): void {
@@ -23,7 +24,7 @@ export function dequantiseIq4Xs(block: DataView, out: Float32Array): void {
   }
 }
 
-function lookUp(block: DataView, start: number, scale: number, out: Float32Array, to: number): void {
+function lookUp(block: DataView, start: number, scale: number, out: Float32Array | Int8Array, to: number): void {
   for (let i = 0; i < 16; i++) {
     const pair = block.getUint8(start + i);
     out[to + i] = values[pair & 15]! * scale;

@@ -1,5 +1,3 @@
-import type { Dequantise } from "./block-types.ts";
-
 /*
  * Blocks of 32 numbers with one scale, and in the `_1` types a minimum. Integers of 4 bits lie in 16 bytes: number i in the lower half of byte i, number
  * 16 + i in the upper one.
@@ -11,42 +9,49 @@ import type { Dequantise } from "./block-types.ts";
  *   Q8_0   | scale f16 | 32 × i8 |                                 integer · scale
  */
 
-/** Q4_0, or Q4_1, which has a minimum. */
-export function dequantiseQ4(hasMinimum: boolean): Dequantise {
-  const start = hasMinimum ? 4 : 2;
-  return (block, out) => {
-    const number = numbersOf(block, hasMinimum, 8);
-    for (let i = 0; i < 16; i++) {
-      const pair = block.getUint8(start + i);
-      out[i] = number(pair & 15);
-      out[16 + i] = number(pair >> 4);
-    }
-  };
+/** The integers of Q4_0. */
+export function integersOfQ4(block: DataView, out: Int8Array): void {
+  for (let i = 0; i < 16; i++) {
+    const pair = block.getUint8(2 + i);
+    out[i] = (pair & 15) - 8;
+    out[16 + i] = (pair >> 4) - 8;
+  }
 }
 
-/** Q5_0, or Q5_1, which has a minimum. */
-export function dequantiseQ5(hasMinimum: boolean): Dequantise {
-  const start = hasMinimum ? 4 : 2;
-  return (block, out) => {
-    const number = numbersOf(block, hasMinimum, 16);
-    const fifths = block.getUint32(start, true);
-    for (let i = 0; i < 16; i++) {
-      const pair = block.getUint8(start + 4 + i);
-      out[i] = number((pair & 15) | (((fifths >> i) & 1) << 4));
-      out[16 + i] = number((pair >> 4) | (((fifths >> (16 + i)) & 1) << 4));
-    }
-  };
+/** The integers of Q5_0. */
+export function integersOfQ5(block: DataView, out: Int8Array): void {
+  const fifths = block.getUint32(2, true);
+  for (let i = 0; i < 16; i++) {
+    const pair = block.getUint8(6 + i);
+    out[i] = ((pair & 15) | (((fifths >> i) & 1) << 4)) - 16;
+    out[16 + i] = ((pair >> 4) | (((fifths >> (16 + i)) & 1) << 4)) - 16;
+  }
 }
 
-/** @param offset - of the integers, where there is no minimum */
-function numbersOf(block: DataView, hasMinimum: boolean, offset: number): (integer: number) => number {
+/** The integers of Q8_0. */
+export function integersOfQ8(block: DataView, out: Int8Array): void {
+  for (let i = 0; i < 32; i++) out[i] = block.getInt8(2 + i);
+}
+
+/** Q4_1 */
+export function dequantiseQ4WithMinimum(block: DataView, out: Float32Array): void {
   const scale = block.getFloat16(0, true);
-  if (!hasMinimum) return (integer) => (integer - offset) * scale;
   const minimum = block.getFloat16(2, true);
-  return (integer) => integer * scale + minimum;
+  for (let i = 0; i < 16; i++) {
+    const pair = block.getUint8(4 + i);
+    out[i] = (pair & 15) * scale + minimum;
+    out[16 + i] = (pair >> 4) * scale + minimum;
+  }
 }
 
-export function dequantiseQ8(block: DataView, out: Float32Array): void {
+/** Q5_1 */
+export function dequantiseQ5WithMinimum(block: DataView, out: Float32Array): void {
   const scale = block.getFloat16(0, true);
-  for (let i = 0; i < 32; i++) out[i] = block.getInt8(2 + i) * scale;
+  const minimum = block.getFloat16(2, true);
+  const fifths = block.getUint32(4, true);
+  for (let i = 0; i < 16; i++) {
+    const pair = block.getUint8(8 + i);
+    out[i] = ((pair & 15) | (((fifths >> i) & 1) << 4)) * scale + minimum;
+    out[16 + i] = ((pair >> 4) | (((fifths >> (16 + i)) & 1) << 4)) * scale + minimum;
+  }
 }

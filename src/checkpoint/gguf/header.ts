@@ -50,6 +50,9 @@ export async function readGgufHeader(files: CheckpointFiles, file: string): Prom
   const metadata = new Map(Object.entries(parsed.metadata).map(([key, value]) => [key, toValue(value)] as const));
   const version = metadata.get("version");
   if (version !== 2 && version !== 3) throw refuse(where, `has version ${String(version)}; 2 and 3 are followed`);
+  // Behind the end of the file the library has read zeros.
+  if (parsed.tensorInfoByteRange[1] > size)
+    throw refuse(where, `ends inside its header, at byte ${size}; is it complete?`);
   const dataStart = Number(parsed.tensorDataOffset);
   const tensors = parsed.tensorInfos.map(({ name, shape, dtype, offset }) =>
     placeTensor({ name, dimensions: shape.map(Number), dtype, start: dataStart + Number(offset), file, size, where }),

@@ -1,6 +1,7 @@
+import { SkeinError } from "../../errors.ts";
 import { CheckpointError, quoteName } from "../errors.ts";
 import type { CheckpointFiles } from "../files.ts";
-import type { TensorIndex } from "../tensors.ts";
+import type { TensorBlocks, TensorIndex } from "../tensors.ts";
 import { widenBfloat16, widenFloat16 } from "../widen.ts";
 import { type BlockType, blockTypes } from "./block-types.ts";
 import type { GgufHeader, GgufTensor } from "./header.ts";
@@ -31,6 +32,8 @@ export function indexOfGguf(files: CheckpointFiles, { tensors }: GgufHeader): Te
       const entry = entryOf(name);
       return readNumbers(files, entry, start, end ?? entry.shape.reduce((product, size) => product * size, 1));
     },
+    blockType: (name) => byName.get(entryOf(name).type)?.scaled?.type,
+    readBlocks: (name, start, end) => readBlocks(files, entryOf(name), start, end),
     readBytes: (name) => {
       const { file, start, end } = entryOf(name);
       return files.read(file, start, end);
@@ -58,6 +61,28 @@ async function readNumbers(
     out.set(widened.subarray(from, to), block * numbers + from - first);
   }
   return out;
+}
+
+async function readBlocks(
+  files: CheckpointFiles,
+  { name, file, type, start }: GgufTensor,
+  first: number,
+  last: number,
+): Promise<TensorBlocks> {
+  const blockType = byName.get(type);
+  if (!blockType?.scaled || first % blockType.numbers !== 0 || last % blockType.numbers !== 0)
+    throw new SkeinError("internal", `${name} has no such blocks`);
+  const { numbers, bytes, scaled } = blockType;
+  const piece = await files.read(file, start + (first / numbers) * bytes, start + (last / numbers) * bytes);
+  const count = piece.length / bytes;
+  const scales = new Uint16Array(count);
+  const integers = new Int8Array(count * numbers);
+  for (let block = 0; block < count; block++) {
+    const view = new DataView(piece.buffer, piece.byteOffset + block * bytes, bytes);
+    scales[block] = view.getUint16(0, true);
+    scaled.integers(view, integers.subarray(block * numbers, (block + 1) * numbers));
+  }
+  return { scales, integers };
 }
 
 function dequantise(piece: Uint8Array<ArrayBuffer>, { numbers, bytes, dequantise }: BlockType): Float32Array {

@@ -3,7 +3,7 @@ import type { Backend, KeyScales, Weight, WeightSpace, WeightSpec, WeightType } 
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { canFingerprint, digestTensor, fingerprintModel } from "../../checkpoint/fingerprint.ts";
 import { identifyCheckpoint } from "../../checkpoint/identity.ts";
-import type { TensorIndex } from "../../checkpoint/tensors.ts";
+import type { TensorBlocks, TensorIndex } from "../../checkpoint/tensors.ts";
 import { expectedTensors, type ModelConfig } from "../../model/config.ts";
 import { areExponents, KeyScaleFinder, keyScales } from "../../model/key-scales.ts";
 import type { LoadCall } from "../methods.ts";
@@ -51,6 +51,8 @@ function storedType(dtype: string | undefined): WeightType {
       return "f16";
     case "BF16":
       return "bf16";
+    case "Q4_0":
+      return "q4";
     default:
       return "q8";
   }
@@ -122,18 +124,48 @@ async function readSource(
   const total = specs.reduce((sum, { shape }) => sum + count(shape), 0);
   const bytesEach = specs.reduce((sum, { name }) => sum + sizeOf(index.entry(name)), 0) / total;
   let completed = 0;
-  for (const [i, { name }] of specs.entries()) {
+  const advance = (numbers: number): void => {
+    completed += numbers;
+    tell(completed * bytesEach, total * bytesEach);
+  };
+  for (const [i, { name, type }] of specs.entries()) {
+    const { readBlocks } = index;
     await space.fill(i, {
       read: async (start, end) => {
         signal.throwIfAborted();
         const numbers = await index.readFloat32(name, start, end);
         finder.observe(name, start, numbers);
-        completed += end - start;
-        tell(completed * bytesEach, total * bytesEach);
+        advance(end - start);
         return numbers;
       },
+      // What the checkpoint has in blocks of this very type stays as it is.
+      ...(readBlocks && index.blockType?.(name) === type
+        ? {
+            readBlocks: async (start: number, end: number) => {
+              signal.throwIfAborted();
+              const blocks = await readBlocks(name, start, end);
+              if (finder.watches(name)) finder.observe(name, start, numbersOf(blocks));
+              advance(end - start);
+              return blocks;
+            },
+          }
+        : {}),
     });
   }
+}
+
+const halfBits = new Uint16Array(1);
+const half = new Float16Array(halfBits.buffer);
+
+function numbersOf({ scales, integers }: TensorBlocks): Float32Array {
+  const numbers = new Float32Array(integers.length);
+  const length = integers.length / scales.length;
+  for (const [block, bits] of scales.entries()) {
+    halfBits[0] = bits;
+    const scale = half[0]!;
+    for (let i = block * length; i < (block + 1) * length; i++) numbers[i] = scale * integers[i]!;
+  }
+  return numbers;
 }
 
 /** @returns the exponents of the keys' scales, when the weights are there */

@@ -1,5 +1,5 @@
 import { blockInputs, groupOutputs } from "../layout.ts";
-import { packedBlockBytes, packGroup } from "../pack.ts";
+import { packBlocks, packedBlockBytes, packGroup } from "../pack.ts";
 import type { Thread } from "../thread.ts";
 import { weightTypes } from "./linear.ts";
 
@@ -14,6 +14,8 @@ export const packArguments = {
   target: 3,
   /** Becomes 1 when the type cannot hold some number. */
   failed: 4,
+  /** 0, or the address of scales, [16 · items][blocks] float16: then the rows are integers, [16 · items][blocks · 32] i8. */
+  scales: 5,
 } as const;
 
 export function pack({ memory }: Thread, numbers: Float64Array, at: number, item: number): void {
@@ -21,8 +23,17 @@ export function pack({ memory }: Thread, numbers: Float64Array, at: number, item
   const type = weightTypes[given("type")]!;
   const blocks = given("blocks");
   const size = groupOutputs * blocks * blockInputs;
-  const rows = new Float32Array(memory.buffer, given("rows") + item * size * 4, size);
   const bytes = blocks * packedBlockBytes[type];
   const target = new Uint8Array(memory.buffer, given("target") + item * bytes, bytes);
-  if (!packGroup(type, rows, blocks, target)) numbers[at + packArguments.failed] = 1;
+  const { buffer } = memory;
+  let isHeld: boolean;
+  if (given("scales") === 0)
+    isHeld = packGroup(type, new Float32Array(buffer, given("rows") + item * size * 4, size), blocks, target);
+  else {
+    const scaleCount = size / blockInputs;
+    const scales = new Uint16Array(buffer, given("scales") + item * scaleCount * 2, scaleCount);
+    const integers = new Int8Array(buffer, given("rows") + item * size, size);
+    isHeld = packBlocks(type as "q4" | "q8", { scales, integers }, blocks, target);
+  }
+  if (!isHeld) numbers[at + packArguments.failed] = 1;
 }
