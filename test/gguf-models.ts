@@ -27,21 +27,38 @@ export async function tinyGguf(
       const { shape } = index.entry(source)!;
       return { source, name: llamaName(source), shape, type: shape.length === 1 ? "F32" : type };
     });
-    const kept = Object.entries({ ...(await metadata()), ...changes }).filter(([, value]) => value !== undefined);
-    const header = encodeGgufHeader(Object.fromEntries(kept) as Record<string, TypedValue>, tensors);
-    const parts: Uint8Array<ArrayBuffer>[] = [header];
-    for (const tensor of tensors) {
-      const bytes = new Uint8Array(aligned(tensorBytes(tensor)));
-      bytes.set(encode(await index.readFloat32(tensor.source), tensor.type));
-      parts.push(bytes);
-    }
-    return new Uint8Array(await new Blob(parts).arrayBuffer());
+    return await ggufOf(await tinyMetadata(changes), tensors, async ({ source, type }) =>
+      encode(await index.readFloat32(source), type),
+    );
   } finally {
     await files.close();
   }
 }
 
-async function metadata(): Promise<Record<string, TypedValue>> {
+/** A GGUF file. @param encoded - the bytes of a tensor */
+export async function ggufOf<T extends WrittenTensor>(
+  metadata: Readonly<Record<string, TypedValue>>,
+  tensors: readonly T[],
+  encoded: (tensor: T) => Promise<Uint8Array> | Uint8Array,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const parts: Uint8Array<ArrayBuffer>[] = [encodeGgufHeader(metadata, tensors)];
+  for (const tensor of tensors) {
+    const bytes = new Uint8Array(aligned(tensorBytes(tensor)));
+    bytes.set(await encoded(tensor));
+    parts.push(bytes);
+  }
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
+}
+
+/** The metadata of the embedded model. @param changes - undefined: left out */
+export async function tinyMetadata(
+  changes: Readonly<Record<string, TypedValue | undefined>> = {},
+): Promise<Record<string, TypedValue>> {
+  const kept = Object.entries({ ...(await ownMetadata()), ...changes }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(kept) as Record<string, TypedValue>;
+}
+
+async function ownMetadata(): Promise<Record<string, TypedValue>> {
   const { model, added_tokens } = JSON.parse(await readFile(join(tiny, "tokenizer.json"), "utf8"));
   const added = new Map<number, string>(
     added_tokens.map(({ id, content }: { id: number; content: string }) => [id, content]),

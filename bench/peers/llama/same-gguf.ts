@@ -1,0 +1,201 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { getLlama, type Llama, LlamaLogLevel, type LlamaModel, type Token } from "node-llama-cpp";
+import { blockTypes } from "../../../src/checkpoint/gguf/block-types.ts";
+import type { TypedValue, WrittenTensor } from "../../../src/checkpoint/gguf/write-header.ts";
+import { type LoadOptions, loadModel } from "../../../src/index.ts";
+import { tokenLogprob } from "../../../src/sampling/logprobs.ts";
+import { createRandom } from "../../../src/sampling/random.ts";
+import { ggufOf, type MatrixType, tinyGguf, tinyMetadata } from "../../../test/gguf-models.ts";
+
+/*
+ * Shows that llama.cpp and Skein read the same from a GGUF file: the tokens of a text, and the most likely next token wherever it is clearly ahead. The
+ * embedded model in types that keep its numbers well, and random models whose blocks are random bytes, in every type of blocks.
+ *
+ * npm run verify:gguf --prefix bench/peers
+ */
+
+const tokenCount = 256;
+/** Of the random models. */
+const hidden = 512;
+const intermediate = 1024;
+const layers = 2;
+const vocabulary = 1024;
+
+const tokens = Array.from({ length: tokenCount }, (_, i) => (i * 7919 + (i % 13) * 31) % 1000);
+
+/** How far ahead of the second the peer's most likely token must be, in logits: it rounds activations to 8 bits where weights are quantised. */
+const margins = { exact: 0.05, quantised: 0.5 } as const;
+
+const texts = [
+  "In the beginning God created the heaven and the earth.",
+  "神は言われた。光あれ。中文和日本語",
+  "emoji 😀👩‍👩‍👧 and flags 🇨🇳",
+  "for (let i = 0; i < 10; i++) { x[i] += 1; }\n\t\treturn x;\r\n",
+  "runs   of    spaces\n\n\n  and 1234567890 digits, I'm you're THEY'LL",
+  "a<|endoftext|>b<|endoftext|>",
+  "  ",
+];
+
+/** Where a type has its scale, and its minimum with how many times the scale it has to be for numbers around 0. */
+const scalesAt: Readonly<
+  Record<string, { readonly scale: number; readonly minimum?: number; readonly times?: number }>
+> = {
+  Q4_1: { scale: 0, minimum: 2, times: -7.5 },
+  Q5_1: { scale: 0, minimum: 2, times: -15.5 },
+  Q2_K: { scale: 80, minimum: 82, times: 1.5 },
+  Q3_K: { scale: 108 },
+  Q4_K: { scale: 0, minimum: 2, times: 7.5 },
+  Q5_K: { scale: 0, minimum: 2, times: 15.5 },
+  Q6_K: { scale: 208 },
+};
+
+const folder = await mkdtemp(join(tmpdir(), "skein-gguf-"));
+const llama = await getLlama({ gpu: false, build: "never", logLevel: LlamaLogLevel.error, progressLogs: false });
+let failures = 0;
+try {
+  for (const type of ["F32", "F16", "BF16", "Q8_0", "Q4_0"] as const)
+    await compare(
+      llama,
+      `the embedded model, ${type}`,
+      await tinyGguf(type satisfies MatrixType),
+      type.startsWith("Q"),
+    );
+  for (const { name } of blockTypes.values()) await compare(llama, `random, ${name}`, await randomGguf(name), true);
+} finally {
+  await llama.dispose();
+  await rm(folder, { recursive: true, force: true });
+}
+if (failures > 0) throw new Error(`${failures} comparisons failed`);
+
+async function compare(llama: Llama, name: string, bytes: Uint8Array, isQuantised: boolean): Promise<void> {
+  const path = join(folder, `${name.replaceAll(/\W+/g, "-")}.gguf`);
+  await writeFile(path, bytes);
+  const model = await llama.loadModel({ modelPath: path });
+  try {
+    const theirs = await predictWithLlama(model);
+    const margin = isQuantised ? margins.quantised : margins.exact;
+    const results: string[] = [];
+    for (const [label, options] of [
+      ["reference", { backend: "reference" }],
+      ["wasm", {}],
+    ] as const) {
+      const { logprobs, tokens } = await predictWithSkein(path, options);
+      const clear = theirs
+        .map((row, i) => ({ ...best(row), own: best(logprobs[i]!).token }))
+        .filter((row) => row.margin > margin);
+      const wrong = clear.filter(({ token, own }) => token !== own).length;
+      const same = texts.filter((text, i) => model.tokenize(text, true).join() === tokens[i]!.join()).length;
+      if (wrong > 0 || clear.length === 0 || same < texts.length) failures++;
+      results.push(
+        `${label}: ${clear.length - wrong} of ${clear.length} clear tokens, ${same} of ${texts.length} texts`,
+      );
+    }
+    console.log(`${name.padEnd(28)} ${results.join("; ")}`);
+  } finally {
+    await model.dispose();
+  }
+}
+
+/** Natural logarithms of probabilities, [tokens][vocabulary]. */
+type Prediction = readonly (readonly number[])[];
+
+async function predictWithSkein(
+  path: string,
+  options: LoadOptions,
+): Promise<{ readonly logprobs: Prediction; readonly tokens: readonly Uint32Array[] }> {
+  await using model = await loadModel(path, { ...options, onWarning: () => {}, context: { allowBeyondWindow: true } });
+  await using session = await model.createSession();
+  const { logits } = await session.append(tokens, { logits: "all" });
+  const logprobs = tokens.map((_, row) => {
+    const ofRow = logits!.subarray(row * vocabulary, (row + 1) * vocabulary);
+    const offset = tokenLogprob(ofRow, 0) - ofRow[0]!;
+    return Array.from(ofRow, (logit) => logit + offset);
+  });
+  return { logprobs, tokens: await Promise.all(texts.map((text) => model.tokenize(text, { specialTokens: true }))) };
+}
+
+async function predictWithLlama(model: LlamaModel): Promise<Prediction> {
+  const context = await model.createContext({ contextSize: 2 * tokenCount });
+  const generateNext = { probabilities: true, options: { temperature: 1, topK: 0, topP: 1, minP: 0 } };
+  const outputs = await context
+    .getSequence()
+    .controlledEvaluate(tokens.map((token) => [token as Token, { generateNext }]));
+  await context.dispose();
+  return outputs.map((output) => {
+    const probabilities = output!.next.probabilities!;
+    return Array.from({ length: vocabulary }, (_, token) => Math.log(probabilities.get(token as Token)!));
+  });
+}
+
+/** @returns the most likely token, and how far it is ahead */
+function best(row: readonly number[]): { readonly token: number; readonly margin: number } {
+  const order = row.map((_, token) => token).sort((a, b) => row[b]! - row[a]!);
+  return { token: order[0]!, margin: row[order[0]!]! - row[order[1]!]! };
+}
+
+/** A random model whose matrices are blocks of random bytes. */
+async function randomGguf(type: string): Promise<Uint8Array> {
+  const uint32 = (value: number): TypedValue => ({ type: "uint32", value });
+  const metadata = await tinyMetadata({
+    "qwen2.block_count": uint32(layers),
+    "qwen2.context_length": uint32(1024),
+    "qwen2.embedding_length": uint32(hidden),
+    "qwen2.feed_forward_length": uint32(intermediate),
+    "qwen2.attention.head_count": uint32(8),
+    "qwen2.attention.head_count_kv": uint32(2),
+    "qwen2.rope.freq_base": { type: "float32", value: 1e6 },
+  });
+  const matrix = (name: string, ...shape: number[]): WrittenTensor => ({ name, shape, type });
+  const vector = (name: string, ...shape: number[]): WrittenTensor => ({ name, shape, type: "F32" });
+  const keys = hidden / 4;
+  const tensors = [matrix("token_embd.weight", vocabulary, hidden), vector("output_norm.weight", hidden)];
+  for (let layer = 0; layer < layers; layer++) {
+    const blk = `blk.${layer}.`;
+    tensors.push(
+      vector(`${blk}attn_norm.weight`, hidden),
+      vector(`${blk}ffn_norm.weight`, hidden),
+      matrix(`${blk}attn_q.weight`, hidden, hidden),
+      matrix(`${blk}attn_k.weight`, keys, hidden),
+      matrix(`${blk}attn_v.weight`, keys, hidden),
+      vector(`${blk}attn_q.bias`, hidden),
+      vector(`${blk}attn_k.bias`, keys),
+      vector(`${blk}attn_v.bias`, keys),
+      matrix(`${blk}attn_output.weight`, hidden, hidden),
+      matrix(`${blk}ffn_gate.weight`, intermediate, hidden),
+      matrix(`${blk}ffn_up.weight`, intermediate, hidden),
+      matrix(`${blk}ffn_down.weight`, hidden, intermediate),
+    );
+  }
+  const random = createRandom(11);
+  return ggufOf(metadata, tensors, ({ name, shape, type }) => {
+    const count = shape.reduce((product, size) => product * size, 1);
+    if (type === "F32") {
+      const number = () => (name.endsWith("bias") ? random.next() - 0.5 : 0.5 + random.next());
+      return new Uint8Array(Float32Array.from({ length: count }, number).buffer);
+    }
+    // Large numbers there make a token clearly the most likely one.
+    return randomBlocks(type, count, name === "token_embd.weight" ? 3 : 1, random);
+  });
+}
+
+/** @param factor - how large the numbers are: 1: a row of them and one of normal numbers come to about a normal number */
+function randomBlocks(type: string, count: number, factor: number, random: { next(): number }): Uint8Array {
+  const { numbers, bytes, dequantise } = [...blockTypes.values()].find(({ name }) => name === type)!;
+  const { scale, minimum, times = 0 } = scalesAt[type] ?? { scale: 0 };
+  const out = Uint8Array.from({ length: (count / numbers) * bytes }, () => Math.floor(random.next() * 256));
+  const block = new Float32Array(numbers);
+  for (let at = 0; at < out.length; at += bytes) {
+    const view = new DataView(out.buffer, at, bytes);
+    const set = (d: number): void => {
+      view.setFloat16(scale, d, true);
+      if (minimum !== undefined) view.setFloat16(minimum, d * times, true);
+    };
+    set(1 / 64);
+    dequantise(view, block);
+    const size = Math.sqrt(block.reduce((sum, number) => sum + number ** 2, 0) / numbers);
+    set((factor / 64) * (1 / size / Math.sqrt(hidden)));
+  }
+  return out;
+}
