@@ -50,7 +50,11 @@ async function findTarget(path: string): Promise<{ readonly target: string; read
   if (found === undefined) return { target: path, mode: 0o600 };
   if (!found.isFile())
     throw Object.assign(new Error("it is not a file"), { code: found.isDirectory() ? "EISDIR" : undefined });
-  return { target: await realpath(path), mode: found.mode & 0o777 };
+  const target = await realpath(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return path; // somebody else removed it meanwhile
+    throw error;
+  });
+  return { target, mode: found.mode & 0o777 };
 }
 
 function keepTrack(temporary: string): void {
