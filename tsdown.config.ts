@@ -18,11 +18,13 @@ const nodeEntries = { ...library, "thread-worker": "src/backend/wasm/node/thread
 
 let unfinished = 2;
 
+// In a folder of their own: a shared piece must not take the name of an entry.
+const outputOptions = { chunkFileNames: "chunks/[name].js" };
+
 const shared: UserConfig = {
   fixedExtension: false,
   hash: false,
-  // In a folder of their own: a shared piece must not take the name of an entry.
-  outputOptions: { chunkFileNames: "chunks/[name].js" },
+  outputOptions,
   report: false,
   minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
   hooks: {
@@ -40,6 +42,16 @@ const node: UserConfig = {
   entry: { ...nodeEntries, cli: "src/cli/main.ts" },
   outDir: "dist",
   platform: "node",
+  outputOptions: {
+    ...outputOptions,
+    // What the reader of GGUF files shares with the rest would be a file for each few lines, which every import reads.
+    codeSplitting: {
+      groups: [
+        { name: "errors", test: /src.errors\.ts$/, priority: 1 }, // skein/position has these too
+        { name: "checkpoint", test: /src.(checkpoint.(files|errors|widen)|text.tokenizer-files)\.ts$/ },
+      ],
+    },
+  },
   inputOptions: {
     resolve: { conditionNames: ["packaged", "node", "import"] },
     // The reader of GGUF headers needs one file of a large package, which does not say that its files do nothing by themselves.

@@ -13,13 +13,23 @@ import { openTensors } from "../src/checkpoint/tensors.ts";
 import { tiny } from "./tiny.ts";
 
 /** What the matrices of a GGUF file are written in. */
-export type MatrixType = "F32" | "F16" | "BF16" | "Q8_0" | "Q4_0";
+export type MatrixType = "F32" | "F16" | "BF16" | "Q8_0" | "Q4_0" | "Q5_1";
 
 /** The embedded model as a GGUF file; vectors are F32. @param changes - of the metadata; undefined: left out */
 export async function tinyGguf(
   type: MatrixType,
   changes: Readonly<Record<string, TypedValue | undefined>> = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const [only] = await tinyGgufParts(type, 1, changes);
+  return only!;
+}
+
+/** The same in so many files, of which only the first one has the metadata. */
+export async function tinyGgufParts(
+  type: MatrixType,
+  parts: number,
+  changes: Readonly<Record<string, TypedValue | undefined>> = {},
+): Promise<readonly Uint8Array<ArrayBuffer>[]> {
   const files = await openDirectory(tiny);
   try {
     const index = await openTensors(files);
@@ -27,8 +37,21 @@ export async function tinyGguf(
       const { shape } = index.entry(source)!;
       return { source, name: llamaName(source), shape, type: shape.length === 1 ? "F32" : type };
     });
-    return await ggufOf(await tinyMetadata(changes), tensors, async ({ source, type }) =>
-      encode(await index.readFloat32(source), type),
+    const metadata = await tinyMetadata(changes);
+    const own = (part: number): Record<string, TypedValue> => {
+      if (parts === 1) return metadata;
+      const number = (value: number): TypedValue => ({ type: "uint32", value });
+      const split = { "split.no": number(part), "split.count": number(parts) };
+      return { ...(part === 0 ? metadata : {}), ...split, "split.tensors.count": number(tensors.length) };
+    };
+    return await Promise.all(
+      Array.from({ length: parts }, (_, part) =>
+        ggufOf(
+          own(part),
+          tensors.filter((_, i) => i % parts === part),
+          async ({ source, type }) => encode(await index.readFloat32(source), type),
+        ),
+      ),
     );
   } finally {
     await files.close();
@@ -113,6 +136,8 @@ function encode(values: Float32Array, type: string): Uint8Array {
     case "Q8_0":
     case "Q4_0":
       return blocksOf(values, type);
+    case "Q5_1":
+      return blocksWithMinimum(values);
     default:
       return new Uint8Array(values.slice().buffer);
   }
@@ -127,6 +152,28 @@ function blocksOf(values: Float32Array, type: "Q8_0" | "Q4_0"): Uint8Array {
     out.setUint16(at, (type === "Q8_0" ? quantiseQ8 : quantiseQ4)(values, block * 32, integers, 0), true);
     if (type === "Q8_0") for (let i = 0; i < 32; i++) out.setInt8(at + 2 + i, integers[i]!);
     else for (let i = 0; i < 16; i++) out.setUint8(at + 2 + i, (integers[i]! + 8) | ((integers[16 + i]! + 8) << 4));
+  }
+  return new Uint8Array(out.buffer);
+}
+
+/** Q5_1: 32 steps from a block's least number to its largest. */
+function blocksWithMinimum(values: Float32Array): Uint8Array {
+  const bytes = 24;
+  const out = new DataView(new ArrayBuffer((values.length / 32) * bytes));
+  for (let block = 0; block * 32 < values.length; block++) {
+    const numbers = values.subarray(block * 32, block * 32 + 32);
+    const least = Math.min(...numbers);
+    const scale = (Math.max(...numbers) - least) / 31;
+    const steps = Array.from(numbers, (number) => (scale === 0 ? 0 : Math.round((number - least) / scale)));
+    const at = block * bytes;
+    out.setFloat16(at, scale, true);
+    out.setFloat16(at + 2, least, true);
+    out.setUint32(
+      at + 4,
+      steps.reduce((bits, step, i) => (bits | ((step >> 4) << i)) >>> 0, 0),
+      true,
+    );
+    for (let i = 0; i < 16; i++) out.setUint8(at + 8 + i, (steps[i]! & 15) | ((steps[16 + i]! & 15) << 4));
   }
   return new Uint8Array(out.buffer);
 }

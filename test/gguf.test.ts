@@ -2,8 +2,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { ranged, serve } from "../src/checkpoint/node/test-server.ts";
 import { inspectModel, type LoadOptions, loadModel, type ModelSource, SkeinError } from "../src/index.ts";
-import { type MatrixType, tinyGguf } from "./gguf-models.ts";
+import { type MatrixType, tinyGguf, tinyGgufParts } from "./gguf-models.ts";
 import { someTokens, tiny } from "./tiny.ts";
 
 let folder: string;
@@ -75,6 +76,44 @@ test("a folder with one GGUF file is that model; with two it is an error that na
   expect(model.config.hidden_size).toBe(128);
   await writeFile(join(own, "b.gguf"), bytes);
   await expect(loadModel(own)).rejects.toThrow(/2 GGUF files.*"a.gguf", "b.gguf"/);
+});
+
+test("a file that was split is one model, by the name of any part; a missing part is named", async () => {
+  const own = await mkdtemp(join(folder, "split-"));
+  const parts = await tinyGgufParts("Q8_0", 3);
+  const nameOf = (part: number) => join(own, `tiny-0000${part + 1}-of-00003.gguf`);
+  for (const [part, bytes] of parts.entries()) await writeFile(nameOf(part), bytes);
+  const expected = await logitsOf(tiny, { weights: "q8" });
+  for (const source of [own, nameOf(0), nameOf(2)]) expect(await logitsOf(source)).toEqual(expected);
+  await rm(nameOf(1));
+  await expect(loadModel(own)).rejects.toThrow(/"tiny-00002-of-00003.gguf" is not in/);
+});
+
+test("the address of a file on a server", async () => {
+  const bytes = await tinyGguf("Q8_0");
+  const server = await serve({ "/models/tiny.gguf": ranged(bytes) });
+  try {
+    expect(await logitsOf(new URL("models/tiny.gguf", server.url))).toEqual(await logitsOf(tiny, { weights: "q8" }));
+  } finally {
+    await server.close();
+  }
+});
+
+test("what is kept in more bits than the file has is said; what the user asks for is not", async () => {
+  const said = async (options: LoadOptions) => {
+    const warnings: { readonly code: string; readonly message: string }[] = [];
+    await using model = await loadModel(await written("k.gguf", await tinyGguf("Q5_1")), {
+      ...options,
+      onWarning: (warning) => void warnings.push(warning),
+    });
+    expect(model.config.hidden_size).toBe(128);
+    return warnings;
+  };
+  expect(await said({})).toMatchObject([
+    { code: "weights_widened", message: expect.stringMatching(/^Q5_1: 29 of 50 tensors/) },
+  ]);
+  expect(await said({ weights: "f32" })).toEqual([]);
+  expect(await said({ backend: "reference" })).toEqual([]);
 });
 
 test("a scaled window is followed as from config.json", async () => {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kernelVariants } from "../src/backend/wasm/builder/target.ts";
 import { type LoadOptions, loadModel } from "../src/index.ts";
 import { chromium } from "./browser-page.ts";
+import { tinyGguf } from "./gguf-models.ts";
 import { folderBytes, type InstalledPackage, installPackage, runAlone, runTool } from "./installed-package.ts";
 import { budgets } from "./package-budgets.ts";
 import { pageHtml, pageScript, runTasks } from "./page-tasks.ts";
@@ -88,6 +89,12 @@ describe.each(["node24", "node26"] as const)("under plain %s", (name) => {
 
   test.each<LoadOptions>([{ threads: 2 }, { kernels: "plain" }])("the same with %o", async (options) => {
     expect(JSON.parse(await run("generate.js", "leave", JSON.stringify(options)))).toEqual(expected);
+  });
+
+  test("generates the same from the embedded model as a GGUF file", async () => {
+    const path = join(installed.project, "tiny.gguf");
+    await writeFile(path, await tinyGguf("BF16"));
+    expect(JSON.parse(await run("generate.js", "dispose", "{}", path))).toEqual(expected);
   });
 
   test.runIf(process.platform === "linux")("a thread more is a thread more of the process", async () => {
@@ -198,7 +205,8 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((total, numbe
 const totalBytes = (loaded: Imported["loaded"]): number => sum(loaded.map(({ bytes }) => bytes));
 
 async function writeScripts(project: string): Promise<void> {
-  const load = 'loadModel(new URL("models/tiny-qwen2/", import.meta.resolve("skein/package.json")), options)';
+  const own = 'new URL("models/tiny-qwen2/", import.meta.resolve("skein/package.json"))';
+  const load = `loadModel(process.argv[4] ?? ${own}, options)`;
   const files: Readonly<Record<string, string>> = {
     "generate.js": `import { loadModel } from "skein";
       const options = JSON.parse(process.argv[3] ?? "{}");
@@ -209,7 +217,7 @@ async function writeScripts(project: string): Promise<void> {
     "threads.js": `import { readdirSync } from "node:fs";
       import { loadModel } from "skein";
       const options = JSON.parse(process.argv[2]);
-      await ${load};
+      await loadModel(${own}, options);
       console.log(readdirSync("/proc/self/task").length);`,
     "import.js": `import { registerHooks } from "node:module";
       const loaded = [];

@@ -28,7 +28,7 @@ Ctrl-C         stop an answer; at the prompt: leave`;
 export function createChatCommand(): Command {
   const command = new Command("chat")
     .description("Hold a conversation; the cache is kept from turn to turn.")
-    .argument("<model>", "the folder or URL of a model with a chat template")
+    .argument("<model>", "the folder, GGUF file or URL of a model with a chat template")
     .option("--system <text>", "the system message");
   addSamplingFlags(addModelFlags(command), `an eighth of the native window, ${longestOrdinaryAnswer} at most`);
   return command

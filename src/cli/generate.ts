@@ -29,7 +29,7 @@ interface GenerateFlags extends ModelFlags, SamplingFlags {
 export function createGenerateCommand(): Command {
   const command = new Command("generate")
     .description("Continue a text, or answer about one; the answer goes to stdout, everything else to stderr.")
-    .argument("<model>", "a model's folder or URL")
+    .argument("<model>", "a model's folder, GGUF file or URL")
     .option("--prompt <text>", "the text to continue")
     .option("--file <path>", "read the text from a file; without both, from standard input")
     .option("--chat", "take the text as a user's message and apply the model's chat template")

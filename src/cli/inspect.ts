@@ -24,7 +24,10 @@ export function createInspectCommand(): Command {
     .description(
       "Explain a model's window and position encoding, or what differs between two models; reads no weights.",
     )
-    .argument("<model>", "a model's folder or URL (config.json is enough), or a published name: Qwen/Qwen2-7B")
+    .argument(
+      "<model>",
+      "a model's folder, GGUF file or URL (config.json is enough), or a published name: Qwen/Qwen2-7B",
+    )
     .argument("[other]", "another one to compare it with")
     .addOption(new Option("--lang <language>", "language of the report").choices(languages).default("en"))
     .option("--factor <n>", "look at YaRN at this factor (default: 4, or the declared one)", parseFactor)

@@ -174,7 +174,7 @@ function sizeOf(shape: readonly number[]): number {
 
 /** A text that names no folder was probably meant as a name. */
 function unknownName(name: string, error: unknown): unknown {
-  if (!(error instanceof SkeinError && error.code === "not_found")) return error;
+  if (!(error instanceof SkeinError && error.code === "not_found") || /\.gguf$/i.test(name)) return error;
   const known = [...publishedConfigs.keys()].join(", ");
   return new SkeinError(
     "not_found",

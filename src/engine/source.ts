@@ -2,7 +2,7 @@ import type { ModelFiles } from "../checkpoint/blobs.ts";
 import { InvalidOptionError } from "../errors.ts";
 import { type SharedFiles, shareFiles } from "./shared-files.ts";
 
-/** Where a model is: a folder's path, a `file:` or `http(s):` URL of a folder, or the files themselves. */
+/** Where a model is: the path, or `file:` or `http(s):` URL, of a folder or (in Node) a GGUF file, or the files themselves. */
 export type ModelSource = string | URL | ModelFiles;
 
 /** The same in a form that can be sent to a worker. */

@@ -122,16 +122,15 @@ async function checkDirectory(path: string): Promise<void> {
     if (isDirectory) await readdir(path);
   } catch (error) {
     if (hasCode(error, "ENOENT", "ENOTDIR")) {
-      throw new CheckpointError("not_found", `${path}: there is no such folder; give the folder of a checkpoint`, {
-        cause: error,
-      });
+      const what = /\.gguf$/i.test(path) ? "file" : "folder; give the folder of a checkpoint, or a GGUF file";
+      throw new CheckpointError("not_found", `${path}: there is no such ${what}`, { cause: error });
     }
     throw readError(path, error);
   }
   if (!isDirectory) {
     throw new InvalidOptionError(
       "source",
-      `${path} is a file; give the folder that holds config.json and the weights (model.safetensors)`,
+      `${path} is a file; give the folder that holds config.json and the weights (model.safetensors), or a GGUF file (.gguf)`,
     );
   }
 }

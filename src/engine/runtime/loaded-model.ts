@@ -1,8 +1,8 @@
-import type { Backend, CacheLayout } from "../../backend/backend.ts";
+import type { Backend, CacheLayout, WeightSpec } from "../../backend/backend.ts";
 import { BlockPool } from "../../cache/block-pool.ts";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { readJson } from "../../checkpoint/files.ts";
-import { checkTensors, openTensors } from "../../checkpoint/tensors.ts";
+import { checkTensors, openTensors, type TensorIndex } from "../../checkpoint/tensors.ts";
 import { chooseEncoding, resolveEncoding } from "../../context/encoding.ts";
 import { type ContextSettings, resolveContext } from "../../context/settings.ts";
 import { contextWarnings } from "../../context/warnings.ts";
@@ -71,7 +71,12 @@ export async function loadCheckpoint(
     pool,
     fingerprint: weights.fingerprint,
     kept: weights.kept,
-    warnings: [...contextWarnings(config, call.context), ...chosen.warnings, ...generationWarnings(defaults)],
+    warnings: [
+      ...contextWarnings(config, call.context),
+      ...chosen.warnings,
+      ...generationWarnings(defaults),
+      ...widenedWarnings(index, specs, call),
+    ],
     scheduler: new Scheduler(decoder, backend, config.vocab_size),
     tokenTable: undefined,
   };
@@ -103,6 +108,23 @@ function generationWarnings({ notFollowed }: GenerationDefaults): Warning[] {
     {
       code: "generation_config_not_followed",
       message: `generation_config.json asks for what is not followed: ${notFollowed.join(", ")}`,
+    },
+  ];
+}
+
+/** Blocks of a GGUF file for which there are no kernels are kept in the next larger type. */
+function widenedWarnings(index: TensorIndex, specs: readonly WeightSpec[], call: LoadCall): Warning[] {
+  if (call.weights !== undefined || call.backend === "reference") return [];
+  const widened = specs.filter(({ name, type, shape }) => {
+    const plain = ["F32", "F16", "BF16"].includes(index.entry(name)!.dtype);
+    return shape.length === 2 && type === "q8" && !plain && index.blockType?.(name) !== type;
+  });
+  if (widened.length === 0) return [];
+  const types = [...new Set(widened.map(({ name }) => index.entry(name)!.dtype))].sort().join(", ");
+  return [
+    {
+      code: "weights_widened",
+      message: `${types}: ${widened.length} of ${specs.length} tensors are kept in 8 bits (q8), the nearest that there is, rounded; weights: "f32" keeps every number`,
     },
   ];
 }

@@ -1,0 +1,119 @@
+import fc from "fast-check";
+import { beforeAll, expect, test } from "vitest";
+import { SkeinError } from "../../errors.ts";
+import { openBlobs } from "../blobs.ts";
+import { type CheckpointFiles, readJson } from "../files.ts";
+import { openGguf } from "./open-gguf.ts";
+import { aligned, encodeGgufHeader, type TypedValue, tensorBytes } from "./write-header.ts";
+
+const file = "model.gguf";
+const uint32 = (value: number): TypedValue => ({ type: "uint32", value });
+const metadata: Readonly<Record<string, TypedValue>> = {
+  "general.architecture": { type: "string", value: "qwen2" },
+  "qwen2.block_count": uint32(1),
+  "qwen2.context_length": uint32(256),
+  "qwen2.embedding_length": uint32(32),
+  "qwen2.feed_forward_length": uint32(32),
+  "qwen2.attention.head_count": uint32(1),
+  "qwen2.attention.layer_norm_rms_epsilon": { type: "float32", value: 1e-6 },
+  "tokenizer.ggml.model": { type: "string", value: "gpt2" },
+  "tokenizer.ggml.pre": { type: "string", value: "qwen2" },
+  "tokenizer.ggml.tokens": { type: "strings", value: ["a", "b", "<|im_end|>"] },
+  "tokenizer.ggml.token_type": { type: "int32s", value: [1, 1, 3] },
+  "tokenizer.ggml.merges": { type: "strings", value: ["a b"] },
+  "tokenizer.ggml.eos_token_id": uint32(2),
+};
+const tensors = [
+  { name: "token_embd.weight", shape: [3, 32], type: "Q8_0" },
+  { name: "blk.0.attn_q.weight", shape: [2, 256], type: "Q4_K" },
+  { name: "output_norm.weight", shape: [32], type: "F32" },
+];
+
+let valid: Uint8Array<ArrayBuffer>;
+let headerLength: number;
+beforeAll(async () => {
+  const header = encodeGgufHeader(metadata, tensors);
+  headerLength = header.length;
+  const parts = [header, ...tensors.map((tensor) => new Uint8Array(aligned(tensorBytes(tensor))))];
+  valid = new Uint8Array(await new Blob(parts).arrayBuffer());
+});
+
+/** Opens the file and reads all that is made of it. */
+async function readAll(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  const inner = openBlobs({ [file]: new Blob([bytes]) });
+  const files: CheckpointFiles = {
+    ...inner,
+    read: (name, start, end) => {
+      // Whoever asks for more than there is would allocate it too.
+      if (!(end - start <= bytes.length)) throw new Error(`${end - start} bytes were asked for`);
+      return inner.read(name, start, end);
+    },
+  };
+  const opened = await openGguf(files, file);
+  for (const name of ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"])
+    await readJson(opened, name);
+  const index = opened.tensors;
+  for (const name of index.names) {
+    expect((await index.readFloat32(name)).length).toBeLessThanOrEqual(8 * bytes.length);
+    expect((await index.readBytes(name)).length).toBeLessThanOrEqual(bytes.length);
+  }
+}
+
+/** Whether the file was refused; any other error than Skein's own fails the test. */
+async function isRefused(bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
+  try {
+    await readAll(bytes);
+    return false;
+  } catch (error) {
+    if (!(error instanceof SkeinError)) throw error;
+    expect(error.message).toMatch(/^[^\n\r]{1,1000}$/);
+    return true;
+  }
+}
+
+test("the file that is changed below is valid", async () => {
+  expect(await isRefused(valid)).toBe(false);
+});
+
+test("every prefix is refused", async () => {
+  for (let length = 0; length < valid.length - 32; length += 7) {
+    expect(await isRefused(valid.slice(0, length)), `${length} bytes`).toBe(true);
+  }
+});
+
+test("bytes changed, cut out or put in anywhere in the header", async () => {
+  const position = fc.nat({ max: headerLength });
+  const change = fc.record({ position, remove: fc.nat({ max: 12 }), insert: fc.uint8Array({ maxLength: 12 }) });
+  await fc.assert(
+    fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 4 }), async (changes) => {
+      let bytes = [...valid];
+      for (const { position, remove, insert } of changes)
+        bytes = [...bytes.slice(0, position), ...insert, ...bytes.slice(position + remove)];
+      await isRefused(Uint8Array.from(bytes));
+    }),
+    { numRuns: 1500 },
+  );
+});
+
+test("numbers of 32 and 64 bits replaced by the ends of their ranges", async () => {
+  const numbers = fc.constantFrom(
+    0n,
+    1n,
+    2n ** 16n,
+    2n ** 31n - 1n,
+    2n ** 32n - 1n,
+    2n ** 53n,
+    2n ** 63n,
+    2n ** 64n - 1n,
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.nat({ max: headerLength - 9 }), numbers, fc.boolean(), async (at, number, isWide) => {
+      const bytes = valid.slice();
+      const view = new DataView(bytes.buffer);
+      if (isWide) view.setBigUint64(at, number, true);
+      else view.setUint32(at, Number(number & 0xffffffffn), true);
+      await isRefused(bytes);
+    }),
+    { numRuns: 1500 },
+  );
+});
