@@ -1,7 +1,8 @@
 import { gguf } from "@huggingface/gguf";
+import { SkeinError, UnsupportedError } from "../../errors.ts";
 import { CheckpointError, quoteName } from "../errors.ts";
 import { type CheckpointFiles, missingFile } from "../files.ts";
-import { numberTypesById } from "./number-types.ts";
+import { numberTypesById, numberTypesByName } from "./number-types.ts";
 
 /** A value of the metadata; integers of 64 bits are numbers. */
 export type GgufValue = string | number | boolean | readonly GgufValue[];
@@ -40,7 +41,7 @@ export async function readGgufHeader(files: CheckpointFiles, file: string): Prom
   const size = await files.size(file);
   if (size === undefined) throw missingFile(file, files.label);
   const parsed = await parse(files, file, size).catch((error: unknown) => {
-    if (error instanceof CheckpointError) throw error;
+    if (error instanceof SkeinError) throw error; // the source's own
     const reason = error instanceof Error ? error.message.replace(/\s+/g, " ").slice(0, 200) : String(error);
     throw new CheckpointError("invalid_checkpoint", `${where} is not a GGUF file that can be followed: ${reason}`, {
       cause: error,
@@ -57,8 +58,6 @@ export async function readGgufHeader(files: CheckpointFiles, file: string): Prom
   const tensors = parsed.tensorInfos.map(({ name, shape, dtype, offset }) =>
     placeTensor({ name, dimensions: shape.map(Number), dtype, start: dataStart + Number(offset), file, size, where }),
   );
-  const names = new Set(tensors.map(({ name }) => name));
-  if (names.size !== tensors.length) throw refuse(where, "names a tensor twice");
   return { metadata, tensors };
 }
 
@@ -88,7 +87,12 @@ interface Place {
 function placeTensor({ name, dimensions, dtype, start, file, size, where }: Place): GgufTensor {
   const type = numberTypesById.get(dtype);
   const tensor = `tensor ${quoteName(name)}`;
-  if (type === undefined) throw refuse(where, `${tensor} is of type ${dtype}, which Skein does not have`);
+  if (type === undefined) {
+    const known = [...numberTypesByName.keys()].join(", ");
+    throw new UnsupportedError(
+      `${where}: ${tensor} is of ggml's type ${dtype}, which Skein does not have; it has ${known}`,
+    );
+  }
   const numbers = dimensions.reduce((product, dimension) => product * dimension, 1);
   const columns = dimensions[0] ?? 1;
   if (!(numbers <= mostNumbers) || dimensions.length > 4) throw refuse(where, `${tensor} cannot be so large`);

@@ -4,7 +4,7 @@ import { SkeinError } from "../../errors.ts";
 import { openBlobs } from "../blobs.ts";
 import { type CheckpointFiles, readJson } from "../files.ts";
 import { openGguf } from "./open-gguf.ts";
-import { aligned, encodeGgufHeader, type TypedValue, tensorBytes } from "./write-header.ts";
+import { aligned, encodeGgufHeader, type TypedValue, tensorBytes, type WrittenTensor } from "./write-header.ts";
 
 const file = "model.gguf";
 const uint32 = (value: number): TypedValue => ({ type: "uint32", value });
@@ -73,6 +73,29 @@ async function isRefused(bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
 
 test("the file that is changed below is valid", async () => {
   expect(await isRefused(valid)).toBe(false);
+});
+
+test("a tensor that is there twice, and a type that Skein does not have, are refused by name", async () => {
+  const message = async (changed: readonly WrittenTensor[], change: (bytes: Uint8Array) => void = () => {}) => {
+    const parts = [
+      encodeGgufHeader(metadata, changed),
+      ...changed.map((tensor) => new Uint8Array(aligned(tensorBytes(tensor)))),
+    ];
+    const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+    change(bytes);
+    return openGguf(openBlobs({ [file]: new Blob([bytes]) }), file).then(
+      () => "opened",
+      (error: SkeinError) => `${error.code}: ${error.message}`,
+    );
+  };
+  expect(await message(tensors)).toBe("opened");
+  expect(await message([...tensors, tensors[2]!])).toMatch(/^invalid_checkpoint: .*names a tensor twice$/);
+  const name = new TextEncoder().encode("output_norm.weight");
+  const setType = (bytes: Uint8Array) => {
+    const at = Buffer.from(bytes.buffer).indexOf(name) + name.length + 4 + 8; // dimensions, one size
+    new DataView(bytes.buffer).setUint32(at, 16, true); // IQ2_XXS
+  };
+  expect(await message(tensors, setType)).toMatch(/^unsupported: .*"output_norm.weight" is of ggml's type 16, .* Q4_K/);
 });
 
 test("every prefix is refused", async () => {

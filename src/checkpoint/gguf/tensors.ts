@@ -13,9 +13,11 @@ const pieceBytes = 16 * 2 ** 20;
 
 const byName: ReadonlyMap<string, BlockType> = new Map([...blockTypes.values()].map((type) => [type.name, type]));
 
-/** The tensors of GGUF files, under their names in a checkpoint. */
+/** The tensors of GGUF files, under their names in a checkpoint. @throws CheckpointError when a name stands for two */
 export function indexOfGguf(files: CheckpointFiles, { tensors }: GgufHeader): TensorIndex {
   const entries = new Map(tensors.map((tensor) => [checkpointName(tensor.name), tensor] as const));
+  if (entries.size !== tensors.length)
+    throw new CheckpointError("invalid_checkpoint", `${tensors[0]!.file} in ${files.label} names a tensor twice`);
   const entryOf = (name: string): GgufTensor => {
     const entry = entries.get(name);
     if (entry !== undefined) return entry;
