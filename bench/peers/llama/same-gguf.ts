@@ -185,15 +185,15 @@ function randomBlocks(type: string, count: number, factor: number, random: { nex
   const { numbers, bytes, dequantise } = [...blockTypes.values()].find(({ name }) => name === type)!;
   const { scale, minimum, times = 0 } = scalesAt[type] ?? { scale: 0 };
   const out = Uint8Array.from({ length: (count / numbers) * bytes }, () => Math.floor(random.next() * 256));
+  const view = new DataView(out.buffer);
   const block = new Float32Array(numbers);
   for (let at = 0; at < out.length; at += bytes) {
-    const view = new DataView(out.buffer, at, bytes);
     const set = (d: number): void => {
-      view.setFloat16(scale, d, true);
-      if (minimum !== undefined) view.setFloat16(minimum, d * times, true);
+      view.setFloat16(at + scale, d, true);
+      if (minimum !== undefined) view.setFloat16(at + minimum, d * times, true);
     };
     set(1 / 64);
-    dequantise(view, block);
+    dequantise(view, at, block, 0);
     const size = Math.sqrt(block.reduce((sum, number) => sum + number ** 2, 0) / numbers);
     set((factor / 64) * (1 / size / Math.sqrt(hidden)));
   }

@@ -142,8 +142,12 @@ test.for([...blockTypes.values()])("$name: random blocks, and those whose bits a
     const bytes = Uint8Array.from({ length: type.bytes }, () => fill ?? Math.floor(random.next() * 256));
     const view = new DataView(bytes.buffer);
     for (const offset of float16s[type.name] ?? [0]) view.setFloat16(offset, (random.next() - 0.5) * 0.1, true);
-    const out = new Float32Array(type.numbers);
-    type.dequantise(view, out);
+    // Somewhere among others, at an odd address.
+    const among = new DataView(Uint8Array.of(9, ...new Uint8Array(type.bytes).fill(0x5a), ...bytes, 9).buffer);
+    const all = new Float32Array(type.numbers + 5).fill(7);
+    type.dequantise(among, 1 + type.bytes, all, 3);
+    const out = all.subarray(3, -2);
+    expect([...all.subarray(0, 3), ...all.subarray(-2)]).toEqual(Array(5).fill(7));
     const expected = readers[type.name]!(bytes, (offset) => view.getFloat16(offset, true));
     expect([...out]).toEqual(expected.map(Math.fround));
   }

@@ -15,27 +15,27 @@ export interface BlockType {
   readonly bytes: number;
   /**
    * Turns one block into numbers.
-   * @param block - a view of `bytes` bytes
-   * @param out - receives the block: a view of `numbers` numbers
+   * @param at - where it begins in the view
+   * @param out - receives the numbers from `to` on
    */
-  readonly dequantise: (block: DataView, out: Float32Array) => void;
+  readonly dequantise: (blocks: DataView, at: number, out: Float32Array, to: number) => void;
   /** Of types that are a float16, the first two bytes, times integers: how many bits these have, and the integers. */
   readonly scaled?: Scaled;
 }
 
 interface Scaled {
   readonly type: "q4" | "q8";
-  readonly integers: (block: DataView, out: Int8Array) => void;
+  readonly integers: (blocks: DataView, at: number, out: Int8Array, to: number) => void;
 }
 
 /** A type that is a scale times integers. */
 function scaledType(name: string, bytes: number, scaled: Scaled): BlockType {
   const numbers = 32;
   const buffer = new Int8Array(numbers);
-  const dequantise = (block: DataView, out: Float32Array): void => {
-    scaled.integers(block, buffer);
-    const scale = block.getFloat16(0, true);
-    for (let i = 0; i < numbers; i++) out[i] = buffer[i]! * scale;
+  const dequantise = (blocks: DataView, at: number, out: Float32Array, to: number): void => {
+    scaled.integers(blocks, at, buffer, 0);
+    const scale = blocks.getFloat16(at, true);
+    for (let i = 0; i < numbers; i++) out[to + i] = buffer[i]! * scale;
   };
   return { name, numbers, bytes, dequantise, scaled };
 }

@@ -10,17 +10,17 @@
 const values = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113] as const;
 
 /** The integers of IQ4_NL. */
-export function integersOfIq4Nl(block: DataView, out: Int8Array): void {
-  lookUp(block, 2, 1, out, 0);
+export function integersOfIq4Nl(block: DataView, at: number, out: Int8Array, to: number): void {
+  lookUp(block, at + 2, 1, out, to);
 }
 
-export function dequantiseIq4Xs(block: DataView, out: Float32Array): void {
-  const scale = block.getFloat16(0, true);
-  const upper = block.getUint16(2, true);
+export function dequantiseIq4Xs(block: DataView, at: number, out: Float32Array, to: number): void {
+  const scale = block.getFloat16(at, true);
+  const upper = block.getUint16(at + 2, true);
   for (let part = 0; part < 8; part++) {
-    const lower = (block.getUint8(4 + (part >> 1)) >> (4 * (part % 2))) & 15;
+    const lower = (block.getUint8(at + 4 + (part >> 1)) >> (4 * (part % 2))) & 15;
     const own = (lower | (((upper >> (2 * part)) & 3) << 4)) - 32;
-    lookUp(block, 8 + 16 * part, scale * own, out, 32 * part);
+    lookUp(block, at + 8 + 16 * part, scale * own, out, to + 32 * part);
   }
 }
 

@@ -9,69 +9,73 @@
  */
 
 /** Two halves of 128 numbers, in each four runs of 32, which share 32 bytes: two bits for each run. */
-export function dequantiseQ2K(block: DataView, out: Float32Array): void {
-  const scale = block.getFloat16(80, true);
-  const minimum = block.getFloat16(82, true);
+export function dequantiseQ2K(block: DataView, at: number, out: Float32Array, to: number): void {
+  const scale = block.getFloat16(at + 80, true);
+  const minimum = block.getFloat16(at + 82, true);
   for (let i = 0; i < 256; i++) {
     const [half, run, within] = [i >> 7, (i >> 5) & 3, i & 31];
-    const own = block.getUint8(i >> 4);
-    const integer = (block.getUint8(16 + 32 * half + within) >> (2 * run)) & 3;
-    out[i] = scale * (own & 15) * integer - minimum * (own >> 4);
+    const own = block.getUint8(at + (i >> 4));
+    const integer = (block.getUint8(at + 16 + 32 * half + within) >> (2 * run)) & 3;
+    out[to + i] = scale * (own & 15) * integer - minimum * (own >> 4);
   }
 }
 
 /** As Q2_K; a number whose third bit is not set is 4 less. Byte `within` has the third bits of its 8 runs. */
-export function dequantiseQ3K(block: DataView, out: Float32Array): void {
-  const scale = block.getFloat16(108, true);
+export function dequantiseQ3K(block: DataView, at: number, out: Float32Array, to: number): void {
+  const scale = block.getFloat16(at + 108, true);
   for (let i = 0; i < 256; i++) {
     const [half, run, within] = [i >> 7, (i >> 5) & 3, i & 31];
-    const lower = (block.getUint8(32 + 32 * half + within) >> (2 * run)) & 3;
-    const third = (block.getUint8(within) >> (4 * half + run)) & 1;
-    out[i] = scale * (sixBits(block, i >> 4) - 32) * (lower - (third === 1 ? 0 : 4));
+    const lower = (block.getUint8(at + 32 + 32 * half + within) >> (2 * run)) & 3;
+    const third = (block.getUint8(at + within) >> (4 * half + run)) & 1;
+    out[to + i] = scale * (sixBits(block, at, i >> 4) - 32) * (lower - (third === 1 ? 0 : 4));
   }
 }
 
 /** A scale of Q3_K: its lower four bits are half a byte of the first eight, its upper two are in the last four. */
-function sixBits(block: DataView, part: number): number {
-  const lower = (block.getUint8(96 + (part & 7)) >> (part < 8 ? 0 : 4)) & 15;
-  const upper = (block.getUint8(104 + (part & 3)) >> (2 * (part >> 2))) & 3;
+function sixBits(block: DataView, at: number, part: number): number {
+  const lower = (block.getUint8(at + 96 + (part & 7)) >> (part < 8 ? 0 : 4)) & 15;
+  const upper = (block.getUint8(at + 104 + (part & 3)) >> (2 * (part >> 2))) & 3;
   return lower | (upper << 4);
 }
 
 /** Four runs of 64, which have 32 bytes each: the first half of a run in the lower halves of the bytes. */
-export function dequantiseQ4K(block: DataView, out: Float32Array): void {
-  const scale = block.getFloat16(0, true);
-  const minimum = block.getFloat16(2, true);
+export function dequantiseQ4K(block: DataView, at: number, out: Float32Array, to: number): void {
+  const scale = block.getFloat16(at, true);
+  const minimum = block.getFloat16(at + 2, true);
   for (let part = 0; part < 8; part++) {
-    const own = scaleAndMinimum(block, part);
+    const own = scaleAndMinimum(block, at, part);
     const [d, m] = [scale * own.scale, minimum * own.minimum];
     const start = 16 + 32 * (part >> 1);
     for (let i = 0; i < 32; i++) {
-      const pair = block.getUint8(start + i);
-      out[32 * part + i] = d * (part % 2 === 0 ? pair & 15 : pair >> 4) - m;
+      const pair = block.getUint8(at + start + i);
+      out[to + 32 * part + i] = d * (part % 2 === 0 ? pair & 15 : pair >> 4) - m;
     }
   }
 }
 
 /** As Q4_K; bit `part` of byte i is the fifth bit. */
-export function dequantiseQ5K(block: DataView, out: Float32Array): void {
-  const scale = block.getFloat16(0, true);
-  const minimum = block.getFloat16(2, true);
+export function dequantiseQ5K(block: DataView, at: number, out: Float32Array, to: number): void {
+  const scale = block.getFloat16(at, true);
+  const minimum = block.getFloat16(at + 2, true);
   for (let part = 0; part < 8; part++) {
-    const own = scaleAndMinimum(block, part);
+    const own = scaleAndMinimum(block, at, part);
     const [d, m] = [scale * own.scale, minimum * own.minimum];
     const start = 48 + 32 * (part >> 1);
     for (let i = 0; i < 32; i++) {
-      const pair = block.getUint8(start + i);
-      const fifth = (block.getUint8(16 + i) >> part) & 1;
-      out[32 * part + i] = d * ((part % 2 === 0 ? pair & 15 : pair >> 4) | (fifth << 4)) - m;
+      const pair = block.getUint8(at + start + i);
+      const fifth = (block.getUint8(at + 16 + i) >> part) & 1;
+      out[to + 32 * part + i] = d * ((part % 2 === 0 ? pair & 15 : pair >> 4) | (fifth << 4)) - m;
     }
   }
 }
 
 /** Of a part of Q4_K or Q5_K. The first four have six bits of a byte each; of the others two bits are the upper ones of those bytes. */
-function scaleAndMinimum(block: DataView, part: number): { readonly scale: number; readonly minimum: number } {
-  const byte = (i: number): number => block.getUint8(4 + i);
+function scaleAndMinimum(
+  block: DataView,
+  at: number,
+  part: number,
+): { readonly scale: number; readonly minimum: number } {
+  const byte = (i: number): number => block.getUint8(at + 4 + i);
   if (part < 4) return { scale: byte(part) & 63, minimum: byte(part + 4) & 63 };
   return {
     scale: (byte(part + 4) & 15) | ((byte(part - 4) >> 6) << 4),
@@ -80,13 +84,13 @@ function scaleAndMinimum(block: DataView, part: number): { readonly scale: numbe
 }
 
 /** Two halves of 128 numbers, in each four runs of 32: the first two in the lower halves of 64 bytes, the others in the upper ones. */
-export function dequantiseQ6K(block: DataView, out: Float32Array): void {
-  const scale = block.getFloat16(208, true);
+export function dequantiseQ6K(block: DataView, at: number, out: Float32Array, to: number): void {
+  const scale = block.getFloat16(at + 208, true);
   for (let i = 0; i < 256; i++) {
     const [half, run, within] = [i >> 7, (i >> 5) & 3, i & 31];
-    const pair = block.getUint8(64 * half + 32 * (run & 1) + within);
+    const pair = block.getUint8(at + 64 * half + 32 * (run & 1) + within);
     const lower = run < 2 ? pair & 15 : pair >> 4;
-    const upper = (block.getUint8(128 + 32 * half + within) >> (2 * run)) & 3;
-    out[i] = scale * block.getInt8(192 + (i >> 4)) * ((lower | (upper << 4)) - 32);
+    const upper = (block.getUint8(at + 128 + 32 * half + within) >> (2 * run)) & 3;
+    out[to + i] = scale * block.getInt8(at + 192 + (i >> 4)) * ((lower | (upper << 4)) - 32);
   }
 }

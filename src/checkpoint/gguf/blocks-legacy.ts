@@ -10,48 +10,48 @@
  */
 
 /** The integers of Q4_0. */
-export function integersOfQ4(block: DataView, out: Int8Array): void {
+export function integersOfQ4(block: DataView, at: number, out: Int8Array, to: number): void {
   for (let i = 0; i < 16; i++) {
-    const pair = block.getUint8(2 + i);
-    out[i] = (pair & 15) - 8;
-    out[16 + i] = (pair >> 4) - 8;
+    const pair = block.getUint8(at + 2 + i);
+    out[to + i] = (pair & 15) - 8;
+    out[to + 16 + i] = (pair >> 4) - 8;
   }
 }
 
 /** The integers of Q5_0. */
-export function integersOfQ5(block: DataView, out: Int8Array): void {
-  const fifths = block.getUint32(2, true);
+export function integersOfQ5(block: DataView, at: number, out: Int8Array, to: number): void {
+  const fifths = block.getUint32(at + 2, true);
   for (let i = 0; i < 16; i++) {
-    const pair = block.getUint8(6 + i);
-    out[i] = ((pair & 15) | (((fifths >> i) & 1) << 4)) - 16;
-    out[16 + i] = ((pair >> 4) | (((fifths >> (16 + i)) & 1) << 4)) - 16;
+    const pair = block.getUint8(at + 6 + i);
+    out[to + i] = ((pair & 15) | (((fifths >> i) & 1) << 4)) - 16;
+    out[to + 16 + i] = ((pair >> 4) | (((fifths >> (16 + i)) & 1) << 4)) - 16;
   }
 }
 
 /** The integers of Q8_0. */
-export function integersOfQ8(block: DataView, out: Int8Array): void {
-  for (let i = 0; i < 32; i++) out[i] = block.getInt8(2 + i);
+export function integersOfQ8(block: DataView, at: number, out: Int8Array, to: number): void {
+  for (let i = 0; i < 32; i++) out[to + i] = block.getInt8(at + 2 + i);
 }
 
 /** Q4_1 */
-export function dequantiseQ4WithMinimum(block: DataView, out: Float32Array): void {
-  const scale = block.getFloat16(0, true);
-  const minimum = block.getFloat16(2, true);
+export function dequantiseQ4WithMinimum(block: DataView, at: number, out: Float32Array, to: number): void {
+  const scale = block.getFloat16(at, true);
+  const minimum = block.getFloat16(at + 2, true);
   for (let i = 0; i < 16; i++) {
-    const pair = block.getUint8(4 + i);
-    out[i] = (pair & 15) * scale + minimum;
-    out[16 + i] = (pair >> 4) * scale + minimum;
+    const pair = block.getUint8(at + 4 + i);
+    out[to + i] = (pair & 15) * scale + minimum;
+    out[to + 16 + i] = (pair >> 4) * scale + minimum;
   }
 }
 
 /** Q5_1 */
-export function dequantiseQ5WithMinimum(block: DataView, out: Float32Array): void {
-  const scale = block.getFloat16(0, true);
-  const minimum = block.getFloat16(2, true);
-  const fifths = block.getUint32(4, true);
+export function dequantiseQ5WithMinimum(block: DataView, at: number, out: Float32Array, to: number): void {
+  const scale = block.getFloat16(at, true);
+  const minimum = block.getFloat16(at + 2, true);
+  const fifths = block.getUint32(at + 4, true);
   for (let i = 0; i < 16; i++) {
-    const pair = block.getUint8(8 + i);
-    out[i] = ((pair & 15) | (((fifths >> i) & 1) << 4)) * scale + minimum;
-    out[16 + i] = ((pair >> 4) | (((fifths >> (16 + i)) & 1) << 4)) * scale + minimum;
+    const pair = block.getUint8(at + 8 + i);
+    out[to + i] = ((pair & 15) | (((fifths >> i) & 1) << 4)) * scale + minimum;
+    out[to + 16 + i] = ((pair >> 4) | (((fifths >> (16 + i)) & 1) << 4)) * scale + minimum;
   }
 }

@@ -79,10 +79,10 @@ async function readBlocks(
   const count = piece.length / bytes;
   const scales = new Uint16Array(count);
   const integers = new Int8Array(count * numbers);
+  const view = new DataView(piece.buffer, piece.byteOffset, piece.length);
   for (let block = 0; block < count; block++) {
-    const view = new DataView(piece.buffer, piece.byteOffset + block * bytes, bytes);
-    scales[block] = view.getUint16(0, true);
-    scaled.integers(view, integers.subarray(block * numbers, (block + 1) * numbers));
+    scales[block] = view.getUint16(block * bytes, true);
+    scaled.integers(view, block * bytes, integers, block * numbers);
   }
   return { scales, integers };
 }
@@ -90,10 +90,8 @@ async function readBlocks(
 function dequantise(piece: Uint8Array<ArrayBuffer>, { numbers, bytes, dequantise }: BlockType): Float32Array {
   const count = piece.length / bytes;
   const out = new Float32Array(count * numbers);
-  for (let block = 0; block < count; block++) {
-    const view = new DataView(piece.buffer, piece.byteOffset + block * bytes, bytes);
-    dequantise(view, out.subarray(block * numbers, (block + 1) * numbers));
-  }
+  const view = new DataView(piece.buffer, piece.byteOffset, piece.length);
+  for (let block = 0; block < count; block++) dequantise(view, block * bytes, out, block * numbers);
   return out;
 }
 
