@@ -178,7 +178,7 @@ test("runNow refuses to cut into a step, and gives the arguments back as they ar
   const rows = machine.memory.allocate(16 * 32 * 4);
   const target = machine.memory.allocate(2048);
   machine.memory.floats(rows, 16 * 32).fill(2);
-  expect([...machine.runNow("pack", 1, [0, rows, 1, target, 0])]).toEqual([0, rows, 1, target, 0]);
+  expect([...machine.runNow("pack", 1, [0, rows, 1, target, 0, 0])]).toEqual([0, rows, 1, target, 0, 0]);
   machine.memory.floats(rows, 16 * 32)[5] = Number.NaN;
-  expect([...machine.runNow("pack", 1, [0, rows, 1, target, 0])]).toEqual([0, rows, 1, target, 1]);
+  expect([...machine.runNow("pack", 1, [0, rows, 1, target, 0, 0])]).toEqual([0, rows, 1, target, 1, 0]);
 });
