@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
+import { interruption } from "../src/cli/node/interruption.ts";
 import { print, printJson, style, table } from "../src/cli/node/terminal.ts";
 import { type CommonFlags, createBenchCommand, runCommand } from "./command.ts";
 import { describeMachine } from "./machine.ts";
@@ -29,6 +30,7 @@ async function run({ threads, runs, json }: CommonFlags): Promise<void> {
     await Promise.all(readers.map((reader) => once(reader, "message"))); // memory is there
     const rates: number[] = [];
     for (let i = 0; i < runs; i++) {
+      interruption.signal.throwIfAborted();
       const began = performance.now();
       const answers = readers.map((reader) => once(reader, "message") as Promise<[number]>);
       for (const reader of readers) reader.postMessage("read");

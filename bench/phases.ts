@@ -1,6 +1,8 @@
+import { setImmediate } from "node:timers/promises";
 import { Machine } from "../src/backend/wasm/machine.ts";
 import { operationIds } from "../src/backend/wasm/operations/index.ts";
 import { fastestVariant } from "../src/backend/wasm/variants.ts";
+import { interruption } from "../src/cli/node/interruption.ts";
 import { print, printJson, style, table } from "../src/cli/node/terminal.ts";
 import { type CommonFlags, createBenchCommand, runCommand } from "./command.ts";
 import { describeMachine } from "./machine.ts";
@@ -30,6 +32,8 @@ async function run({ threads, runs, json }: CommonFlags): Promise<void> {
   const machine = await Machine.create({ threads, address: "i32", variant: fastestVariant() });
   const times: number[] = [];
   for (let turn = -warmUp; turn < runs; turn++) {
+    await setImmediate(); // for Ctrl-C
+    interruption.signal.throwIfAborted();
     const time = await measure(machine, threads);
     if (turn >= 0) times.push(time);
   }

@@ -4,7 +4,7 @@ import type { TensorIndex } from "../tensors.ts";
 import { configOfGguf, generationConfigOfGguf } from "./config.ts";
 import { type GgufHeader, readGgufHeader } from "./header.ts";
 import { indexOfGguf } from "./tensors.ts";
-import { tokenizerOfGguf } from "./tokenizer.ts";
+import { controlTokensOf, type GgufTokenizer, tokenizerOfGguf } from "./tokenizer.ts";
 
 /** `NAME-00001-of-00003.gguf` */
 const partPattern = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
@@ -29,11 +29,17 @@ export async function openGguf(files: CheckpointFiles, file: string): Promise<Gg
   const header = await readParts(files, file);
   const made = new Map<string, () => unknown>([
     ["config.json", () => configOfGguf(header)],
-    ["generation_config.json", () => generationConfigOfGguf(header, controlTokens(header))],
+    ["generation_config.json", () => generationConfigOfGguf(header, controlTokensOf(header.metadata))],
   ]);
   if (header.metadata.has("tokenizer.ggml.tokens")) {
-    made.set("tokenizer.json", () => tokenizerOfGguf(header.metadata).tokenizer);
-    made.set("tokenizer_config.json", () => tokenizerOfGguf(header.metadata).config);
+    // Both files come of one look at all tokens, when the first of them is asked for.
+    let known: GgufTokenizer | undefined;
+    const tokenizer = (): GgufTokenizer => {
+      known ??= tokenizerOfGguf(header.metadata);
+      return known;
+    };
+    made.set("tokenizer.json", () => tokenizer().tokenizer);
+    made.set("tokenizer_config.json", () => tokenizer().config);
   }
   const contents = new Map<string, Uint8Array<ArrayBuffer>>();
   const contentOf = (name: string): Uint8Array<ArrayBuffer> | undefined => {
@@ -82,13 +88,4 @@ async function readParts(files: CheckpointFiles, file: string): Promise<GgufHead
     throw new CheckpointError("invalid_checkpoint", message);
   }
   return { metadata, tensors };
-}
-
-function controlTokens({ metadata }: GgufHeader): ReadonlyMap<string, number> {
-  const [tokens, types] = [metadata.get("tokenizer.ggml.tokens"), metadata.get("tokenizer.ggml.token_type")];
-  const found = new Map<string, number>();
-  if (!Array.isArray(tokens) || !Array.isArray(types)) return found;
-  const control = 3;
-  for (const [id, token] of tokens.entries()) if (types[id] === control) found.set(String(token), id);
-  return found;
 }

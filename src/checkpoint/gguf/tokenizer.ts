@@ -7,8 +7,6 @@ export interface GgufTokenizer {
   readonly tokenizer: Readonly<Record<string, unknown>>;
   /** `tokenizer_config.json` */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Control tokens and their ids. */
-  readonly controlTokens: ReadonlyMap<string, number>;
 }
 
 /** How text is split before bytes are merged, by llama.cpp's names. */
@@ -87,8 +85,16 @@ export function tokenizerOfGguf(metadata: ReadonlyMap<string, GgufValue>): GgufT
       ...tokenOf(metadata, tokens, "padding"),
       added_tokens_decoder: Object.fromEntries(added.map(({ id, content, special }) => [id, { content, special }])),
     },
-    controlTokens: new Map(added.filter(({ special }) => special).map(({ content, id }) => [content, id])),
   };
+}
+
+/** @returns the control tokens and their ids; none where the file does not say what its tokens are */
+export function controlTokensOf(metadata: ReadonlyMap<string, GgufValue>): ReadonlyMap<string, number> {
+  const [tokens, types] = [metadata.get("tokenizer.ggml.tokens"), metadata.get("tokenizer.ggml.token_type")];
+  const found = new Map<string, number>();
+  if (!Array.isArray(tokens) || !Array.isArray(types)) return found;
+  for (const [id, token] of tokens.entries()) if (types[id] === control) found.set(String(token), id);
+  return found;
 }
 
 /** The token that every text begins with, where the file asks for one. */
