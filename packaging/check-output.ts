@@ -34,7 +34,7 @@ function checkScript(path: string, text: string): void {
 /** Workers and WebAssembly modules are named by URL, which no bundler and no type check follows. */
 function checkUrls(path: string, text: string): void {
   for (const [, target = ""] of text.matchAll(/new URL\(\s*["'`]([^"'`]+)["'`],\s*import\.meta\.url/g)) {
-    if (!/\.(js|wasm)$/.test(target) || !existsSync(join(dirname(path), target))) {
+    if (!/\.(js|wasm\.gz)$/.test(target) || !existsSync(join(dirname(path), target))) {
       throw new Error(`${path}: new URL("${target}", import.meta.url) points at no file of the build`);
     }
   }

@@ -2,7 +2,7 @@ import { basename, dirname, relative, resolve, sep } from "node:path";
 import type { Rolldown } from "tsdown";
 
 /** A file as the sources name it: `new URL("../engine-worker.ts", import.meta.url)`, or a module of kernels, which only a build has. */
-const sourceUrl = /new URL\("(\.[^"]+\.(?:ts|wasm))", import\.meta\.url\)/g;
+const sourceUrl = /new URL\("(\.[^"]+\.(?:ts|wasm\.gz))", import\.meta\.url\)/g;
 /** The same between reading a source and writing the chunk that it ends up in, when the chunk's place is not known yet. */
 const markedUrl = /new URL\("file:([^"]+)", import\.meta\.url\)/g;
 

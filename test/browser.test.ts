@@ -112,7 +112,7 @@ describe.runIf(chromium !== undefined).each([true, false])(
       const [relaxed, pairs, plain] = onTwoThreads.map(({ logits }) => logits);
       expect(isSame(relaxed!, pairs!)).toBe(true);
       expect(isSame(relaxed!, plain!)).toBe(false);
-      for (const kind of kernelVariants) expect(page.requests).toContain(`/skein/kernels-${kind}-32.wasm`);
+      for (const kind of kernelVariants) expect(page.requests).toContain(`/skein/kernels-${kind}-32.wasm.gz`);
     });
 
     test("two threads compute the same bits as one", () => {

@@ -5,7 +5,7 @@
 export const budgets = {
   /** The package and everything that is installed with it, the embedded model included. */
   installedBytes: 4_900_000,
-  /** The same without the embedded model. A third of it are the kernels, for six kinds of machines: see docs/performance.md. */
+  /** The same without the embedded model. */
   installedBytesWithoutModel: 2_940_000,
   /** Packages that are installed with it. */
   installedPackages: 2,

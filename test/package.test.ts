@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kernelVariants } from "../src/backend/wasm/builder/target.ts";
@@ -43,11 +43,11 @@ describe("what is published", () => {
 
   test("the kernels, assembled, with the same functions for every engine", async () => {
     const folder = join(root, "dist", "browser");
-    const names = (await readdir(folder)).filter((name) => name.endsWith(".wasm")).sort();
-    const targets = kernelVariants.flatMap((variant) => [32, 64].map((bits) => `kernels-${variant}-${bits}.wasm`));
+    const names = (await readdir(folder)).filter((name) => name.endsWith(".wasm.gz")).sort();
+    const targets = kernelVariants.flatMap((variant) => [32, 64].map((bits) => `kernels-${variant}-${bits}.wasm.gz`));
     expect(names).toEqual(targets.sort());
     const modules = await Promise.all(
-      names.map(async (name) => WebAssembly.compile(await readFile(join(folder, name)))),
+      names.map(async (name) => WebAssembly.compile(gunzipSync(await readFile(join(folder, name))))),
     );
     const functions = modules.map((module) => WebAssembly.Module.exports(module).map(({ name }) => name));
     expect(functions[0]).toContain("linearQ4Rows");
@@ -133,17 +133,17 @@ describe("in a browser", () => {
     expect(assets.map(({ name }) => name.replace(/-.{8}(\.\w+)$/, "$1")).sort()).toEqual([
       "engine-worker.js",
       "index.js",
-      "kernels-pairs-32.wasm",
-      "kernels-pairs-64.wasm",
-      "kernels-plain-32.wasm",
-      "kernels-plain-64.wasm",
-      "kernels-relaxed-32.wasm",
-      "kernels-relaxed-64.wasm",
+      "kernels-pairs-32.wasm.gz",
+      "kernels-pairs-64.wasm.gz",
+      "kernels-plain-32.wasm.gz",
+      "kernels-plain-64.wasm.gz",
+      "kernels-relaxed-32.wasm.gz",
+      "kernels-relaxed-64.wasm.gz",
       "text-worker.js",
     ]);
     const scripts = assets.filter(({ name }) => name.endsWith(".js"));
     // A page loads one of them.
-    const kernels = assets.filter(({ name }) => name.endsWith(".wasm"));
+    const kernels = assets.filter(({ name }) => name.endsWith(".gz"));
     const size = (of: (bytes: Uint8Array) => number): number =>
       sum(scripts.map(({ bytes }) => of(bytes))) + Math.max(...kernels.map(({ bytes }) => of(bytes)));
     const sizes = { bytes: size((bytes) => bytes.length), gzip: size((bytes) => gzipSync(bytes).length) };

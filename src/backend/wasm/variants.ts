@@ -1,8 +1,8 @@
 import type { KernelVariant, Target } from "./builder/target.ts";
 
-/** The module's file in the package: one for each target. */
+/** The module's file in the package, compressed: one for each target. */
 export function moduleName({ variant, address }: Target): string {
-  return `kernels-${variant}-${address === "i64" ? "64" : "32"}.wasm`;
+  return `kernels-${variant}-${address === "i64" ? "64" : "32"}.wasm.gz`;
 }
 
 /** (func (result v128) (f32x4.relaxed_madd of zeros)) */
