@@ -14,7 +14,11 @@ const library = {
 };
 
 /** Node's workers besides. */
-const nodeEntries = { ...library, "thread-worker": "src/backend/wasm/node/thread-worker.ts" };
+const nodeEntries = {
+  ...library,
+  "quantize-worker": "src/engine/node/quantize-worker.ts",
+  "thread-worker": "src/backend/wasm/node/thread-worker.ts",
+};
 
 let unfinished = 2;
 

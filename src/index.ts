@@ -1,5 +1,6 @@
 export type { CacheType, WeightType } from "./backend/backend.ts";
 export type { ModelFiles } from "./checkpoint/blobs.ts";
+export type { FileType } from "./checkpoint/gguf/written-types.ts";
 export { ContextLengthError } from "./context/context-length-error.ts";
 export type { ContextOptions, Extension, Growth, Schedule } from "./context/options.ts";
 export type { ContextSettings } from "./context/settings.ts";
@@ -11,6 +12,7 @@ export { loadModel } from "./engine/load-model.ts";
 export type { EngineStatistics } from "./engine/methods.ts";
 export type { Model } from "./engine/model.ts";
 export type * from "./engine/options.ts";
+export { type QuantizedModel, type QuantizeOptions, quantizeModel } from "./engine/quantize-model.ts";
 export type { Session } from "./engine/session.ts";
 export type { ModelSource } from "./engine/source.ts";
 export type { ClearedWeights, WeightCacheEntry, WeightCacheListing } from "./engine/weight-cache.ts";

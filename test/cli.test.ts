@@ -251,6 +251,41 @@ describe("generate", () => {
   });
 });
 
+describe("quantize", () => {
+  test("writes a file and says what became of what; to programs too", async () => {
+    const [path, other] = [join(folder, "tiny.gguf"), join(folder, "tiny-q8.gguf")];
+    const plain = await skein(["quantize", tiny, path, "--type", "q4_0"]);
+    expect([plain.code, plain.stderr]).toEqual([0, ""]);
+    expect(plain.stdout).toMatch(/tiny.gguf: 1.754 MiB became 606.1 KiB in .* s; tensors: 1 Q8_0, 21 F32, 28 Q4_0\n$/);
+    const json = JSON.parse((await skein(["quantize", tiny, other, "--type", "q8_0", "--json"])).stdout);
+    expect(json).toEqual({
+      path: other,
+      bytes: (await stat(other)).size,
+      sourceBytes: 1839360,
+      tensors: { F32: 21, Q8_0: 29 },
+      seconds: expect.any(Number),
+    });
+    const answer = await skein(["generate", path, "--prompt", "In the beginning", "--max-tokens", "4"]);
+    expect(answer.code).toBe(0);
+  });
+
+  test("speaks of flags: a file that is there, tensors that are quantised, a type that is missing", async () => {
+    const path = join(folder, "there.gguf");
+    await skein(["quantize", tiny, path, "--type", "q8_0"]);
+    const [there, again, missing] = await Promise.all([
+      skein(["quantize", tiny, path, "--type", "f16"]),
+      skein(["quantize", path, join(folder, "again.gguf"), "--type", "q4_0"]),
+      skein(["quantize", tiny, join(folder, "none.gguf")]),
+    ]);
+    expect([there, again, missing].map(({ code }) => code)).toEqual([2, 2, 2]);
+    expect(there.stderr).toMatch(/is there already; add --force to replace the file\n$/);
+    expect(again.stderr).toMatch(/is Q8_0 already.*add --allow-requantize\n$/);
+    expect(missing.stderr).toContain("--type");
+    expect((await skein(["quantize", tiny, path, "--type", "f16", "--force"])).code).toBe(0);
+    expect((await skein(["quantize", path, join(folder, "again.gguf"), "--type", "q4_0"])).code).toBe(0);
+  });
+});
+
 describe("chat", () => {
   test("keeps the conversation's cache, and shows growth", async () => {
     const input = `${"word ".repeat(150)}\n${"more ".repeat(120)}\n`;

@@ -1,5 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { encodeNumbers } from "../src/checkpoint/gguf/encode-numbers.ts";
+import { ggufName } from "../src/checkpoint/gguf/tensor-names.ts";
 import {
   aligned,
   encodeGgufHeader,
@@ -8,7 +10,6 @@ import {
   type WrittenTensor,
 } from "../src/checkpoint/gguf/write-header.ts";
 import { openDirectory } from "../src/checkpoint/node/directory.ts";
-import { quantiseQ4, quantiseQ8 } from "../src/checkpoint/quantise.ts";
 import { openTensors } from "../src/checkpoint/tensors.ts";
 import { tiny } from "./tiny.ts";
 
@@ -33,10 +34,12 @@ export async function tinyGgufParts(
   const files = await openDirectory(tiny);
   try {
     const index = await openTensors(files);
-    const tensors = index.names.map((source): WrittenTensor & { readonly source: string } => {
-      const { shape } = index.entry(source)!;
-      return { source, name: llamaName(source), shape, type: shape.length === 1 ? "F32" : type };
-    });
+    const tensors = index.names.map(
+      (source): WrittenTensor & { readonly source: string; readonly type: MatrixType } => {
+        const { shape } = index.entry(source)!;
+        return { source, name: ggufName(source)!, shape, type: shape.length === 1 ? "F32" : type };
+      },
+    );
     const metadata = await tinyMetadata(changes);
     const own = (part: number): Record<string, TypedValue> => {
       if (parts === 1) return metadata;
@@ -112,48 +115,10 @@ async function ownMetadata(): Promise<Record<string, TypedValue>> {
   };
 }
 
-const names: readonly (readonly [RegExp, string])[] = [
-  [/^model\.layers\.(\d+)\./, "blk.$1."],
-  [/^model\.embed_tokens/, "token_embd"],
-  [/^model\.norm/, "output_norm"],
-  [/input_layernorm/, "attn_norm"],
-  [/post_attention_layernorm/, "ffn_norm"],
-  [/self_attn\.([qkv])_proj/, "attn_$1"],
-  [/self_attn\.o_proj/, "attn_output"],
-  [/mlp\.(gate|up|down)_proj/, "ffn_$1"],
-];
-
-function llamaName(source: string): string {
-  return names.reduce((name, [pattern, to]) => name.replace(pattern, to), source);
-}
-
-function encode(values: Float32Array, type: string): Uint8Array {
-  switch (type) {
-    case "F16":
-      return new Uint8Array(Float16Array.from(values).buffer);
-    case "BF16":
-      return new Uint8Array(Uint16Array.from(new Uint32Array(values.slice().buffer), (bits) => bits >>> 16).buffer);
-    case "Q8_0":
-    case "Q4_0":
-      return blocksOf(values, type);
-    case "Q5_1":
-      return blocksWithMinimum(values);
-    default:
-      return new Uint8Array(values.slice().buffer);
-  }
-}
-
-function blocksOf(values: Float32Array, type: "Q8_0" | "Q4_0"): Uint8Array {
-  const bytes = type === "Q8_0" ? 34 : 18;
-  const out = new DataView(new ArrayBuffer((values.length / 32) * bytes));
-  const integers = new Int8Array(32);
-  for (let block = 0; block * 32 < values.length; block++) {
-    const at = block * bytes;
-    out.setUint16(at, (type === "Q8_0" ? quantiseQ8 : quantiseQ4)(values, block * 32, integers, 0), true);
-    if (type === "Q8_0") for (let i = 0; i < 32; i++) out.setInt8(at + 2 + i, integers[i]!);
-    else for (let i = 0; i < 16; i++) out.setUint8(at + 2 + i, (integers[i]! + 8) | ((integers[16 + i]! + 8) << 4));
-  }
-  return new Uint8Array(out.buffer);
+function encode(values: Float32Array<ArrayBuffer>, type: MatrixType): Uint8Array {
+  if (type === "BF16")
+    return new Uint8Array(Uint16Array.from(new Uint32Array(values.slice().buffer), (bits) => bits >>> 16).buffer);
+  return type === "Q5_1" ? blocksWithMinimum(values) : encodeNumbers(values, type);
 }
 
 /** Q5_1: 32 steps from a block's least number to its largest. */

@@ -8,6 +8,7 @@ import { createGenerateCommand } from "./generate.ts";
 import { createInspectCommand } from "./inspect.ts";
 import { interruption } from "./node/interruption.ts";
 import { note, quietOnClosedPipe, styleError } from "./node/terminal.ts";
+import { createQuantizeCommand } from "./quantize.ts";
 import { version } from "./version.ts";
 
 const program = new Command("skein")
@@ -33,6 +34,7 @@ for (const command of [
   createGenerateCommand(),
   createChatCommand(),
   createInspectCommand(),
+  createQuantizeCommand(),
   createCacheCommand(),
 ]) {
   const hint = `skein ${command.name()} --help has the options and examples`;

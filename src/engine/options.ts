@@ -5,8 +5,11 @@ import type { ChatMessage } from "../text/chat-input.ts";
 
 /** What is going on, told while something takes long. */
 export interface Progress {
-  /** `load`: weights, in bytes. `prefill`: reading tokens. `growth`: reading tokens again after the factor changed. */
-  readonly phase: "load" | "prefill" | "growth";
+  /**
+   * `load`: weights, in bytes. `prefill`: reading tokens. `growth`: reading tokens again after the factor changed. `quantize`: bytes of the file that is
+   * written.
+   */
+  readonly phase: "load" | "prefill" | "growth" | "quantize";
   readonly completed: number;
   readonly total: number;
 }

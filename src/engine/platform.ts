@@ -22,7 +22,8 @@ export interface Platform {
   readonly openSource: (source: SourceDescription) => Promise<CheckpointFiles>;
   /** @returns whether a folder of this name exists, so that a path wins over a published name */
   readonly isFolder: (path: string) => Promise<boolean>;
-  readonly createFile: (path: string) => Promise<AtomicFile>;
+  /** @param mode - access rights of a new file, less what the user's mask takes away; its owner's alone unless given */
+  readonly createFile: (path: string, mode?: number) => Promise<AtomicFile>;
   readonly openFile: (path: string) => Promise<Blob>;
   /** Undefined where there is no disk. */
   readonly weightCache: WeightCache | undefined;
@@ -35,4 +36,6 @@ export interface Platform {
 export interface Workers {
   readonly spawnEngineWorker: () => WorkerHandle;
   readonly spawnTextWorker: () => WorkerHandle;
+  /** Undefined where there are no files to write. */
+  readonly spawnQuantizeWorker: (() => WorkerHandle) | undefined;
 }

@@ -103,7 +103,7 @@ function scalingOf(values: Metadata): object {
           rope_type: "yarn",
           factor,
           ...optional("original_max_position_embeddings", ".rope.scaling.original_context_length"),
-          ...optional("attention_factor", ".rope.scaling.attn_factor"),
+          ...attentionFactorOf(values, factor),
           ...optional("beta_fast", ".rope.scaling.yarn_beta_fast"),
           ...optional("beta_slow", ".rope.scaling.yarn_beta_slow"),
         },
@@ -115,8 +115,25 @@ function scalingOf(values: Metadata): object {
   }
 }
 
+/** YaRN's attention scaling where nothing else is said. @see https://arxiv.org/abs/2309.00071, equation 22 */
+export function yarnAttentionScaling(factor: number): number {
+  return factor <= 1 ? 1 : 0.1 * Math.log(factor) + 1;
+}
+
+/** llama.cpp multiplies the usual attention scaling by its `attn_factor`; a configuration has the product. */
+function attentionFactorOf(values: Metadata, factor: number | undefined): object {
+  const times = values.optionalNumber(".rope.scaling.attn_factor");
+  return times === undefined ? {} : { attention_factor: times * yarnAttentionScaling(factor ?? 1) };
+}
+
 /** Texts of control tokens that end an answer wherever they are in the vocabulary, as in llama.cpp. */
-const endTexts = new Set(["<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "</s>"]);
+export const endTexts: ReadonlySet<string> = new Set([
+  "<|endoftext|>",
+  "<|im_end|>",
+  "<|eot_id|>",
+  "<|end_of_text|>",
+  "</s>",
+]);
 
 /** @returns what a `generation_config.json` would say: the tokens that end an answer */
 export function generationConfigOfGguf(

@@ -32,3 +32,13 @@ export function checkpointName(name: string): string {
   const own = part === undefined ? undefined : inner.get(part);
   return own === undefined ? name : `model.layers.${Number(layer)}.${own}.${kind}`;
 }
+
+const outerOfCheckpoint: ReadonlyMap<string, string> = new Map([...outer].map(([own, name]) => [name, own]));
+const innerOfCheckpoint: ReadonlyMap<string, string> = new Map([...inner].map(([own, name]) => [name, own]));
+
+/** The way back. @returns the name in a GGUF file; undefined where llama.cpp has none */
+export function ggufName(name: string): string | undefined {
+  const [, layer, part = "", kind] = /^model\.layers\.(\d{1,4})\.(.+)\.(weight|bias)$/.exec(name) ?? [];
+  const own = innerOfCheckpoint.get(part);
+  return own === undefined ? outerOfCheckpoint.get(name) : `blk.${layer}.${own}.${kind}`;
+}

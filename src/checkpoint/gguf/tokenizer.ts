@@ -10,7 +10,7 @@ export interface GgufTokenizer {
 }
 
 /** How text is split before bytes are merged, by llama.cpp's names. */
-interface PreTokenizer {
+export interface PreTokenizer {
   readonly pattern: string;
   /** Whether the model's own tokenizer composes characters first. */
   readonly composes: boolean;
@@ -23,14 +23,14 @@ const words = (digits: string): string =>
   `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
 
 /** @see llama.cpp `src/llama-vocab.cpp` */
-const preTokenizers: ReadonlyMap<string, PreTokenizer> = new Map([
+export const preTokenizers: ReadonlyMap<string, PreTokenizer> = new Map([
   ["qwen2", { pattern: words(""), composes: true, ignoresMerges: false }],
   ["llama-bpe", { pattern: words("{1,3}"), composes: false, ignoresMerges: true }],
 ]);
 
 /** llama.cpp's types of tokens. */
-const control = 3;
-const userDefined = 4;
+export const tokenTypes = { normal: 1, control: 3, userDefined: 4, unused: 5 } as const;
+const { control, userDefined } = tokenTypes;
 
 /**
  * Makes the tokenizer's files from a GGUF file's metadata.
@@ -79,7 +79,7 @@ export function tokenizerOfGguf(metadata: ReadonlyMap<string, GgufValue>): GgufT
       model: { type: "BPE", vocab, merges, ignore_merges: split.ignoresMerges },
     },
     config: {
-      chat_template: metadata.get("tokenizer.chat_template"),
+      chat_template: templatesOf(metadata),
       ...tokenOf(metadata, tokens, "eos"),
       ...tokenOf(metadata, tokens, "bos"),
       ...tokenOf(metadata, tokens, "padding"),
@@ -111,6 +111,17 @@ function beginningOf(metadata: ReadonlyMap<string, GgufValue>, tokens: readonly 
     pair: [special, { Sequence: { id: "A", type_id: 0 } }, { Sequence: { id: "B", type_id: 1 } }],
     special_tokens: { [token]: { id: token, ids: [id], tokens: [token] } },
   };
+}
+
+/** One template, or a list of named ones, as `tokenizer_config.json` has them; the file's unnamed one is the default. */
+function templatesOf(metadata: ReadonlyMap<string, GgufValue>): unknown {
+  const key = "tokenizer.chat_template";
+  const named = [...metadata].flatMap(([name, template]) =>
+    name.startsWith(`${key}.`) ? [{ name: name.slice(key.length + 1), template }] : [],
+  );
+  const template = metadata.get(key);
+  if (named.length === 0) return template;
+  return template === undefined ? named : [{ name: "default", template }, ...named];
 }
 
 /** A field of `tokenizer_config.json` such as `eos_token`. */

@@ -11,14 +11,15 @@ let isWatched = false;
 
 /**
  * Writes beside the final path under another name, and renames when all of it is on the disk. What stands there before keeps its access rights; a new
- * file is its owner's alone, since it holds a document.
+ * file is its owner's alone, since it may hold a document.
  *
+ * @param mode - other access rights of a new file, less what the user's mask takes away
  * @throws SkeinError (code `write_failed`) with the path and the reason
  */
-export async function createAtomicFile(path: string): Promise<AtomicFile> {
-  const { target, mode } = await explain(path, () => findTarget(path));
+export async function createAtomicFile(path: string, mode = 0o600): Promise<AtomicFile> {
+  const { target, rights = mode } = await explain(path, () => findTarget(path));
   const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
-  const file = await explain(path, () => open(temporary, "wx", mode));
+  const file = await explain(path, () => open(temporary, "wx", rights));
   keepTrack(temporary);
   const discard = async (): Promise<void> => {
     await file.close().catch(() => {});
@@ -45,16 +46,16 @@ export async function createAtomicFile(path: string): Promise<AtomicFile> {
 }
 
 /** Links are followed; devices, pipes and folders are not replaced. */
-async function findTarget(path: string): Promise<{ readonly target: string; readonly mode: number }> {
+async function findTarget(path: string): Promise<{ readonly target: string; readonly rights?: number }> {
   const found = await stat(path).catch(() => undefined);
-  if (found === undefined) return { target: path, mode: 0o600 };
+  if (found === undefined) return { target: path };
   if (!found.isFile())
     throw Object.assign(new Error("it is not a file"), { code: found.isDirectory() ? "EISDIR" : undefined });
   const target = await realpath(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return path; // somebody else removed it meanwhile
     throw error;
   });
-  return { target, mode: found.mode & 0o777 };
+  return { target, rights: found.mode & 0o777 };
 }
 
 function keepTrack(temporary: string): void {
@@ -72,11 +73,18 @@ function keepTrack(temporary: string): void {
   });
 }
 
+const fullDisk: ReadonlyMap<string, string> = new Map([
+  ["ENOSPC", "the disk is full: ENOSPC"],
+  ["EDQUOT", "the user's share of the disk is used up: EDQUOT"],
+  ["EFBIG", "the file is larger than this disk, or the user's limit, allows: EFBIG"],
+]);
+
 async function explain<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new SkeinError("write_failed", `${path}: cannot be written (${code ?? message})`, { cause: error });
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    const reason = fullDisk.get(code) ?? (code || message);
+    throw new SkeinError("write_failed", `${path}: cannot be written (${reason})`, { cause: error });
   }
 }

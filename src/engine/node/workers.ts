@@ -22,6 +22,8 @@ export const workers: Workers = {
         resourceLimits: { maxOldGenerationSizeMb: textWorkerMegabytes },
       }),
     ),
+  spawnQuantizeWorker: () =>
+    handleOf(new Worker(new URL("./quantize-worker.ts", import.meta.url), { name: "skein-quantize", ...flags })),
 };
 
 function handleOf(worker: Worker): WorkerHandle {

@@ -1,8 +1,11 @@
 import { expect, test } from "vitest";
-import { quantizeQ4, quantizeQ8 } from "./quantize.ts";
+import { encodeNumbers } from "./encode-numbers.ts";
+
+const quantizeQ4 = (values: Float32Array<ArrayBuffer>) => encodeNumbers(values, "Q4_0");
+const quantizeQ8 = (values: Float32Array<ArrayBuffer>) => encodeNumbers(values, "Q8_0");
 
 /** A block of the given numbers, then zeros. */
-function block(...values: readonly number[]): Float32Array {
+function block(...values: readonly number[]): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: 32 }, (_, i) => values[i] ?? 0);
 }
 
@@ -50,4 +53,12 @@ test("several blocks stand one after the other", () => {
   const blocks = quantizeQ8(Float32Array.from([...block(127), ...block(-254)]));
   expect(blocks).toHaveLength(68);
   expect([...blocks.subarray(34, 37)]).toEqual([0x00, 0x40, 0x81]); // d = 2, then -127
+});
+
+test("16 bits: rounded to the nearest, of two to the even one; 32 bits: as they are, also those of a part of a buffer", () => {
+  // Between 1 and the next float16, 1 + 2^-10, lies 1 + 2^-11; 65519 is the last number that is not infinite.
+  expect([...encodeNumbers(Float32Array.of(1 + 2 ** -11, 1 + 3 * 2 ** -11, 65519, -0), "F16")]).toEqual([
+    0x00, 0x3c, 0x02, 0x3c, 0xff, 0x7b, 0x00, 0x80,
+  ]);
+  expect([...encodeNumbers(Float32Array.of(7, 1).subarray(1), "F32")]).toEqual([0, 0, 0x80, 0x3f]);
 });
