@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
+import stringWidth from "string-width";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { InspectionWarning } from "../index.ts";
 import { inspectModel } from "../index.ts";
@@ -190,6 +191,58 @@ test("every finding has a Chinese text that uses the numbers of the English one"
     for (const number of `${warning.message} ${warning.fix}`.match(/\d+/g) ?? [])
       expect(message + fix).toContain(number);
     expect(message + fix).toMatch(/[\u4e00-\u9fff]/);
+  }
+});
+
+test.each<[string, Record<string, object>, readonly string[]]>([
+  [
+    "yarn_was_not_meant static_scaling_for_short_work",
+    {
+      "config.json": { vocab_size: 152000, eos_token_id: 151643, rope_scaling: yarn },
+      "tokenizer_config.json": { model_max_length: 32768 },
+    },
+    [],
+  ],
+  ["scaling_is_not_read", { "config.json": { text_config: { rope_scaling: yarn } } }, []],
+  [
+    "rope_parameters_is_new",
+    {
+      "config.json": {
+        max_position_embeddings: 32768,
+        rope_theta: null,
+        rope_parameters: { ...yarn, rope_theta: 1e6 },
+      },
+    },
+    [],
+  ],
+  [
+    "static_scaling_for_short_work",
+    { "config.json": { max_position_embeddings: 32768, rope_scaling: yarn } },
+    ["--context", "777"],
+  ],
+  [
+    "chat_template_end_token_missing",
+    {
+      "config.json": {},
+      "tokenizer_config.json": { chat_template: "<|im_end|>", added_tokens_decoder: { 42: { content: "<|im_end|>" } } },
+    },
+    [],
+  ],
+])("a Chinese text of the same numbers, in 80 columns: %s", async (codes, contents, flags) => {
+  const own = await mkdtemp(join(folder, "finding-"));
+  for (const [name, content] of Object.entries(contents)) {
+    await writeFile(join(own, name), JSON.stringify(name === "config.json" ? { ...config, ...content } : content));
+  }
+  const { warnings } = JSON.parse(await inspect(own, "--json", ...flags));
+  expect(warnings.map(({ code }: InspectionWarning) => code).join(" ")).toBe(codes);
+  for (const language of ["en", "zh"]) {
+    const report = await inspect(own, "--lang", language, ...flags);
+    for (const { message, fix } of warnings) {
+      for (const number of `${message} ${fix}`.match(/\d+/g) ?? []) expect(report).toContain(number);
+    }
+    for (const line of report.slice(report.indexOf("\n")).split("\n"))
+      expect(stringWidth(line)).toBeLessThanOrEqual(80);
+    expect(report).not.toMatch(/undefined|NaN|\[object/);
   }
 });
 

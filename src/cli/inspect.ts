@@ -13,6 +13,7 @@ interface InspectFlags {
   readonly lang: Language;
   readonly factor?: number;
   readonly nativeWindow?: number;
+  readonly context?: number;
   readonly json?: true;
 }
 
@@ -32,6 +33,7 @@ export function createInspectCommand(): Command {
     .addOption(new Option("--lang <language>", "language of the report").choices(languages).default("en"))
     .option("--factor <n>", "look at YaRN at this factor (default: 4, or the declared one)", parseFactor)
     .option("--native-window <tokens>", "in place of what the configurations say", parseWhole)
+    .option("--context <tokens>", "the length that the work needs", parseWhole)
     .option("--json", "one JSON object")
     .addHelpText(
       "after",
@@ -61,9 +63,10 @@ async function run(model: string, other: string | undefined, flags: InspectFlags
 }
 
 /** With two models, an error in a configuration has to say whose it is. */
-async function inspectNamed(model: string, { factor, nativeWindow }: InspectFlags): Promise<ModelInspection> {
+async function inspectNamed(model: string, flags: InspectFlags): Promise<ModelInspection> {
   try {
-    return await inspectModel(model, { factor, nativeWindow });
+    const { factor, nativeWindow, context } = flags;
+    return await inspectModel(model, { factor, nativeWindow, context });
   } catch (error) {
     const isOfModel = error instanceof SkeinError && error.code !== "invalid_option";
     if (!isOfModel || error.message.includes(model)) throw error;

@@ -65,3 +65,31 @@ test("extend: none does not take away what a model was trained with", () => {
   expect(diagnoseContext(config)).toEqual([]);
   expect(diagnoseContext(config, { extend: "none" })[0]).toMatchObject({ code: "trained_scaling_stays" });
 });
+
+test("yarn in place of the scaling that Llama 3.1 was trained with; a Llama that was trained with yarn is let be", () => {
+  const block = { rope_type: "yarn", factor: 16, original_max_position_embeddings: 8192 };
+  const llama31 = {
+    model_type: "llama",
+    head_dim: 128,
+    rope_theta: 5e5,
+    max_position_embeddings: 131072,
+    rope_scaling: block,
+  };
+  const [found, ...others] = diagnoseContext(llama31);
+  expect(others).toEqual([]);
+  expect(found).toMatchObject({ code: "yarn_was_not_meant", level: "warning" });
+  expect(found?.fix).toBe(
+    "remove the yarn block and put back the llama3 one that the model was published with (rope_scaling)",
+  );
+  // Yarn-Llama-2-7b-128k and Llama 3.1 as they are published.
+  const trained = { type: "yarn", factor: 32, original_max_position_embeddings: 4096, finetuned: true };
+  expect(diagnoseContext({ ...llama31, rope_theta: 1e4, rope_scaling: trained })).toEqual([]);
+  const own = {
+    rope_type: "llama3",
+    factor: 8,
+    low_freq_factor: 1,
+    high_freq_factor: 4,
+    original_max_position_embeddings: 8192,
+  };
+  expect(diagnoseContext({ ...llama31, rope_scaling: own })).toEqual([]);
+});

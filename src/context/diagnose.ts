@@ -1,4 +1,6 @@
 import { type RotaryParameters, readRotaryParameters } from "../position/index.ts";
+import { diagnoseUnmeantYarn } from "./diagnose-unmeant.ts";
+import type { Diagnosis } from "./diagnosis.ts";
 import type { ContextOptions } from "./options.ts";
 import { type ContextConfig, isTrained } from "./settings.ts";
 
@@ -6,24 +8,12 @@ import { type ContextConfig, isTrained } from "./settings.ts";
 export type ContextDiagnosisCode =
   | "yarn_without_original_window"
   | "yarn_factor_does_not_fit"
+  | "yarn_was_not_meant"
   | "attn_factor_is_not_read"
   | "type_and_rope_type_disagree"
   | "rope_blocks_disagree"
   | "original_windows_disagree"
   | "trained_scaling_stays";
-
-/** A mistake that people make in a configuration: followed to the letter, and said together with what mends it. */
-export interface Diagnosis<Code extends string = string> {
-  readonly code: Code;
-  /** `warning`: results or windows are probably not what was meant. `note`: worth knowing; nothing is wrong in Skein. */
-  readonly level: "warning" | "note";
-  /** What is odd, and what is done about it. */
-  readonly message: string;
-  /** What to do: the option or the corrected field, exactly. */
-  readonly fix: string;
-  /** The names and numbers in the two texts, from which they can be put into another language. */
-  readonly values: Readonly<Record<string, string | number | boolean>>;
-}
 
 /**
  * What is odd about the scaling that a configuration declares.
@@ -40,9 +30,10 @@ export function diagnoseContext(
   options: ContextOptions = {},
 ): readonly Diagnosis<ContextDiagnosisCode>[] {
   const parameters = readRotaryParameters(config);
+  const unmeant = diagnoseUnmeantYarn(config, parameters);
   return [
-    diagnoseOriginalWindow(parameters, options),
-    diagnoseFactor(parameters),
+    // A block that has to go needs no advice on its numbers.
+    ...(unmeant ? [unmeant] : [diagnoseOriginalWindow(parameters, options), diagnoseFactor(parameters)]),
     diagnoseAttentionFactor(parameters),
     diagnoseTypes(parameters),
     diagnoseBlocks(parameters),

@@ -36,6 +36,8 @@ export interface ContextSettings {
 /** The part of a model configuration that context planning reads. */
 export interface ContextConfig extends RotaryConfig {
   readonly model_type: string;
+  /** Tells a base model from one that was tuned; no window depends on it. */
+  readonly eos_token_id?: number | readonly number[] | null | undefined;
 }
 
 const defaultFactor = 4;

@@ -1,43 +1,42 @@
 import { checkTensors, type TensorIndex } from "../checkpoint/tensors.ts";
-import type { Diagnosis } from "../context/diagnose.ts";
+import type { Diagnosis } from "../context/diagnosis.ts";
 import type { ContextSettings } from "../context/settings.ts";
 import { SkeinError } from "../errors.ts";
 import { expectedTensors, type ModelConfig, optionalTensors } from "../model/config.ts";
-import type { CheckpointDiagnosisCode, EndToken, YarnInspection } from "./inspection.ts";
+import type { CheckpointDiagnosisCode, YarnInspection } from "./inspection.ts";
 
 /** What the diagnoses of a checkpoint look at. */
 export interface CheckpointFacts {
   readonly config: ModelConfig;
   readonly context: ContextSettings;
   readonly yarn: YarnInspection | null;
-  /** Those that are in effect. */
-  readonly endTokens: readonly EndToken[];
   /** Fields of `generation_config.json` that are not followed. */
   readonly notFollowed: readonly string[];
   /** `model_max_length` of `tokenizer_config.json`. */
   readonly tokenizerMaxLength: number | null;
-  /** The id of the end token that `tokenizer_config.json` names. */
-  readonly tokenizerEndToken: number | null;
   readonly tensors: TensorIndex | undefined;
 }
 
 type Found = Diagnosis<CheckpointDiagnosisCode> | undefined;
 
-/** What is odd about a checkpoint beyond its scaling block. */
+/** What is odd about a checkpoint beyond its scaling and its end tokens. */
 export function diagnoseCheckpoint(facts: CheckpointFacts): readonly Diagnosis<CheckpointDiagnosisCode>[] {
   return [
     diagnoseTokenizerLength(facts),
-    diagnoseEndTokens(facts),
-    diagnoseTokenizerEndToken(facts),
     diagnoseGenerationConfig(facts),
     diagnoseSlidingWindow(facts),
     diagnoseTensors(facts),
   ].filter((diagnosis) => diagnosis !== undefined);
 }
 
+/** Qwen publishes its Instruct models with this length and these native windows: what YaRN, which they are meant to have, reaches. */
+const publishedLength = 131072;
+const publishedWindows = [32768, 40960];
+
 function diagnoseTokenizerLength({ context, yarn, tokenizerMaxLength: length }: CheckpointFacts): Found {
   const { nativeWindow, extendedWindow } = context;
   if (length === null || length === nativeWindow || length === extendedWindow) return undefined;
+  if (length === publishedLength && publishedWindows.includes(nativeWindow)) return undefined;
   const values = { length, nativeWindow };
   if (length < nativeWindow) {
     return {
@@ -58,42 +57,6 @@ function diagnoseTokenizerLength({ context, yarn, tokenizerMaxLength: length }: 
       `${isReachable ? "; only an extended window reaches it" : " and more than YaRN reaches"}. Skein does not read it, other tools take it for the window`,
     fix: `set "model_max_length": ${nativeWindow} in tokenizer_config.json, unless every tool that reads it extends the window`,
     values: { ...values, isReachable },
-  };
-}
-
-function diagnoseEndTokens({ config, endTokens }: CheckpointFacts): Found {
-  if (endTokens.length === 0) {
-    return {
-      code: "no_end_token",
-      level: "warning",
-      message:
-        "neither config.json nor generation_config.json names an end token: an answer ends only at maxTokens or a stop text",
-      fix: "set eos_token_id in generation_config.json, or give endTokens with every request",
-      values: {},
-    };
-  }
-  const ids = endTokens.map(({ id }) => id);
-  const missing = [config.eos_token_id ?? []].flat().filter((id) => !ids.includes(id));
-  if (missing.length === 0) return undefined;
-  const all = [...ids, ...missing].join(", ");
-  return {
-    code: "end_tokens_disagree",
-    level: "warning",
-    message: `config.json names ${missing.join(", ")} as an end token and generation_config.json does not; its own (${ids.join(", ")}) are followed, so that an answer does not end at ${missing.join(", ")}`,
-    fix: `set "eos_token_id": [${all}] in generation_config.json, or correct the one that is wrong`,
-    values: { missing: missing.join(", "), ids: ids.join(", "), all },
-  };
-}
-
-function diagnoseTokenizerEndToken({ endTokens, tokenizerEndToken: token }: CheckpointFacts): Found {
-  const ids = endTokens.map(({ id }) => id);
-  if (token === null || ids.length === 0 || ids.includes(token)) return undefined;
-  return {
-    code: "tokenizer_end_token_differs",
-    level: "warning",
-    message: `the eos_token of tokenizer_config.json is token ${token}, which is none of the end tokens (${ids.join(", ")}): an answer does not end there`,
-    fix: `set "eos_token_id": [${[...ids, token].join(", ")}] in generation_config.json if the model ends its answers with it, else correct eos_token`,
-    values: { token, ids: ids.join(", "), all: [...ids, token].join(", ") },
   };
 }
 

@@ -6,12 +6,15 @@ import { chooseEncoding, resolveEncoding } from "../context/encoding.ts";
 import { validateContextOptions } from "../context/options.ts";
 import { factorFor } from "../context/plan.ts";
 import { type ContextSettings, resolveContext } from "../context/settings.ts";
-import { SkeinError } from "../errors.ts";
+import { InvalidOptionError, SkeinError } from "../errors.ts";
 import { expectedTensors, type ModelConfig, optionalTensors, parseModelConfig } from "../model/config.ts";
 import { type GenerationDefaults, parseGenerationConfig } from "../model/generation-config.ts";
 import { findPublishedConfig, type PublishedConfig, publishedConfigs } from "../model/published.ts";
 import { readRotaryParameters, resolveRotaryEncoding } from "../position/index.ts";
 import { diagnoseCheckpoint } from "./diagnose-checkpoint.ts";
+import { diagnoseEndTokens } from "./diagnose-end-tokens.ts";
+import { type ConfigurationFiles, diagnosePlaces } from "./diagnose-places.ts";
+import { diagnoseUse } from "./diagnose-use.ts";
 import { inspectCache } from "./inspect-cache.ts";
 import { readTokenizerFacts, type TokenizerFacts } from "./inspect-tokenizer.ts";
 import { inspectYarn } from "./inspect-yarn.ts";
@@ -33,8 +36,9 @@ import { checkSource, type ModelSource } from "./source.ts";
  * yarn?.option; // { extend: "yarn", factor: 4 }
  */
 export async function inspectModel(source: ModelSource, options: InspectOptions = {}): Promise<ModelInspection> {
-  const { factor, nativeWindow } = options;
+  const { factor, nativeWindow, context } = options;
   validateContextOptions({ factor, nativeWindow });
+  if (context !== undefined) checkLength(context);
   const checked = checkSource(source);
   const published = typeof source === "string" ? findPublishedConfig(source) : undefined;
   if (published && typeof source === "string" && !(await platform.isFolder(source))) {
@@ -55,23 +59,25 @@ async function openFiles(checked: ReturnType<typeof checkSource>): Promise<Check
 }
 
 /** What is known about a model before anything is made of it. */
-interface ModelFacts extends Pick<ModelInspection, "name" | "origin"> {
+interface ModelFacts extends Pick<ModelInspection, "name" | "origin" | "format"> {
+  readonly files: ConfigurationFiles;
   readonly config: ModelConfig;
   readonly defaults: GenerationDefaults;
   readonly tokenizer: TokenizerFacts;
   readonly tensors: TensorIndex | undefined;
 }
 
-function inspect(facts: ModelFacts, { factor, nativeWindow }: InspectOptions): ModelInspection {
-  const { name, origin, config, defaults, tokenizer, tensors } = facts;
+function inspect(facts: ModelFacts, { factor, nativeWindow, context: length }: InspectOptions): ModelInspection {
+  const { name, origin, format, files, config, defaults, tokenizer, tensors } = facts;
   const context = resolveContext(config, { nativeWindow });
   const yarn = inspectYarn(config, context, { factor, nativeWindow });
   const endTokens = defaults.endTokens.map((id) => ({ id, text: tokenizer.texts.get(id) ?? null }));
   const { temperature, topK, topP, minP = 0, repetitionPenalty, notFollowed } = defaults;
-  const { maxLength: tokenizerMaxLength, endToken: tokenizerEndToken, chatTemplate } = tokenizer;
+  const { maxLength: tokenizerMaxLength, chatTemplate } = tokenizer;
   return {
     name,
     origin,
+    format,
     family: config.model_type,
     config,
     parameters: [...expectedTensors(config).values()].reduce((sum, shape) => sum + sizeOf(shape), 0),
@@ -86,16 +92,10 @@ function inspect(facts: ModelFacts, { factor, nativeWindow }: InspectOptions): M
     tokenizerMaxLength,
     warnings: [
       ...diagnoseContext(config, { nativeWindow }),
-      ...diagnoseCheckpoint({
-        config,
-        context,
-        yarn,
-        endTokens,
-        notFollowed,
-        tokenizerMaxLength,
-        tokenizerEndToken,
-        tensors,
-      }),
+      ...diagnosePlaces(files),
+      ...diagnoseUse({ format, config, context, yarn, tokenizerMaxLength, length }),
+      ...diagnoseEndTokens({ config, endTokens, tokenizer }),
+      ...diagnoseCheckpoint({ config, context, yarn, notFollowed, tokenizerMaxLength, tensors }),
     ],
   };
 }
@@ -111,9 +111,11 @@ function readPublished({ name, config: json, generationConfig }: PublishedConfig
   return {
     name,
     origin: "published",
+    format: "checkpoint",
+    files: { config: json, generationConfig, tokenizerConfig: undefined },
     config,
     defaults: parseGenerationConfig(generationConfig, config),
-    tokenizer: { texts: qwen2Tokens, maxLength: null, endToken: null, chatTemplate: "unknown" },
+    tokenizer: { texts: qwen2Tokens, maxLength: null, endToken: null, chatTemplate: "unknown", turnEnds: [] },
     tensors: undefined,
   };
 }
@@ -124,12 +126,16 @@ async function readCheckpoint(files: CheckpointFiles, source: ModelSource): Prom
     throw new SkeinError("not_found", `${files.label}: there is no config.json, which says what the model is`);
   }
   const config = parseModelConfig(json);
+  const generationConfig = await readJson(files, "generation_config.json");
+  const tokenizerConfig = await readJson(files, "tokenizer_config.json");
   return {
     name: typeof source === "string" ? source : source instanceof URL ? source.href : files.label,
     origin: "checkpoint",
+    format: files.tensors ? "gguf" : "checkpoint",
+    files: { config: json, generationConfig, tokenizerConfig },
     config,
-    defaults: parseGenerationConfig(await readJson(files, "generation_config.json"), config),
-    tokenizer: await readTokenizerFacts(files),
+    defaults: parseGenerationConfig(generationConfig, config),
+    tokenizer: await readTokenizerFacts(files, tokenizerConfig),
     tensors: (await hasWeights(files)) ? await openTensors(files) : undefined,
   };
 }
@@ -170,6 +176,12 @@ function inspectEncoding(config: ModelConfig, context: ContextSettings): Encodin
 
 function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
+}
+
+/** @throws InvalidOptionError */
+function checkLength(tokens: number): void {
+  if (Number.isSafeInteger(tokens) && tokens >= 1) return;
+  throw new InvalidOptionError("context", `must be a number of tokens, at least 1, not ${String(tokens)}`);
 }
 
 /** A text that names no folder was probably meant as a name. */

@@ -1,6 +1,6 @@
-import { type CheckpointFiles, readJson } from "../checkpoint/files.ts";
+import { type CheckpointFiles, readText } from "../checkpoint/files.ts";
 import { readTokenizerConfig, tokenContent } from "../text/tokenizer-files.ts";
-import type { ChatTemplateOrigin } from "./inspection.ts";
+import type { ChatTemplateOrigin, EndToken } from "./inspection.ts";
 
 /** What the small `tokenizer_config.json` says; the tokenizer itself is not built. */
 export interface TokenizerFacts {
@@ -11,28 +11,46 @@ export interface TokenizerFacts {
   /** The id of `eos_token`. */
   readonly endToken: number | null;
   readonly chatTemplate: ChatTemplateOrigin;
+  /** The tokens with which the chat template ends a turn, as far as they can be told from its text. */
+  readonly turnEnds: readonly EndToken[];
 }
 
 /** Past this `model_max_length` is transformers' way to say that there is none (1e30). */
 const largestLength = 2 ** 40;
 
 /**
- * Reads `tokenizer_config.json`, and whether there is a `chat_template.jinja`.
+ * Reads what `tokenizer_config.json` says, and `chat_template.jinja` where there is one.
  *
- * @throws InvalidConfigError, CheckpointError when the file cannot be read
+ * @param json - the parsed `tokenizer_config.json`; undefined when there is none
+ * @throws InvalidConfigError, CheckpointError when a file cannot be read
  */
-export async function readTokenizerFacts(files: CheckpointFiles): Promise<TokenizerFacts> {
-  const config = readTokenizerConfig(await readJson(files, "tokenizer_config.json"));
+export async function readTokenizerFacts(files: CheckpointFiles, json: unknown): Promise<TokenizerFacts> {
+  const config = readTokenizerConfig(json);
   const texts = readTexts(config.added_tokens_decoder);
   const endText = tokenContent(config.eos_token);
   const endToken = [...texts].find(([, text]) => text === endText)?.[0] ?? null;
-  const hasTemplate = (await files.size("chat_template.jinja")) !== undefined || Boolean(config.chat_template);
-  return {
-    texts,
-    maxLength: readLength(config.model_max_length),
-    endToken,
-    chatTemplate: hasTemplate ? "own" : withoutTemplate(texts),
-  };
+  const template = (await readText(files, "chat_template.jinja")) ?? (config.chat_template || undefined);
+  const chatTemplate = template === undefined ? withoutTemplate(texts) : "own";
+  const turnEnds = chatTemplate === "qwen2" ? findTurnEnds("<|im_end|>", texts) : findTurnEnds(template, texts);
+  return { texts, maxLength: readLength(config.model_max_length), endToken, chatTemplate, turnEnds };
+}
+
+/** Texts that end a turn in the templates of the families in use; they mean nothing else. */
+const turnEndTexts = [
+  "<|im_end|>",
+  "<|eot_id|>",
+  "<|end|>",
+  "<|end_of_turn|>",
+  "<end_of_turn>",
+  "<｜end▁of▁sentence｜>",
+];
+
+/** @param template - a text, or a list of named ones */
+function findTurnEnds(template: unknown, texts: ReadonlyMap<number, string>): readonly EndToken[] {
+  const written = typeof template === "string" ? template : JSON.stringify(template ?? "");
+  return [...texts]
+    .filter(([, text]) => turnEndTexts.includes(text) && written.includes(text))
+    .map(([id, text]) => ({ id, text }));
 }
 
 function withoutTemplate(texts: ReadonlyMap<number, string>): ChatTemplateOrigin {

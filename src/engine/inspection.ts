@@ -1,8 +1,12 @@
-import type { ContextDiagnosisCode, Diagnosis } from "../context/diagnose.ts";
+import type { ContextDiagnosisCode } from "../context/diagnose.ts";
+import type { Diagnosis } from "../context/diagnosis.ts";
 import type { ContextOptions, Schedule } from "../context/options.ts";
 import type { ContextSettings } from "../context/settings.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { RotaryMethod, YarnPairs } from "../position/index.ts";
+import type { EndTokenDiagnosisCode } from "./diagnose-end-tokens.ts";
+import type { PlaceDiagnosisCode } from "./diagnose-places.ts";
+import type { UseDiagnosisCode } from "./diagnose-use.ts";
 
 /** How a model is inspected. */
 export interface InspectOptions {
@@ -10,6 +14,8 @@ export interface InspectOptions {
   readonly factor?: number | undefined;
   /** The number of tokens usable without extension, in place of what the configuration says. */
   readonly nativeWindow?: number | undefined;
+  /** The number of tokens that the work needs: a scaling that it has no use for is said. */
+  readonly context?: number | undefined;
 }
 
 /** What can be said about a model without reading its weights: plain data. */
@@ -18,6 +24,7 @@ export interface ModelInspection {
   readonly name: string;
   /** `published`: a configuration that is built in. `checkpoint`: files that were read. */
   readonly origin: "published" | "checkpoint";
+  readonly format: ModelFormat;
   readonly family: ModelConfig["model_type"];
   readonly config: ModelConfig;
   /** Numbers in the weights, as the configuration has it. */
@@ -37,6 +44,9 @@ export interface ModelInspection {
   readonly tokenizerMaxLength: number | null;
   readonly warnings: readonly InspectionWarning[];
 }
+
+/** How the files are written: as on the Hugging Face Hub, or as one GGUF file (that may be split). */
+export type ModelFormat = "checkpoint" | "gguf";
 
 /** The weight files, from their headers. */
 export interface WeightsInspection {
@@ -135,16 +145,15 @@ export interface SamplingDefaults {
  */
 export type ChatTemplateOrigin = "own" | "qwen2" | "none" | "unknown";
 
-/** Names of what an inspection finds beyond the scaling block; stable across versions. */
+/** Names of what an inspection finds beyond scaling and end tokens; stable across versions. */
 export type CheckpointDiagnosisCode =
   | "model_max_length_exceeds_window"
   | "model_max_length_below_window"
-  | "end_tokens_disagree"
-  | "tokenizer_end_token_differs"
-  | "no_end_token"
   | "generation_config_not_followed"
   | "sliding_window_limits_context"
   | "weights_do_not_fit";
 
 /** @see {@link Diagnosis} */
-export type InspectionWarning = Diagnosis<ContextDiagnosisCode | CheckpointDiagnosisCode>;
+export type InspectionWarning = Diagnosis<
+  ContextDiagnosisCode | PlaceDiagnosisCode | UseDiagnosisCode | EndTokenDiagnosisCode | CheckpointDiagnosisCode
+>;

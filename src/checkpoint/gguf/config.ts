@@ -86,8 +86,15 @@ export function configOfGguf({ metadata, tensors }: GgufHeader): Readonly<Record
 
 /** llama.cpp's keys for a scaled window, as a `rope_scaling` block; nothing where there is none. */
 function scalingOf(values: Metadata): object {
-  const type = values.text(`${values.architecture}.rope.scaling.type`) ?? "none";
+  const typeKey = `${values.architecture}.rope.scaling.type`;
   const factor = values.optionalNumber(".rope.scaling.factor");
+  const type = values.text(typeKey) ?? "none";
+  // A factor without a method: llama.cpp takes linear for it, which no model here was trained with. To drop it in silence would be worse.
+  if (values.text(typeKey) === undefined && (factor ?? 1) !== 1)
+    throw new InvalidConfigError(
+      typeKey,
+      `is missing, although there is a factor (${factor}); set it to yarn or linear`,
+    );
   const optional = (name: string, key: string): object => {
     const value = values.optionalNumber(key);
     return value === undefined ? {} : { [name]: value };
@@ -110,7 +117,7 @@ function scalingOf(values: Metadata): object {
       };
     default:
       throw new UnsupportedError(
-        `${values.architecture}.rope.scaling.type: ${JSON.stringify(type.slice(0, 40))} is not supported; none, linear and yarn are`,
+        `${typeKey}: ${JSON.stringify(type.slice(0, 40))} is not supported; none, linear and yarn are`,
       );
   }
 }
