@@ -12,7 +12,7 @@ export interface Tensor {
   readonly columns: number;
 }
 
-/** A tensor of the checkpoint in the backend's own form; it lives as long as the backend. */
+/** A tensor of the checkpoint in the backend's own form; it lives as long as the backend, or until its space is freed. */
 export interface Weight {
   readonly shape: readonly number[];
 }
@@ -57,6 +57,8 @@ export interface WeightSpace {
   fill(index: number, source: WeightSource): Promise<void>;
   /** The bytes of one weight as the backend holds it, which may be a view of its memory; they tell whether two models are the same. */
   contents(index: number): Uint8Array;
+  /** Gives the memory back; no tensor may be computed with these weights afterwards. */
+  free(): void;
   /** All weights as the backend holds them, for keeping them on a disk: who writes the same bytes here has filled them. */
   readonly packed?: {
     /** Says what the bytes are; those of another format are of no use. */
@@ -82,6 +84,21 @@ export interface Segment {
   readonly firstPosition: number;
   /** The sequence's blocks in order: block i holds the positions from i · blockTokens. Room for the new rows included. */
   readonly blocks: readonly number[];
+}
+
+/** Two narrow matrices whose product, up · down, is added to a weight. */
+export interface LowRankPair {
+  /** [rank, inputs] */
+  readonly down: Weight;
+  /** [outputs, rank] */
+  readonly up: Weight;
+}
+
+/** Consecutive rows of a step, and what they are to have besides the weight that all rows share. */
+export interface LowRankRows {
+  readonly firstRow: number;
+  readonly rows: number;
+  readonly pair: LowRankPair;
 }
 
 /** The shape of a key/value cache. */
@@ -163,6 +180,13 @@ export interface Backend {
   readonly embed: (weight: Weight, tokens: Uint32Array) => Tensor;
   /** @returns x · weightᵀ + bias + residual, [rows, out] for a weight [out, in] */
   readonly linear: (x: Tensor, weight: Weight, bias?: Weight, residual?: Tensor) => Tensor;
+  /**
+   * @param y - [rows, out], which is not to be used any more
+   * @param x - [rows, in]
+   * @param parts - of different rows
+   * @returns y, with (x · downᵀ) · upᵀ added in the rows of each part; all other rows keep their bits, and cost nothing
+   */
+  readonly addLowRank: (y: Tensor, x: Tensor, parts: readonly LowRankRows[]) => Tensor;
   /** Root-mean-square norm of every group of `weight.shape[0]` columns (a whole row, or each head of it). */
   readonly rmsNorm: (x: Tensor, weight: Weight, epsilon: number) => Tensor;
   /**

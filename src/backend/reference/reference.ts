@@ -1,6 +1,16 @@
 import { UnsupportedError } from "../../errors.ts";
 import type { RotaryRows } from "../../position/index.ts";
-import type { Backend, BlockStore, CacheLayout, Segment, Tensor, Weight, WeightSpace, WeightSpec } from "../backend.ts";
+import type {
+  Backend,
+  BlockStore,
+  CacheLayout,
+  LowRankRows,
+  Segment,
+  Tensor,
+  Weight,
+  WeightSpace,
+  WeightSpec,
+} from "../backend.ts";
 import { attention } from "./attention.ts";
 import { ReferenceBlockStore } from "./block-store.ts";
 import { linear } from "./linear.ts";
@@ -22,6 +32,7 @@ export function createReferenceBackend(): Backend {
       const product = linear(x as Matrix, weight as Parameter, bias as Parameter | undefined);
       return residual ? add(residual as Matrix, product) : product;
     },
+    addLowRank,
     rmsNorm,
     rotate,
     writeCache,
@@ -48,6 +59,9 @@ function allocateWeights(specs: readonly WeightSpec[]): WeightSpace {
       const count = shape.reduce((product, size) => product * size, 1);
       weights[index]!.data = await source.read(0, count);
     },
+    free: () => {
+      for (const weight of weights) weight.data = new Float32Array();
+    },
     contents: (index) => {
       const { buffer, byteOffset, byteLength } = weights[index]!.data;
       return new Uint8Array(buffer, byteOffset, byteLength);
@@ -68,6 +82,18 @@ function embed(weight: Weight, tokens: Uint32Array): Matrix {
   for (let row = 0; row < tokens.length; row++) {
     const start = tokens[row]! * hidden;
     out.data.set(data.subarray(start, start + hidden), row * hidden);
+  }
+  return out;
+}
+
+function addLowRank(y: Tensor, x: Tensor, parts: readonly LowRankRows[]): Matrix {
+  const out = y as Matrix;
+  for (const { firstRow, rows, pair } of parts) {
+    const { columns, data } = x as Matrix;
+    const input = { rows, columns, data: data.subarray(firstRow * columns, (firstRow + rows) * columns) };
+    const added = linear(linear(input, pair.down as Parameter), pair.up as Parameter);
+    const first = firstRow * out.columns;
+    for (let i = 0; i < added.data.length; i++) out.data[first + i]! += added.data[i]!;
   }
   return out;
 }

@@ -1,7 +1,8 @@
 import { SkeinError } from "../../errors.ts";
-import { groupOutputs, panelRows, rowStride } from "./layout.ts";
+import type { LowRankRows } from "../backend.ts";
+import { blockInputs, groupOutputs, panelRows, rowStride } from "./layout.ts";
 import type { Machine } from "./machine.ts";
-import { createMatrix, type Matrix, type PackedWeight, strideOf } from "./matrix.ts";
+import { createMatrix, type Matrix, type PackedWeight, panelKey, type RowRange, strideOf } from "./matrix.ts";
 import { operationIds } from "./operations/index.ts";
 import {
   blocksAtOnce,
@@ -21,13 +22,26 @@ import {
   panelTypes,
 } from "./operations/panels.ts";
 import { type Cut, countPieces } from "./operations/pieces.ts";
-import type { Argument, Region } from "./program.ts";
+import type { Argument, Place, Region } from "./program.ts";
 
 /** Pieces of a matrix for each thread when there are several rows: enough that none waits long for another. */
 const itemsPerThread = 4;
 
 /** One row: bytes of a piece that is not worth cutting again. */
 const shortPieceBytes = 128 * 1024;
+
+/** Where the sums of a product go. */
+interface Sums {
+  readonly output: Place;
+  /** Bytes from row to row of the output, and of what the sums begin with. */
+  readonly stride: number;
+  /** What the sums begin with: rows, which may be the output, or the address of the same numbers for all rows. */
+  readonly start: number | Place;
+}
+
+function panelOf({ type, isFine }: PackedWeight): PanelType {
+  return products[productOf(type, isFine)].panel;
+}
 
 /** Enqueues what is done to matrices, and turns tensors into the form that is asked for. */
 export class MatrixWork {
@@ -59,41 +73,72 @@ export class MatrixWork {
     { bias, residual }: { readonly bias?: PackedWeight | undefined; readonly residual?: Matrix | undefined },
   ): Matrix {
     if (bias && residual) return this.#add(residual, this.linear(x, weight, { bias }));
+    const out = this.create(x.rows, weight.shape[0]!);
+    const added = residual && this.rows(residual);
+    // What the sums begin with: rows to add to, or the same numbers for all rows.
+    const start = added ?? bias?.address ?? this.#zerosFor(weight.groups * groupOutputs);
+    const panel = this.#panel(x, panelOf(weight));
+    const output = { region: out.region!, offset: 0 };
+    this.#multiply(weight, panel, x.rows, {
+      output,
+      stride: strideOf(out),
+      start: typeof start === "number" ? start : { region: start, offset: 0 },
+    });
+    return out;
+  }
+
+  /** Parts go side by side, each through its two matrices, and are added to y where it stands. */
+  addLowRank(y: Matrix, x: Matrix, parts: readonly LowRankRows[]): void {
+    const region = this.rows(y);
+    const pairs = parts.map(({ pair }) => pair as { readonly down: PackedWeight; readonly up: PackedWeight });
+    const panels = parts.map((part, i) => this.#panel(x, panelOf(pairs[i]!.down), part));
+    const narrow = parts.map(({ rows }, i) => {
+      const { down } = pairs[i]!;
+      const out = this.create(rows, down.shape[0]!);
+      const start = this.#zerosFor(down.groups * groupOutputs);
+      this.#multiply(down, panels[i]!, rows, {
+        output: { region: out.region!, offset: 0 },
+        stride: strideOf(out),
+        start,
+      });
+      return out;
+    });
+    const narrowPanels = narrow.map((matrix, i) => this.#panel(matrix, panelOf(pairs[i]!.up)));
+    for (const [i, { firstRow, rows }] of parts.entries()) {
+      const place = { region, offset: firstRow * strideOf(y) };
+      this.#multiply(pairs[i]!.up, narrowPanels[i]!, rows, { output: place, stride: strideOf(y), start: place });
+    }
+  }
+
+  /** @param panel - of so many rows */
+  #multiply(weight: PackedWeight, panel: Region, rows: number, { output, stride, start: first }: Sums): void {
     const { groups, blocks } = weight;
     const product = productOf(weight.type, weight.isFine);
-    const out = this.create(x.rows, weight.shape[0]!);
-    const panel = this.#panel(x, products[product].panel);
-    const output = out.region!;
-    const added = residual && this.rows(residual);
-    this.#program.addWork(x.rows * groups * groupOutputs * x.columns);
-    const cut = this.#cut(weight, x.rows);
+    this.#program.addWork(rows * groups * groupOutputs * blocks * blockInputs);
+    const cut = this.#cut(weight, rows);
     const items = countPieces(cut);
-    const step = blocksAtOnce(product, x.rows, blocks);
-    // What the sums begin with: sums of earlier inputs, rows to add to, or the same numbers for all rows.
-    let start: number | Region = added ?? bias?.address ?? this.#zerosFor(groups * groupOutputs);
-    let startStride = added ? strideOf(out) : 0;
-    for (let first = 0; first < blocks; first += step) {
+    const step = blocksAtOnce(product, rows, blocks);
+    let start = first;
+    for (let block = 0; block < blocks; block += step) {
       const values = new Array<Argument>(Object.keys(linearArguments).length);
       values[linearArguments.product] = productTypes.indexOf(product);
       values[linearArguments.weights] = weight.address;
       values[linearArguments.groups] = groups;
       values[linearArguments.blocks] = blocks;
-      values[linearArguments.firstBlock] = first;
-      values[linearArguments.blockCount] = Math.min(step, blocks - first);
+      values[linearArguments.firstBlock] = block;
+      values[linearArguments.blockCount] = Math.min(step, blocks - block);
       values[linearArguments.panel] = panel;
-      values[linearArguments.rows] = x.rows;
+      values[linearArguments.rows] = rows;
       values[linearArguments.output] = output;
-      values[linearArguments.stride] = strideOf(out);
+      values[linearArguments.stride] = stride;
       values[linearArguments.start] = start;
-      values[linearArguments.startStride] = startStride;
+      values[linearArguments.startStride] = typeof start === "number" ? 0 : stride;
       values[linearArguments.sharers] = cut.sharers;
       values[linearArguments.short] = cut.short;
-      const reads = typeof start === "number" ? [panel] : [panel, start];
-      this.#program.add(operationIds.linear, items, values, { reads, writes: [output] });
-      start = output;
-      startStride = strideOf(out);
+      const reads = typeof start === "number" ? [panel] : [panel, start.region];
+      this.#program.add(operationIds.linear, items, values, { reads, writes: [output.region] });
+      start = output; // sums of earlier inputs
     }
-    return out;
   }
 
   takeRows(x: Matrix, rows: Uint32Array): Matrix {
@@ -139,15 +184,17 @@ export class MatrixWork {
     return out;
   }
 
-  /** The rows as matrix kernels read them. Norms and gated units go there directly, unless their rows are there already. */
-  #panel(x: Matrix, type: PanelType): Region {
-    const known = x.panels[type];
+  /** Rows, all unless said otherwise, as matrix kernels read them. Norms and gated units go there directly, unless their rows are there already. */
+  #panel(x: Matrix, type: PanelType, { firstRow, rows: count }: RowRange = { firstRow: 0, rows: x.rows }): Region {
+    const key = panelKey(type, { firstRow, rows: count });
+    const known = x.panels.get(key);
     if (known) return known;
-    const panel = this.#program.region(panelBytes(type, x.rows, x.columns));
-    x.panels[type] = panel;
+    const panel = this.#program.region(panelBytes(type, count, x.columns));
+    x.panels.set(key, panel);
     this.#machine.needScratch(panelScratchBytes(x.columns));
     const { source } = x;
     const isLazy = !x.region;
+    const offset = firstRow * strideOf(x);
     let rows: Region;
     let second: Argument = 0;
     const reads: Region[] = [];
@@ -164,18 +211,19 @@ export class MatrixWork {
     } else if (isLazy && source.kind === "gatedSilu") {
       kind = "gatedSilu";
       rows = this.rows(source.gate);
-      second = this.rows(source.up);
-      reads.push(second);
+      const up = this.rows(source.up);
+      second = { region: up, offset };
+      reads.push(up);
     } else rows = this.rows(x);
     values[panelArguments.type] = panelTypes.indexOf(type);
     values[panelArguments.panel] = panel;
-    values[panelArguments.rows] = rows;
+    values[panelArguments.rows] = { region: rows, offset };
     values[panelArguments.stride] = strideOf(x);
-    values[panelArguments.count] = x.rows;
+    values[panelArguments.count] = count;
     values[panelArguments.columns] = x.columns;
     values[panelArguments.source] = panelSources.indexOf(kind);
     values[panelArguments.second] = second;
-    const tiles = Math.ceil(x.rows / panelRows);
+    const tiles = Math.ceil(count / panelRows);
     this.#program.add(operationIds.makePanel, tiles, values, { reads: [rows, ...reads], writes: [panel] });
     return panel;
   }

@@ -20,13 +20,24 @@ export interface Matrix extends Tensor {
   readonly source: MatrixSource;
   /** The rows as float32, once they are wanted. */
   region?: Region;
-  /** The rows as matrix kernels read them, once they are wanted. */
-  readonly panels: Partial<Record<PanelType, Region>>;
+  /** The rows, all or some, as matrix kernels read them, once they are wanted; see {@link panelKey}. */
+  readonly panels: Map<string, Region>;
 }
 
 export function createMatrix(rows: number, columns: number, source: MatrixSource): Matrix {
   const region = source.kind === "rows" ? { region: source.region } : {};
-  return { rows, columns, source, panels: {}, ...region };
+  return { rows, columns, source, panels: new Map(), ...region };
+}
+
+/** What a panel of these rows is found by. */
+export function panelKey(type: PanelType, { firstRow, rows }: RowRange): string {
+  return `${type} ${firstRow} ${rows}`;
+}
+
+/** Consecutive rows of a tensor. */
+export interface RowRange {
+  readonly firstRow: number;
+  readonly rows: number;
 }
 
 /** Bytes from row to row of a tensor. */

@@ -76,6 +76,10 @@ export async function createWasmBackend(options: MachineOptions): Promise<Backen
         bias: bias as PackedWeight | undefined,
         residual: residual as Matrix | undefined,
       }),
+    addLowRank: (y, x, parts) => {
+      work.addLowRank(y as Matrix, x as Matrix, parts);
+      return y;
+    },
     rmsNorm: (x, gain, epsilon) =>
       createMatrix(x.rows, x.columns, { kind: "rmsNorm", x: x as Matrix, gain: gain as PackedWeight, epsilon }),
     rotate: (x, _headDim, rotary) => createMatrix(x.rows, x.columns, { kind: "rotate", x: x as Matrix, rotary }),

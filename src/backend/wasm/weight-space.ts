@@ -21,6 +21,7 @@ export class WasmWeightSpace implements WeightSpace {
   readonly packed: { readonly format: string; readonly bytes: Uint8Array<ArrayBuffer> };
   readonly #memory: Memory;
   readonly #run: RunNow;
+  readonly #start: number;
 
   constructor(memory: Memory, run: RunNow, specs: readonly WeightSpec[]) {
     this.#memory = memory;
@@ -37,6 +38,7 @@ export class WasmWeightSpace implements WeightSpace {
       const { offset, ...size } = places[i]!;
       return { name, shape, type: shape.length === 1 ? "f32" : type, isFine, address: start + offset, ...size };
     });
+    this.#start = start;
     this.packed = { format: packedFormat, bytes: memory.bytes(start, total) };
   }
 
@@ -49,6 +51,10 @@ export class WasmWeightSpace implements WeightSpace {
   contents(index: number): Uint8Array {
     const { address, bytes } = this.weights[index]!;
     return this.#memory.bytes(address, bytes);
+  }
+
+  free(): void {
+    this.#memory.free(this.#start, this.packed.bytes.length);
   }
 
   async #fillVector({ name, shape, address, bytes }: PackedWeight, source: WeightSource): Promise<void> {

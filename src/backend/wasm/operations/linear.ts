@@ -115,7 +115,8 @@ export function linear({ kernels, scratch }: Thread, numbers: Float64Array, at: 
   const columnBytes = first * groupOutputs * 4;
   const start = given("start") + columnBytes;
   const output = given("output") + columnBytes;
-  if (rows === 1) {
+  // The kernel for one row must not write where its sums begin.
+  if (rows === 1 && given("start") !== given("output")) {
     kernels[product.row]!(weights, given("panel"), start, output, groups, given("blockCount"), scratch);
     return;
   }
