@@ -76,7 +76,7 @@ function logSoftmax(logits: Float32Array): Float64Array {
   return Float64Array.from(logits, (value) => value - largest - Math.log(sum));
 }
 
-function writeSafetensors(
+export function writeSafetensors(
   tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array<ArrayBuffer> }>,
 ): BlobPart[] {
   const header: Record<string, object> = {};
@@ -94,7 +94,7 @@ function writeSafetensors(
 }
 
 /** Normally distributed numbers, the same in every run. @see Marsaglia and Bray (1964), the polar method */
-function normalNumbers(seed: number): () => number {
+export function normalNumbers(seed: number): () => number {
   let state = seed;
   const uniform = (): number => {
     state = (state + 0x6d2b79f5) | 0;

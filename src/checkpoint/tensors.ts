@@ -1,7 +1,7 @@
 import { UnsupportedError } from "../errors.ts";
 import { CheckpointError, quoteName } from "./errors.ts";
 import type { CheckpointFiles } from "./files.ts";
-import { formatShape, isWeightType, type TensorEntry } from "./safetensors.ts";
+import { formatShape, isWeightType, readHeader, type TensorEntry } from "./safetensors.ts";
 import { readEntries } from "./shards.ts";
 import { widenBfloat16, widenFloat16 } from "./widen.ts";
 
@@ -54,8 +54,20 @@ const PIECE_BYTES: number = 64 * 2 ** 20;
  * ```
  */
 export async function openTensors(files: CheckpointFiles): Promise<TensorIndex> {
-  if (files.tensors) return files.tensors;
-  const entries = await readEntries(files);
+  return files.tensors ?? indexOf(files, await readEntries(files));
+}
+
+/**
+ * The tensors of one safetensors file.
+ *
+ * @throws CheckpointError when there is no such file, or it is damaged.
+ */
+export async function openTensorFile(files: CheckpointFiles, name: string): Promise<TensorIndex> {
+  const entries = await readHeader(files, name);
+  return indexOf(files, new Map(entries.map((entry) => [entry.name, entry])));
+}
+
+function indexOf(files: CheckpointFiles, entries: ReadonlyMap<string, TensorEntry>): TensorIndex {
   function entryOf(name: string): TensorEntry {
     const entry = entries.get(name);
     if (entry !== undefined) return entry;
@@ -78,14 +90,18 @@ export async function openTensors(files: CheckpointFiles): Promise<TensorIndex> 
  *
  * @param expected - name to shape
  * @param options.optional - patterns of names that may be there and are not needed
+ * @param options.problem - the message's beginning
+ * @param options.question - its end
  * @throws CheckpointError naming what is missing, not expected, wrongly shaped, or of a type that holds no weights: up
  * to ten of each.
  */
 export function checkTensors(
   index: TensorIndex,
   expected: ReadonlyMap<string, readonly number[]>,
-  options: { readonly optional?: readonly RegExp[] } = {},
+  options: { readonly optional?: readonly RegExp[]; readonly problem?: string; readonly question?: string } = {},
 ): void {
+  const { problem = "The weights do not fit the configuration", question = "Is config.json that of this model?" } =
+    options;
   const missing: string[] = [];
   const misshapen: string[] = [];
   const unreadable: string[] = [];
@@ -107,10 +123,7 @@ export function checkTensors(
     formatProblem("not F32, F16 or BF16", unreadable),
   ].filter((problem) => problem !== undefined);
   if (problems.length === 0) return;
-  throw new CheckpointError(
-    "invalid_checkpoint",
-    `The weights do not fit the configuration. Tensors ${problems.join("; ")}. Is config.json that of this model?`,
-  );
+  throw new CheckpointError("invalid_checkpoint", `${problem}. Tensors ${problems.join("; ")}. ${question}`);
 }
 
 function formatProblem(what: string, tensors: readonly string[]): string | undefined {

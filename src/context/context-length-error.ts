@@ -20,6 +20,8 @@ export class ContextLengthError extends SkeinError {
   readonly suggestion: ContextOptions | undefined;
   /** Whether an answer without `maxTokens` came to the end of its window. */
   readonly isOpenEnded: boolean;
+  /** The name of the adapter whose windows these are, where it has its own. */
+  readonly adapter: string | undefined;
 
   constructor(fields: ContextLengthFields) {
     super("context_length_exceeded", describe(fields));
@@ -30,6 +32,7 @@ export class ContextLengthError extends SkeinError {
     this.suggestion = fields.suggestion;
     this.option = fields.option;
     this.isOpenEnded = fields.isOpenEnded;
+    this.adapter = fields.adapter;
   }
 }
 
@@ -43,6 +46,7 @@ export interface ContextLengthFields {
   readonly suggestion: ContextOptions | undefined;
   /** Whether an answer without `maxTokens` came to the end of its window. */
   readonly isOpenEnded: boolean;
+  readonly adapter?: string | undefined;
 }
 
 /** The error for a sequence that needs more tokens than the settings allow at any factor. */
@@ -60,6 +64,7 @@ export function contextLengthError(
     suggestion,
     option: suggestion && formatOption(suggestion),
     isOpenEnded,
+    adapter: settings.adapter,
   });
 }
 
@@ -79,6 +84,7 @@ export function openEndError(settings: ContextSettings, tokensNeeded: number, fa
     suggestion: undefined,
     option: "maxTokens",
     isOpenEnded: true,
+    adapter: settings.adapter,
   });
 }
 
@@ -94,9 +100,10 @@ function formatOption({ extend, factor }: ContextOptions): string {
 }
 
 function describe(fields: ContextLengthFields): string {
-  const { tokensNeeded, tokensAvailable, nativeWindow, extendedWindow, option, isOpenEnded } = fields;
+  const { tokensNeeded, tokensAvailable, nativeWindow, extendedWindow, option, isOpenEnded, adapter } = fields;
+  const native = adapter === undefined ? "native window" : `window of the adapter ${adapter}`;
   const extended = extendedWindow > nativeWindow ? `, extended ${extendedWindow}` : "";
-  const facts = `${tokensNeeded} tokens are needed and ${tokensAvailable} fit (native window ${nativeWindow}${extended})`;
+  const facts = `${tokensNeeded} tokens are needed and ${tokensAvailable} fit (${native} ${nativeWindow}${extended})`;
   if (option === "maxTokens")
     return `${facts}. Give maxTokens, so that the answer is planned for and the window extended as far as it needs.`;
   // An open end never extends the window by itself.

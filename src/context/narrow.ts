@@ -1,6 +1,15 @@
 import { InvalidOptionError } from "../errors.ts";
 import type { ContextOptions } from "./options.ts";
 import { type ContextConfig, type ContextSettings, resolveContext } from "./settings.ts";
+import type { Tuning } from "./tuning.ts";
+
+/** Options and what they resolved to. */
+export interface Context {
+  readonly options: ContextOptions;
+  readonly settings: ContextSettings;
+  /** Of the adapter that the sequences have. */
+  readonly tuning?: Tuning | undefined;
+}
 
 /**
  * The context of a session or a request: the options it was given, over those of the model or session it belongs to. It may only narrow
@@ -8,23 +17,23 @@ import { type ContextConfig, type ContextSettings, resolveContext } from "./sett
  *
  * @throws InvalidOptionError when it would widen anything
  */
-export function narrowContext(
-  config: ContextConfig,
-  outer: { readonly options: ContextOptions; readonly settings: ContextSettings },
-  inner: ContextOptions | undefined,
-): { readonly options: ContextOptions; readonly settings: ContextSettings } {
+export function narrowContext(config: ContextConfig, outer: Context, inner: ContextOptions | undefined): Context {
   if (!inner) return outer;
   const { factor, ...rest } = outer.options;
   const isOther = inner.extend !== undefined && inner.extend !== (outer.options.extend ?? "declared");
   const base = isOther || factor === undefined ? rest : { ...rest, factor }; // a factor belongs to its method
-  const options = { ...base, ...definedOnly(inner) };
-  const settings = resolveContext(config, options);
+  // The window of an adapter stands in the place of the native one, so that is what is narrowed.
+  const { nativeWindow: window, ...others } = definedOnly(inner);
+  const isAdapters = outer.tuning !== undefined && window !== undefined;
+  const options = { ...base, ...(isAdapters ? others : definedOnly(inner)) };
+  const tuning = isAdapters ? { ...outer.tuning, window } : outer.tuning;
+  const settings = resolveContext(config, options, tuning);
   const { method, nativeWindow, maximumFactor, allowBeyondWindow } = outer.settings;
   if (settings.method !== "none" && settings.method !== method) refuse("extend", settings.method, method);
   if (settings.maximumFactor > maximumFactor) refuse("factor", settings.maximumFactor, maximumFactor);
   if (settings.nativeWindow > nativeWindow) refuse("nativeWindow", settings.nativeWindow, nativeWindow);
   if (settings.allowBeyondWindow && !allowBeyondWindow) refuse("allowBeyondWindow", true, false);
-  return { options, settings };
+  return { options, settings, tuning };
 }
 
 function refuse(option: string, wanted: unknown, loaded: unknown): never {

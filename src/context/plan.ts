@@ -56,7 +56,8 @@ export function factorFor(settings: ContextSettings, tokens: number): number {
     return settings.maximumFactor;
   }
   if (settings.schedule === "static") return settings.maximumFactor;
-  if (tokens <= settings.nativeWindow) return 1;
-  if (settings.steps === "continuous") return Math.min(needed, settings.maximumFactor);
+  if (tokens <= settings.nativeWindow) return settings.minimumFactor;
+  if (settings.steps === "continuous")
+    return Math.min(Math.max(needed, settings.minimumFactor), settings.maximumFactor);
   return settings.steps.find((step) => windowAt(settings, step) >= tokens) ?? settings.maximumFactor;
 }

@@ -6,6 +6,8 @@ import {
   readRotaryParameters,
 } from "../position/index.ts";
 import { type ContextOptions, type Growth, type Schedule, validateContextOptions } from "./options.ts";
+import { stretchedWindow } from "./stretched-window.ts";
+import { type Tuning, tune } from "./tuning.ts";
 
 /**
  * What gives a sequence its encoding: `none` the plain one at every length, `trained` the one that the model was trained with and its
@@ -22,15 +24,19 @@ export interface ContextSettings {
   readonly originalWindow: number;
   /** Tokens usable at the largest factor. */
   readonly extendedWindow: number;
+  /** The factor of every sequence that fits the native window: 1, or the one that an adapter was tuned with. */
+  readonly minimumFactor: number;
   /** The largest factor that the user enabled; 1 = none. */
   readonly maximumFactor: number;
   readonly schedule: Schedule;
-  /** Ascending, beginning with 1 and ending with the largest factor; or any factor. */
+  /** Ascending, beginning with the least and ending with the largest factor; or any factor. */
   readonly steps: readonly number[] | "continuous";
   readonly growth: Growth;
   readonly allowBeyondWindow: boolean;
   /** What the configuration declares. */
   readonly declared: RotaryMethod;
+  /** The name of the adapter whose windows these are, where it has its own. */
+  readonly adapter?: string;
 }
 
 /** The part of a model configuration that context planning reads. */
@@ -47,19 +53,26 @@ const defaultSteps = [1, 2, 4];
  * Decides windows, largest factor and schedule from what a configuration declares and a user enables. The rules are those of
  * docs/decisions/0002-windows-and-schedules.md.
  *
+ * @param tuning - of the adapter that sequences have
  * @throws InvalidConfigError for a scaling block that cannot be followed
- * @throws InvalidOptionError for options that cannot be followed, or contradict the configuration
+ * @throws InvalidOptionError for options that cannot be followed, or contradict the configuration or the adapter
  *
  * @example
  * resolveContext(qwen2Instruct, { extend: "yarn" }).extendedWindow // 131072
  */
-export function resolveContext(config: ContextConfig, options: ContextOptions = {}): ContextSettings {
+export function resolveContext(config: ContextConfig, options: ContextOptions = {}, tuning?: Tuning): ContextSettings {
   validateContextOptions(options);
+  const settings = resolveBase(config, options);
+  return tuning ? tune(settings, tuning) : settings;
+}
+
+function resolveBase(config: ContextConfig, options: ContextOptions): ContextSettings {
   const parameters = readRotaryParameters(config);
   const nativeWindow = options.nativeWindow ?? declaredNativeWindow(config, parameters);
   const facts = {
     nativeWindow,
     originalWindow: chooseOriginalWindow(config, parameters, nativeWindow),
+    minimumFactor: 1,
     growth: options.growth ?? "recompute",
     allowBeyondWindow: options.allowBeyondWindow ?? false,
     declared: parameters.method,
@@ -88,7 +101,7 @@ export function windowAt(settings: ContextSettings, factor: number): number {
   if (factor >= settings.maximumFactor) return settings.extendedWindow;
   // The short factors of longrope end at the original window, wherever the native one ends.
   if (settings.declared === "longrope") return Math.min(settings.originalWindow, settings.nativeWindow);
-  return factor <= 1 ? settings.nativeWindow : stretchedWindow(factor, settings);
+  return factor <= settings.minimumFactor ? settings.nativeWindow : stretchedWindow(factor, settings);
 }
 
 /** A Qwen model meets YaRN at inference; whatever else a configuration declares, the model was trained with. */
@@ -98,7 +111,10 @@ export function isTrained(config: ContextConfig, parameters: RotaryParameters): 
   return !(isQwen(config) && parameters.method === "yarn" && !ownAttention);
 }
 
-type Facts = Pick<ContextSettings, "nativeWindow" | "originalWindow" | "growth" | "allowBeyondWindow" | "declared">;
+type Facts = Pick<
+  ContextSettings,
+  "nativeWindow" | "originalWindow" | "minimumFactor" | "growth" | "allowBeyondWindow" | "declared"
+>;
 
 function followTrained(options: ContextOptions, parameters: RotaryParameters, facts: Facts): ContextSettings {
   const maximumFactor = declaredFactor(parameters);
@@ -161,14 +177,6 @@ function declaredFactor(parameters: RotaryParameters): number {
 
 function isQwen(config: ContextConfig): boolean {
   return /^qwen[23]/.test(config.model_type);
-}
-
-function stretchedWindow(
-  factor: number,
-  { originalWindow, nativeWindow }: Pick<Facts, "originalWindow" | "nativeWindow">,
-): number {
-  // A continuous factor is tokens / window: their product may fall short of the tokens by a rounding.
-  return Math.max(nativeWindow, Math.floor(originalWindow * factor + 1e-6));
 }
 
 function cutSteps(steps: ContextOptions["steps"], maximumFactor: number): readonly number[] | "continuous" {

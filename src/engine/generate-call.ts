@@ -26,6 +26,8 @@ export async function prepareGenerateCall(
   signal: AbortSignal,
 ): Promise<GenerateCall> {
   if (options.context !== undefined) validateContextOptions(options.context);
+  if (options.adapter !== undefined && typeof options.adapter !== "string")
+    throw new InvalidOptionError("adapter", "must be the name of an adapter");
   const sampling = mergeSampling(options, defaults);
   validateSamplingOptions(sampling);
   const { maxTokens } = options;
@@ -44,6 +46,7 @@ export async function prepareGenerateCall(
     logprobs: checkLogprobs(options.logprobs),
     promptLookup: checkPromptLookup(options.promptLookup),
     context: options.context,
+    adapter: options.adapter,
     replace: options.messages !== undefined,
     tokens: await readInput(options, text, session !== undefined, signal),
   };

@@ -8,6 +8,7 @@ import { checkOptions } from "./check-options.ts";
 import type { EngineMethods } from "./methods.ts";
 import { Model } from "./model.ts";
 import type { LoadOptions } from "./options.ts";
+import { sendAdapters } from "./send-adapter.ts";
 import { type ModelSource, sendSource } from "./source.ts";
 import { TextClient } from "./text-client.ts";
 
@@ -32,6 +33,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024)) {
     throw new InvalidOptionError("threads", `must be a whole number from 1 to 1024, not ${String(threads)}`);
   }
+  const adapters = sendAdapters(options.adapters);
   signal?.throwIfAborted();
   const sent = sendSource(source);
   await refusePublishedName(source);
@@ -39,9 +41,11 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   const engine = new WorkerClient<EngineMethods>(workers.spawnEngineWorker());
   const text = new TextClient(workers.spawnTextWorker, source);
   try {
-    const call = { source: sent.description, backend, weights, embeddings, cache, threads, kernels, context };
+    const kept = { backend, weights, embeddings, cache, threads, kernels, context };
+    const call = { source: sent.description, ...kept, adapters: adapters.map((adapter) => adapter.call) };
+    const transfer = [sent, ...adapters].flatMap((part) => part.transfer);
     const [facts, table] = await Promise.all([
-      engine.call("load", call, { signal, onEvent: onProgress, abandon: true, transfer: sent.transfer }),
+      engine.call("load", call, { signal, onEvent: onProgress, abandon: true, transfer }),
       text.load(signal),
     ]);
     if (table) {
@@ -49,14 +53,14 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
       await engine.call("setTokenTable", table, { transfer });
     }
     for (const warning of facts.warnings) onWarning(warning);
-    return new Model(engine, text, facts);
+    return new Model(engine, text, facts, onWarning);
   } catch (error) {
     const reason = new SkeinError("disposed", "this model could not be loaded");
     text.close(reason);
     engine.close(reason);
     throw error;
   } finally {
-    sent.stop();
+    for (const part of [sent, ...adapters]) part.stop();
   }
 }
 

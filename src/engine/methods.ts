@@ -7,7 +7,7 @@ import type { GenerationDefaults } from "../model/generation-config.ts";
 import type { SamplingOptions } from "../sampling/options.ts";
 import type { ChatMessage } from "../text/chat-input.ts";
 import type { TokenTable } from "../text/token-table.ts";
-import type { FinishReason, LoadOptions, Progress, TokenLogprob, Warning } from "./options.ts";
+import type { AdapterFacts, FinishReason, LoadOptions, Progress, TokenLogprob, Warning } from "./options.ts";
 import type { SourceDescription } from "./source.ts";
 
 /** A session's number in the engine worker. */
@@ -17,12 +17,24 @@ export type SessionId = number;
 export interface SessionState {
   readonly length: number;
   readonly factor: number;
+  /** The name of the session's adapter. */
+  readonly adapter?: string | undefined;
 }
 
 export interface LoadCall
   extends Pick<LoadOptions, "backend" | "weights" | "embeddings" | "cache" | "threads" | "kernels"> {
   readonly source: SourceDescription;
   readonly context: ContextOptions;
+  readonly adapters?: readonly AdapterCall[];
+}
+
+/** An adapter that is to be loaded. */
+export interface AdapterCall {
+  readonly name: string;
+  readonly source: SourceDescription;
+  /** In place of what its folder says. */
+  readonly window: number | undefined;
+  readonly factor: number | undefined;
 }
 
 export interface LoadedFacts {
@@ -30,6 +42,7 @@ export interface LoadedFacts {
   readonly context: ContextSettings;
   readonly defaults: GenerationDefaults;
   readonly warnings: readonly Warning[];
+  readonly adapters: readonly AdapterFacts[];
 }
 
 export interface AppendCall {
@@ -60,6 +73,7 @@ export interface GenerateCall {
   /** The most guesses a step; 0: none. */
   readonly promptLookup: number;
   readonly context: ContextOptions | undefined;
+  readonly adapter?: string | undefined;
 }
 
 export type GenerateEvent =
@@ -90,7 +104,7 @@ export interface GenerateSummary {
 export interface SnapshotHeader {
   /** {@link fingerprintModel} of the model that it belongs to. */
   readonly fingerprint: string;
-  /** The adapter that the keys were computed with; none yet. */
+  /** The fingerprint of the adapter that the keys were computed with. */
   readonly adapter: string | null;
   readonly layout: CacheLayout;
   readonly encoding: EncodingChoice;
@@ -106,9 +120,19 @@ export interface SnapshotHeader {
 /** The calls that the engine worker answers. */
 export interface EngineMethods {
   load: { params: LoadCall; event: Progress; result: LoadedFacts };
+  loadAdapter: {
+    params: AdapterCall;
+    event: never;
+    result: { readonly facts: AdapterFacts; readonly warnings: readonly Warning[] };
+  };
+  unloadAdapter: { params: { readonly name: string }; event: never; result: undefined };
   setTokenTable: { params: TokenTable; event: never; result: undefined };
   createSession: {
-    params: { readonly plannedTokens: number | undefined; readonly context: ContextOptions | undefined };
+    params: {
+      readonly plannedTokens: number | undefined;
+      readonly context: ContextOptions | undefined;
+      readonly adapter?: string | undefined;
+    };
     event: never;
     result: { readonly session: SessionId } & SessionState;
   };

@@ -13,24 +13,42 @@ import { prepareGenerateCall, toTokens } from "./generate-call.ts";
 import { Generation } from "./generation.ts";
 import type { EngineMethods, EngineStatistics, LoadedFacts, SessionId } from "./methods.ts";
 import type { ModelParts } from "./model-parts.ts";
-import type { ChatTemplateOptions, GenerateOptions, SessionOptions, Warning } from "./options.ts";
+import type {
+  AdapterFacts,
+  AdapterOptions,
+  ChatTemplateOptions,
+  GenerateOptions,
+  SessionOptions,
+  Warning,
+} from "./options.ts";
+import { checkAdapterName, sendAdapter } from "./send-adapter.ts";
 import { Session } from "./session.ts";
 import { parseSnapshotHeader } from "./snapshot-header.ts";
+import type { ModelSource } from "./source.ts";
 import type { TextClient } from "./text-client.ts";
 
 /** A loaded model. It computes in workers of its own; the caller's thread is never blocked. */
 export class Model implements AsyncDisposable {
   readonly #parts: ModelParts;
   readonly #facts: LoadedFacts;
+  readonly #adapters: Map<string, AdapterFacts>;
+  readonly #onWarning: (warning: Warning) => void;
   #ending: Promise<void> | undefined;
 
   /** @internal Made by {@link loadModel}. */
-  constructor(engine: WorkerClient<EngineMethods>, text: TextClient, facts: LoadedFacts) {
+  constructor(
+    engine: WorkerClient<EngineMethods>,
+    text: TextClient,
+    facts: LoadedFacts,
+    onWarning: (warning: Warning) => void,
+  ) {
     const abandoned = new FinalizationRegistry<SessionId>((session) => {
       if (!engine.closed) engine.call("release", { session }).catch(() => {});
     });
     this.#parts = { engine, text, defaults: facts.defaults, abandoned };
     this.#facts = facts;
+    this.#adapters = new Map(facts.adapters.map((adapter) => [adapter.name, adapter]));
+    this.#onWarning = onWarning;
   }
 
   /** The configuration, with Hugging Face's names. */
@@ -51,6 +69,48 @@ export class Model implements AsyncDisposable {
   /** What was odd when the model was loaded. */
   get warnings(): readonly Warning[] {
     return this.#facts.warnings;
+  }
+
+  /** The adapters that are loaded, by their names. */
+  get adapters(): ReadonlyMap<string, AdapterFacts> {
+    return this.#adapters;
+  }
+
+  /**
+   * Loads one more adapter, between the steps of what is running.
+   *
+   * @param name - a new one, by which sessions and requests choose it
+   * @throws SkeinError: `not_found`, `invalid_checkpoint`, `unsupported`, `out_of_memory`, ...; InvalidConfigError; InvalidOptionError; the signal's reason
+   *
+   * @example
+   * await model.loadAdapter("law", { source: "./law-lora", window: 65536, factor: 2 });
+   */
+  async loadAdapter(
+    name: string,
+    adapter: ModelSource | AdapterOptions,
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<AdapterFacts> {
+    checkOptions({ signal });
+    const { call, transfer, stop } = sendAdapter(name, adapter);
+    try {
+      const { facts, warnings } = await this.#parts.engine.call("loadAdapter", call, { signal, transfer });
+      for (const warning of warnings) this.#onWarning(warning);
+      this.#adapters.set(name, facts);
+      return facts;
+    } finally {
+      stop();
+    }
+  }
+
+  /**
+   * Frees an adapter's memory.
+   *
+   * @throws InvalidOptionError when there is none of this name, or a session or an answer uses it
+   */
+  async unloadAdapter(name: string): Promise<void> {
+    checkAdapterName(name);
+    await this.#parts.engine.call("unloadAdapter", { name });
+    this.#adapters.delete(name);
   }
 
   /** @param specialTokens - whether control tokens in the text are parsed (default), or taken as the letters they are written with */
@@ -110,15 +170,17 @@ export class Model implements AsyncDisposable {
     }, options);
   }
 
-  /** @throws ContextLengthError when `plannedTokens` are more than the window has; InvalidOptionError */
+  /** @throws ContextLengthError when `plannedTokens` are more than the window has; InvalidOptionError, also for an adapter that is not loaded */
   async createSession(options: SessionOptions = {}): Promise<Session> {
     checkOptions(options as object);
-    const { plannedTokens, context } = options;
+    const { plannedTokens, context, adapter } = options;
     if (plannedTokens !== undefined && !(Number.isSafeInteger(plannedTokens) && plannedTokens >= 1)) {
       throw new InvalidOptionError("plannedTokens", `must be a whole number from 1, not ${String(plannedTokens)}`);
     }
     if (context !== undefined) validateContextOptions(context);
-    const { session, ...state } = await this.#parts.engine.call("createSession", { plannedTokens, context });
+    if (adapter !== undefined) checkAdapterName(adapter);
+    const call = { plannedTokens, context, adapter };
+    const { session, ...state } = await this.#parts.engine.call("createSession", call);
     return new Session(this.#parts, session, state);
   }
 

@@ -1,7 +1,9 @@
 import type { CacheType, WeightType } from "../backend/backend.ts";
 import type { ContextOptions } from "../context/options.ts";
+import type { ContextSettings } from "../context/settings.ts";
 import type { SamplingOptions } from "../sampling/options.ts";
 import type { ChatMessage } from "../text/chat-input.ts";
+import type { ModelSource } from "./source.ts";
 
 /** What is going on, told while something takes long. */
 export interface Progress {
@@ -38,10 +40,33 @@ export interface LoadOptions {
    */
   readonly kernels?: "auto" | "relaxed" | "pairs" | "plain" | undefined;
   readonly context?: ContextOptions | undefined;
+  /** Adapters (PEFT LoRA) beside the model, by names of your choice: sessions and requests choose one by its name. */
+  readonly adapters?: Readonly<Record<string, ModelSource | AdapterOptions>> | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Receives what is odd about the model or the options; `console.warn` by default. */
   readonly onWarning?: ((warning: Warning) => void) | undefined;
+}
+
+/** Where an adapter is, and at which length it was tuned. */
+export interface AdapterOptions {
+  /** A folder with `adapter_config.json` and `adapter_model.safetensors`, its URL, or these files. */
+  readonly source: ModelSource;
+  /** The number of tokens that it was tuned at, which takes the place of the native window; as its `skein.json` says, else the model's own. */
+  readonly window?: number | undefined;
+  /** The factor of YaRN that it was tuned with, over the model's original window; as its `skein.json` says, else none. */
+  readonly factor?: number | undefined;
+}
+
+/** An adapter that is loaded. */
+export interface AdapterFacts {
+  readonly name: string;
+  /** How many modules it changes. */
+  readonly modules: number;
+  /** The largest rank of its matrices. */
+  readonly rank: number;
+  /** The windows of sequences that have it. */
+  readonly context: ContextSettings;
 }
 
 /** How a session is created. */
@@ -50,6 +75,8 @@ export interface SessionOptions {
   readonly plannedTokens?: number | undefined;
   /** May only narrow what the model was loaded with. */
   readonly context?: ContextOptions | undefined;
+  /** The name of the adapter that the session has, and its forks; none by default. */
+  readonly adapter?: string | undefined;
 }
 
 /** How tokens are appended to a session. */
@@ -118,6 +145,8 @@ export interface GenerateOptions extends GenerateInput, SamplingOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** May only narrow what the model, or the session, was given. */
   readonly context?: ContextOptions | undefined;
+  /** The name of an adapter; none by default. A session has its own from its beginning, and takes no other. */
+  readonly adapter?: string | undefined;
 }
 
 /** Log probability of one generated token, under the model, before penalties and temperature. */

@@ -43,6 +43,7 @@ function create(remote: RemoteError): Error {
 }
 
 function pickFields(error: ContextLengthError): ContextLengthFields {
-  const { tokensNeeded, tokensAvailable, nativeWindow, extendedWindow, option, suggestion, isOpenEnded } = error;
-  return { tokensNeeded, tokensAvailable, nativeWindow, extendedWindow, option, suggestion, isOpenEnded };
+  const { tokensNeeded, tokensAvailable, nativeWindow, extendedWindow, option, suggestion, isOpenEnded, adapter } =
+    error;
+  return { tokensNeeded, tokensAvailable, nativeWindow, extendedWindow, option, suggestion, isOpenEnded, adapter };
 }

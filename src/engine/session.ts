@@ -19,12 +19,15 @@ export class Session implements AsyncDisposable {
   #state: SessionState;
   #last: Promise<unknown> = Promise.resolve();
   readonly #disposal = new AbortController();
+  /** The name of the adapter that the session has. */
+  readonly adapter: string | undefined;
 
   /** @internal Made by {@link Model.createSession}. */
   constructor(parts: ModelParts, id: SessionId, state: SessionState) {
     this.#parts = parts;
     this.#id = id;
-    this.#state = { length: state.length, factor: state.factor };
+    this.#state = state;
+    this.adapter = state.adapter;
     parts.abandoned.register(this, id, this);
   }
 

@@ -1,5 +1,6 @@
 import type { Segment, Tensor, Weight } from "../backend/backend.ts";
 import type { RotaryRows } from "../position/index.ts";
+import type { AdapterMatrices } from "./adapter/adapted-decoder.ts";
 
 /** One step of a decoder: rows of one or several sequences, computed together. */
 export interface DecoderStep {
@@ -9,8 +10,10 @@ export interface DecoderStep {
   readonly segments: readonly Segment[];
   /** Cosine and sine of each row's angles, under its own sequence's encoding, [rows, pairs]. */
   readonly rotary: RotaryRows;
-  /** The rows whose logits are wanted. */
+  /** The rows whose logits are wanted, ascending. */
   readonly outputRows: Uint32Array;
+  /** The adapter of each segment; absent when none has one. */
+  readonly adapters?: readonly (AdapterMatrices | undefined)[] | undefined;
 }
 
 /**

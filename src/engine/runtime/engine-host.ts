@@ -1,20 +1,23 @@
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
-import { narrowContext } from "../../context/narrow.ts";
+import { type Context, narrowContext } from "../../context/narrow.ts";
 import type { ContextOptions } from "../../context/options.ts";
 import { InvalidOptionError, SkeinError } from "../../errors.ts";
 import type { Handlers } from "../channel.ts";
 import type { EngineMethods, SessionId, SessionState } from "../methods.ts";
 import type { SourceDescription } from "../source.ts";
+import { loadAdapter } from "./adapters.ts";
 import { append } from "./append.ts";
 import { generate } from "./generate.ts";
-import { type LoadedModel, loadCheckpoint } from "./loaded-model.ts";
-import { type Context, Sequence } from "./sequence.ts";
+import { type LoadedModel, loadCheckpoint, prepareBeside } from "./loaded-model.ts";
+import { Sequence } from "./sequence.ts";
 import { describeSnapshot, restoreSnapshot } from "./snapshots.ts";
 
 /** Answers the calls of one model's owner. A session's calls come one after the other; its owner sees to that. */
 export class EngineHost {
   readonly #openSource: (source: SourceDescription) => Promise<CheckpointFiles>;
   readonly #sessions = new Map<SessionId, Sequence>();
+  /** Sequences of answers outside sessions. */
+  readonly #answers = new Set<Sequence>();
   #model: LoadedModel | undefined;
   #nextSession = 0;
 
@@ -24,30 +27,59 @@ export class EngineHost {
 
   readonly handlers: Handlers<EngineMethods> = {
     load: async (call, { signal, emit }) => {
-      const files = await this.#openSource(call.source);
+      const opened: CheckpointFiles[] = [];
       try {
-        const model = await loadCheckpoint(files, call, { signal, onProgress: emit });
+        for (const { source } of [call, ...(call.adapters ?? [])]) opened.push(await this.#openSource(source));
+        const [files, ...adapterFiles] = opened;
+        const model = await loadCheckpoint(files!, call, adapterFiles, { signal, onProgress: emit });
         this.#model = model;
         return {
           config: model.config,
           context: model.context.settings,
           defaults: model.defaults,
           warnings: model.warnings,
+          adapters: model.adapters.facts,
         };
+      } finally {
+        for (const files of opened) await files.close();
+      }
+    },
+    loadAdapter: async (call, { signal }) => {
+      const { config, context, backend, adapters, scheduler } = this.#loaded;
+      adapters.checkFree(call.name);
+      const files = await this.#openSource(call.source);
+      try {
+        const prepared = await prepareBeside(files, call, config, context);
+        const adapter = await loadAdapter(prepared, backend, signal, (work) => scheduler.alone(work));
+        adapters.add(adapter);
+        return { facts: adapter.facts, warnings: prepared.warnings };
       } finally {
         await files.close();
       }
+    },
+    unloadAdapter: ({ name }) => {
+      const { adapters } = this.#loaded;
+      const adapter = adapters.get(name);
+      const users = [...this.#sessions.values(), ...this.#answers].filter((sequence) => sequence.adapter === adapter);
+      if (users.length > 0) {
+        const what = users.length === 1 ? "a session or answer uses" : `${users.length} sessions and answers use`;
+        throw new InvalidOptionError("adapter", `${what} ${JSON.stringify(name)}; dispose of them first`);
+      }
+      adapters.remove(name);
+      return undefined;
     },
     setTokenTable: (table) => {
       this.#loaded.tokenTable = table;
       return undefined;
     },
-    createSession: ({ plannedTokens, context }) => {
+    createSession: ({ plannedTokens, context, adapter: name }) => {
       const model = this.#loaded;
+      const adapter = model.adapters.get(name);
       return this.#add(
-        new Sequence(model.config, model.pool, this.#narrow(model.context, context), {
+        new Sequence(model.config, model.pool, this.#narrow(adapter?.context ?? model.context, context), {
           plannedTokens,
           ownOptions: context,
+          adapter,
         }),
       );
     },
@@ -63,13 +95,17 @@ export class EngineHost {
       checkTokens(call.tokens, model.config.vocab_size);
       if (call.session !== undefined) {
         const sequence = this.#session(call.session);
+        checkSameAdapter(sequence, call.adapter);
         return generate(model, sequence, this.#narrow(sequence.context, call.context), call, { signal, emit });
       }
-      const context = this.#narrow(model.context, call.context);
-      const sequence = new Sequence(model.config, model.pool, context);
+      const adapter = model.adapters.get(call.adapter);
+      const context = this.#narrow(adapter?.context ?? model.context, call.context);
+      const sequence = new Sequence(model.config, model.pool, context, { adapter });
+      this.#answers.add(sequence);
       try {
         return await generate(model, sequence, context, call, { signal, emit });
       } finally {
+        this.#answers.delete(sequence);
         sequence.release();
       }
     },
@@ -132,7 +168,17 @@ export class EngineHost {
 }
 
 function stateOf(sequence: Sequence): SessionState {
-  return { length: sequence.length, factor: sequence.encoding.factor };
+  return { length: sequence.length, factor: sequence.encoding.factor, adapter: sequence.adapter?.facts.name };
+}
+
+function checkSameAdapter(sequence: Sequence, wanted: string | undefined): void {
+  const own = sequence.adapter?.facts.name;
+  if (wanted === undefined || wanted === own) return;
+  const has = own === undefined ? "no adapter" : `the adapter ${JSON.stringify(own)}`;
+  throw new InvalidOptionError(
+    "adapter",
+    `this session has ${has} from its beginning; create one with ${JSON.stringify(wanted)}`,
+  );
 }
 
 function checkTokens(tokens: Uint32Array, vocabulary: number): void {

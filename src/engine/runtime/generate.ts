@@ -1,5 +1,6 @@
 import { openEndError } from "../../context/context-length-error.ts";
 import { chooseEncoding } from "../../context/encoding.ts";
+import type { Context } from "../../context/narrow.ts";
 import { type Plan, plan } from "../../context/plan.ts";
 import type { ContextSettings } from "../../context/settings.ts";
 import { InvalidOptionError } from "../../errors.ts";
@@ -12,7 +13,7 @@ import type { FinishReason, TokenLogprob } from "../options.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { reportPrefill } from "./prefill-progress.ts";
 import { PromptLookup } from "./prompt-lookup.ts";
-import type { Context, Sequence } from "./sequence.ts";
+import type { Sequence } from "./sequence.ts";
 
 /** One answer while it is made. */
 interface Answer {

@@ -4,6 +4,7 @@ import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { readJson } from "../../checkpoint/files.ts";
 import { checkTensors, openTensors, type TensorIndex } from "../../checkpoint/tensors.ts";
 import { chooseEncoding, resolveEncoding } from "../../context/encoding.ts";
+import type { Context } from "../../context/narrow.ts";
 import { type ContextSettings, resolveContext } from "../../context/settings.ts";
 import { contextWarnings } from "../../context/warnings.ts";
 import { SkeinError, UnsupportedError } from "../../errors.ts";
@@ -12,12 +13,12 @@ import { createDecoder } from "../../model/family.ts";
 import { type GenerationDefaults, parseGenerationConfig } from "../../model/generation-config.ts";
 import { rotaryRows } from "../../position/index.ts";
 import type { TokenTable } from "../../text/token-table.ts";
-import type { LoadCall } from "../methods.ts";
+import type { AdapterCall, LoadCall } from "../methods.ts";
 import type { Progress, Warning } from "../options.ts";
+import { Adapters, adapterSpecs, loadAdapter, type PreparedAdapter, prepareAdapter } from "./adapters.ts";
 import { checkBackendOptions, chooseBackend } from "./choose-backend.ts";
 import { loadWeights, weightSpecs } from "./load-weights.ts";
 import { Scheduler } from "./scheduler.ts";
-import type { Context } from "./sequence.ts";
 
 /** A model in the engine worker: all that sequences share. */
 export interface LoadedModel {
@@ -27,6 +28,8 @@ export interface LoadedModel {
   readonly warnings: readonly Warning[];
   readonly pool: BlockPool;
   readonly scheduler: Scheduler;
+  readonly backend: Backend;
+  readonly adapters: Adapters;
   /** Settles when nothing is being written to the disk's cache of weights any more. */
   readonly kept: Promise<void>;
   /** Ties saved sessions to the model; undefined where SHA-256 is not to be had (a page without https). */
@@ -36,13 +39,15 @@ export interface LoadedModel {
 }
 
 /**
- * Reads a checkpoint: configuration, then the weights as a stream, one tensor at a time.
+ * Reads a checkpoint: configuration, then the weights as a stream, one tensor at a time; and its adapters.
  *
+ * @param adapterFiles - of the call's adapters
  * @throws SkeinError and its kinds, for whatever is missing, damaged or not supported
  */
 export async function loadCheckpoint(
   files: CheckpointFiles,
   call: LoadCall,
+  adapterFiles: readonly CheckpointFiles[],
   options: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
 ): Promise<LoadedModel> {
   checkBackendOptions(call);
@@ -52,10 +57,22 @@ export async function loadCheckpoint(
   const index = await openTensors(files);
   checkTensors(index, expectedTensors(config), { optional: optionalTensors(config) });
   const specs = weightSpecs(config, index, call);
-  const chosen = await chooseBackend(call, config, specs, context.settings.extendedWindow);
+  const prepared: PreparedAdapter[] = [];
+  for (const [i, adapter] of (call.adapters ?? []).entries())
+    prepared.push(await prepareBeside(adapterFiles[i]!, adapter, config, context));
+  const chosen = await chooseBackend(
+    call,
+    config,
+    [...specs, ...prepared.flatMap((adapter) => adapterSpecs(adapter, call.backend === "reference"))],
+    Math.max(
+      ...[context, ...prepared.map((adapter) => adapter.context)].map(({ settings }) => settings.extendedWindow),
+    ),
+  );
   const { backend } = chosen;
   const { pairs } = rotaryRows(resolveEncoding(config, chooseEncoding(context.settings, 1)), [0]);
   const weights = await loadWeights(files, index, config, specs, backend, pairs, options);
+  const adapters = new Adapters();
+  for (const adapter of prepared) adapters.add(await loadAdapter(adapter, backend, options.signal));
 
   const layout = cacheLayout(config, call, backend);
   const pool = new BlockPool(backend.createBlockStore(layout, layout.type === "q8" ? weights.keyScales : undefined));
@@ -69,6 +86,8 @@ export async function loadCheckpoint(
     context,
     defaults,
     pool,
+    backend,
+    adapters,
     fingerprint: weights.fingerprint,
     kept: weights.kept,
     warnings: [
@@ -76,10 +95,23 @@ export async function loadCheckpoint(
       ...chosen.warnings,
       ...generationWarnings(defaults),
       ...widenedWarnings(index, specs, call),
+      ...prepared.flatMap(({ warnings }) => warnings),
     ],
     scheduler: new Scheduler(decoder, backend, config.vocab_size),
     tokenTable: undefined,
   };
+}
+
+/** Opens an adapter beside its base. @throws what {@link prepareAdapter} throws */
+export async function prepareBeside(
+  files: CheckpointFiles,
+  call: AdapterCall,
+  config: ModelConfig,
+  base: Context,
+): Promise<PreparedAdapter> {
+  const prepared = await prepareAdapter(files, call, config, base);
+  refuseSlidingWindow(config, prepared.context.settings);
+  return prepared;
 }
 
 /** Reads `config.json` and `generation_config.json`. */

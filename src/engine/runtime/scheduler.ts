@@ -1,7 +1,7 @@
 import type { Backend, Segment } from "../../backend/backend.ts";
 import { nextTask } from "../../backend/next-task.ts";
 import { SkeinError } from "../../errors.ts";
-import type { Decoder } from "../../model/decoder.ts";
+import type { Decoder, DecoderStep } from "../../model/decoder.ts";
 import { rotaryRows } from "../../position/index.ts";
 import type { Sequence } from "./sequence.ts";
 
@@ -61,6 +61,8 @@ export class Scheduler {
   readonly #backend: Backend;
   readonly #vocabulary: number;
   #queue: Entry[] = [];
+  /** What is to be done between two steps. */
+  #waiting: (() => Promise<void>)[] = [];
   #running = false;
   /** Rows a millisecond, and how many they were, of the last step that says something about large ones. */
   #speed = 16 / sharedMilliseconds;
@@ -87,12 +89,22 @@ export class Scheduler {
     });
   }
 
+  /** Does what needs the backend for itself: between two steps. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push(() => work().then(resolve, reject));
+      if (!this.#running) void this.#run();
+    });
+  }
+
   async #run(): Promise<void> {
     this.#running = true;
     for (;;) {
       await nextTask();
+      for (const work of this.#waiting.splice(0)) await work();
       this.#dropAborted();
       const parts = this.#choose();
+      if (parts.length === 0 && this.#waiting.length > 0) continue;
       if (parts.length === 0) break;
       try {
         await this.#step(parts);
@@ -142,7 +154,7 @@ export class Scheduler {
         this.#finish(entry, () => entry.reject(error));
       }
     }
-    return parts;
+    return sideBySide(parts);
   }
 
   async #step(parts: readonly Part[]): Promise<void> {
@@ -166,7 +178,13 @@ export class Scheduler {
     const stopListening = this.#cancelWhenAborted(parts);
     try {
       const outputRows = Uint32Array.from(outputs, ({ row }) => row);
-      const computed = this.#decoder({ tokens, segments, rotary: rotaryOf(parts), outputRows });
+      const computed = this.#decoder({
+        tokens,
+        segments,
+        rotary: rotaryOf(parts),
+        outputRows,
+        adapters: adaptersOf(parts),
+      });
       if (computed) logits = await this.#backend.read(computed);
       isWhole = true;
     } finally {
@@ -231,6 +249,16 @@ export class Scheduler {
     this.#queue = this.#queue.filter((other) => other !== entry);
     settle();
   }
+}
+
+/** Parts with the same adapter come one after the other, so that they meet it together; a row's bits do not depend on its place. */
+function sideBySide(parts: readonly Part[]): Part[] {
+  return [...Map.groupBy(parts, ({ entry }) => entry.sequence.adapter).values()].flat();
+}
+
+function adaptersOf(parts: readonly Part[]): DecoderStep["adapters"] {
+  const adapters = parts.map(({ entry }) => entry.sequence.adapter?.matrices);
+  return adapters.some((adapter) => adapter) ? adapters : undefined;
 }
 
 /** @returns the part with the most rows; of several, the one that came last */

@@ -2,16 +2,12 @@ import type { BlockPool } from "../../cache/block-pool.ts";
 import { SequenceCache } from "../../cache/sequence-cache.ts";
 import { chooseEncoding, type EncodingChoice, resolveEncoding, sameEncoding } from "../../context/encoding.ts";
 import { turnBetween } from "../../context/growth.ts";
+import type { Context } from "../../context/narrow.ts";
 import type { ContextOptions, Growth } from "../../context/options.ts";
 import { factorFor } from "../../context/plan.ts";
-import type { ContextConfig, ContextSettings } from "../../context/settings.ts";
+import type { ContextConfig } from "../../context/settings.ts";
 import type { RotaryEncoding } from "../../position/index.ts";
-
-/** Options and what they resolved to. */
-export interface Context {
-  readonly options: ContextOptions;
-  readonly settings: ContextSettings;
-}
+import type { LoadedAdapter } from "./adapters.ts";
 
 /** How a sequence begins. */
 export interface SequenceOptions {
@@ -19,6 +15,8 @@ export interface SequenceOptions {
   readonly plannedTokens?: number | undefined;
   readonly ownOptions?: ContextOptions | undefined;
   readonly cache?: SequenceCache | undefined;
+  /** What its keys and values are computed with, from the first token to the last. */
+  readonly adapter?: LoadedAdapter | undefined;
 }
 
 /** A state of a sequence. */
@@ -37,6 +35,7 @@ export class Sequence {
   /** What the sequence's own options are, without the model's. */
   readonly ownOptions: ContextOptions;
   readonly cache: SequenceCache;
+  readonly adapter: LoadedAdapter | undefined;
   #tokens: number[] = [];
   readonly #config: ContextConfig;
   readonly #pool: BlockPool;
@@ -54,13 +53,14 @@ export class Sequence {
     config: ContextConfig,
     pool: BlockPool,
     context: Context,
-    { plannedTokens = 0, ownOptions = {}, cache = new SequenceCache(pool) }: SequenceOptions = {},
+    { plannedTokens = 0, ownOptions = {}, cache = new SequenceCache(pool), adapter }: SequenceOptions = {},
   ) {
     this.context = context;
     this.ownOptions = ownOptions;
     this.#config = config;
     this.#pool = pool;
     this.cache = cache;
+    this.adapter = adapter;
     this.plannedTokens = plannedTokens;
     this.#plannedFactor = factorFor(context.settings, plannedTokens);
     this.#encoding = chooseEncoding(context.settings, this.#plannedFactor);
@@ -167,9 +167,9 @@ export class Sequence {
 
   /** @returns a sequence with the same tokens, which shares the cached blocks until either changes them */
   fork(): Sequence {
-    const { plannedTokens, ownOptions } = this;
+    const { plannedTokens, ownOptions, adapter } = this;
     const cache = this.cache.fork();
-    const copy = new Sequence(this.#config, this.#pool, this.context, { plannedTokens, ownOptions, cache });
+    const copy = new Sequence(this.#config, this.#pool, this.context, { plannedTokens, ownOptions, cache, adapter });
     copy.restore(this.#tokens, this.#encoding);
     copy.#keepsFactor = this.#keepsFactor;
     return copy;

@@ -1,12 +1,12 @@
 import type { CacheLayout } from "../../backend/backend.ts";
 import { contextLengthError } from "../../context/context-length-error.ts";
 import { chooseEncoding, type EncodingChoice, sameEncoding } from "../../context/encoding.ts";
-import { narrowContext } from "../../context/narrow.ts";
+import { type Context, narrowContext } from "../../context/narrow.ts";
 import type { ContextSettings } from "../../context/settings.ts";
 import { SkeinError } from "../../errors.ts";
 import type { SnapshotHeader } from "../methods.ts";
 import type { LoadedModel } from "./loaded-model.ts";
-import { type Context, Sequence } from "./sequence.ts";
+import { Sequence } from "./sequence.ts";
 
 /** What is saved of a session, besides the blocks of its cache. */
 export async function describeSnapshot(
@@ -16,9 +16,10 @@ export async function describeSnapshot(
   const { pool } = model;
   const fingerprint = await model.fingerprint();
   if (fingerprint === undefined) throw noDigest();
+  const adapter = (await sequence.adapter?.fingerprint()) ?? null;
   const { length, encoding, cache, plannedTokens, ownOptions: context } = sequence;
   const { layout } = pool.store;
-  const header = { fingerprint, adapter: null, layout, encoding, context, plannedTokens, length, cached: cache.length };
+  const header = { fingerprint, adapter, layout, encoding, context, plannedTokens, length, cached: cache.length };
   return { header, tokens: Uint32Array.from(sequence.tokens) };
 }
 
@@ -38,23 +39,25 @@ export async function restoreSnapshot(
   if (fingerprint === undefined) throw noDigest();
   if (header.fingerprint !== fingerprint)
     throw mismatch("it was saved with another model, or with other weights or another backend; load that one");
-  if (header.adapter !== null) throw mismatch(`it was saved with the adapter ${header.adapter}`);
+  const adapter = header.adapter === null ? undefined : await model.adapters.withFingerprint(header.adapter);
+  if (header.adapter !== null && !adapter)
+    throw mismatch("it was saved with an adapter that is not loaded, or not as it was then; load that one");
   checkLayout(header.layout, model.pool.store.layout);
-  const context = narrowToSaved(model, header);
+  const context = narrowToSaved(model, adapter?.context ?? model.context, header);
   const { settings } = context;
   const encoding = checkEncoding(settings, header.encoding);
   if (header.length > settings.extendedWindow && !settings.allowBeyondWindow)
     throw contextLengthError(settings, header.length);
   const { plannedTokens, context: ownOptions } = header;
-  const sequence = new Sequence(model.config, model.pool, context, { plannedTokens, ownOptions });
+  const sequence = new Sequence(model.config, model.pool, context, { plannedTokens, ownOptions, adapter });
   sequence.restore([...tokens], encoding);
   return sequence;
 }
 
 /** A session that was narrower than its model stays so. */
-function narrowToSaved(model: LoadedModel, header: SnapshotHeader): Context {
+function narrowToSaved(model: LoadedModel, outer: Context, header: SnapshotHeader): Context {
   try {
-    return narrowContext(model.config, model.context, header.context);
+    return narrowContext(model.config, outer, header.context);
   } catch (error) {
     throw mismatch(`it has options that this model was not loaded for (${(error as Error).message})`);
   }

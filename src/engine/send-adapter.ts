@@ -1,0 +1,59 @@
+import { InvalidOptionError } from "../errors.ts";
+import type { AdapterCall } from "./methods.ts";
+import type { AdapterOptions, LoadOptions } from "./options.ts";
+import { type ModelSource, type SentSource, sendSource } from "./source.ts";
+
+/** An adapter that is ready to be sent to the engine worker. */
+export interface SentAdapter extends Pick<SentSource, "transfer" | "stop"> {
+  readonly call: AdapterCall;
+}
+
+const longestName = 100;
+const largestWindow = 2 ** 24;
+const largestFactor = 1024;
+
+/** @throws InvalidOptionError naming the option that cannot be followed */
+export function sendAdapters(adapters: LoadOptions["adapters"] = {}): SentAdapter[] {
+  if (typeof adapters !== "object" || adapters === null || Array.isArray(adapters))
+    throw new InvalidOptionError("adapters", "must be an object of adapters by their names");
+  return Object.entries(adapters).map(([name, adapter]) => sendAdapter(name, adapter));
+}
+
+/** @throws InvalidOptionError naming the option that cannot be followed */
+export function sendAdapter(name: string, adapter: ModelSource | AdapterOptions): SentAdapter {
+  checkAdapterName(name);
+  const { source, window, factor } = hasOptions(adapter) ? adapter : { source: adapter };
+  const option = `adapters.${name}`;
+  if (window !== undefined && !(Number.isInteger(window) && window >= 1 && window <= largestWindow))
+    throw new InvalidOptionError(
+      `${option}.window`,
+      `must be a whole number of tokens from 1 to ${largestWindow}, not ${String(window)}`,
+    );
+  if (factor !== undefined && !(typeof factor === "number" && factor >= 1 && factor <= largestFactor))
+    throw new InvalidOptionError(
+      `${option}.factor`,
+      `must be a number from 1 to ${largestFactor}, not ${String(factor)}`,
+    );
+  const { description, transfer, stop } = sendSource(source);
+  return { call: { name, source: description, window, factor }, transfer, stop };
+}
+
+/** @throws InvalidOptionError */
+export function checkAdapterName(name: unknown): void {
+  if (typeof name === "string" && name !== "" && name.length <= longestName && !/\p{C}/u.test(name)) return;
+  throw new InvalidOptionError(
+    "adapter",
+    `must be a name of 1 to ${longestName} characters, none of them a control character`,
+  );
+}
+
+/** Files are Blobs, so an object whose `source` is something else is none of files. */
+function hasOptions(adapter: ModelSource | AdapterOptions): adapter is AdapterOptions {
+  return (
+    typeof adapter === "object" &&
+    adapter !== null &&
+    !(adapter instanceof URL) &&
+    "source" in adapter &&
+    !(adapter.source instanceof Blob)
+  );
+}
