@@ -5,7 +5,7 @@ import { fileUrls } from "./packaging/file-urls.ts";
 import { kernelModuleNames, kernelModules } from "./packaging/kernel-modules.ts";
 import { thirdPartyLicences } from "./packaging/third-party-licences.ts";
 
-/** What a page or a program that embeds the engine loads. */
+/** What a page and a program that embeds the engine load. */
 const library = {
   index: "src/index.ts",
   position: "src/position/index.ts",
@@ -13,12 +13,15 @@ const library = {
   "text-worker": "src/engine/text-worker.ts",
 };
 
-/** Node's workers besides. */
+/** What only Node runs besides. */
 const nodeEntries = {
   ...library,
   "quantize-worker": "src/engine/node/quantize-worker.ts",
   "thread-worker": "src/backend/wasm/node/thread-worker.ts",
+  "template-process": "src/engine/node/template-process.ts",
 };
+
+const browserEntries = { ...library, "template-worker": "src/engine/browser/template-worker.ts" };
 
 let unfinished = 2;
 
@@ -73,7 +76,7 @@ const node: UserConfig = {
 const browser: UserConfig = {
   ...shared,
   name: "browser",
-  entry: library,
+  entry: browserEntries,
   outDir: "dist/browser",
   platform: "browser",
   target: "es2024",
@@ -81,9 +84,9 @@ const browser: UserConfig = {
   deps: { onlyBundle: false, alwaysBundle: Object.keys(manifest.dependencies), onlyImport: [] },
   dts: false,
   plugins: [
-    fileUrls({ entries: library, modules: kernelModuleNames }),
+    fileUrls({ entries: browserEntries, modules: kernelModuleNames }),
     kernelModules(),
-    thirdPartyLicences({ into: ["text-worker.js"] }),
+    thirdPartyLicences({ into: ["text-worker.js", "template-worker.js"] }),
   ],
 };
 

@@ -139,6 +139,7 @@ describe("in a browser", () => {
       "kernels-plain-64.wasm.gz",
       "kernels-relaxed-32.wasm.gz",
       "kernels-relaxed-64.wasm.gz",
+      "template-worker.js",
       "text-worker.js",
     ]);
     const scripts = assets.filter(({ name }) => name.endsWith(".js"));

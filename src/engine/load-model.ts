@@ -39,7 +39,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   await refusePublishedName(source);
 
   const engine = new WorkerClient<EngineMethods>(workers.spawnEngineWorker());
-  const text = new TextClient(workers.spawnTextWorker, source);
+  const text = new TextClient(workers, source);
   try {
     const kept = { backend, weights, embeddings, cache, threads, kernels, context };
     const call = { source: sent.description, ...kept, adapters: adapters.map((adapter) => adapter.call) };

@@ -6,6 +6,7 @@ import type { ModelConfig } from "../model/config.ts";
 import type { GenerationDefaults } from "../model/generation-config.ts";
 import type { SamplingOptions } from "../sampling/options.ts";
 import type { ChatMessage } from "../text/chat-input.ts";
+import type { ChatPiece } from "../text/chat-pieces.ts";
 import type { TokenTable } from "../text/token-table.ts";
 import type { AdapterFacts, FinishReason, LoadOptions, Progress, TokenLogprob, Warning } from "./options.ts";
 import type { SourceDescription } from "./source.ts";
@@ -187,25 +188,45 @@ export interface ChatCall {
   readonly addGenerationPrompt: boolean;
 }
 
-/** The calls that the text worker answers. */
+/** The chat template of a checkpoint, and what it is rendered with. */
+export interface SelectedTemplate {
+  readonly text: string;
+  /** For messages: the file that it is from. */
+  readonly origin: string;
+  /** `bos_token`, `eos_token`, ... */
+  readonly specialTokenStrings: Readonly<Record<string, string | readonly string[]>>;
+  readonly controlTokens: readonly string[];
+}
+
+export interface RenderCall extends ChatCall {
+  readonly template: SelectedTemplate;
+}
+
+/** The calls that whatever renders chat templates answers. */
+export interface TemplateMethods {
+  ping: { params: undefined; event: never; result: undefined };
+  renderPieces: { params: RenderCall; event: never; result: readonly ChatPiece[] };
+  renderText: { params: RenderCall; event: never; result: string };
+}
+
+/** The calls that the text worker answers. Each of the longer ones tells when it is begun: what it does comes from a file, and may never end. */
 export interface TextMethods {
   load: {
     params: { readonly source: SourceDescription };
-    event: never;
+    event: "begun";
     result: { readonly table: TokenTable | undefined };
   };
   encode: {
     params: { readonly text: string; readonly specialTokens: boolean };
-    event: never;
+    event: "begun";
     result: Uint32Array<ArrayBuffer>;
   };
+  encodePieces: { params: readonly ChatPiece[]; event: "begun"; result: Uint32Array<ArrayBuffer> };
   decode: {
     params: { readonly tokens: Uint32Array; readonly skipSpecialTokens: boolean };
-    event: never;
+    event: "begun";
     result: string;
   };
-  /** Tells `rendering` and `rendered`: between the two a template runs, which may never end. */
-  encodeChat: { params: ChatCall; event: "rendering" | "rendered"; result: Uint32Array<ArrayBuffer> };
+  selectTemplate: { params: { readonly tools: boolean }; event: never; result: SelectedTemplate };
   ping: { params: undefined; event: never; result: undefined };
-  renderChat: { params: ChatCall; event: "rendering" | "rendered"; result: string };
 }

@@ -133,7 +133,7 @@ export class Model implements AsyncDisposable {
    * The text that the model's chat template makes of a conversation. To compute it, ask for the tokens (`tokenize: true`): in the text, control
    * tokens that a user typed cannot be told from the template's.
    *
-   * @throws SkeinError (codes `no_chat_template`, `template_error`, `template_timeout`)
+   * @throws SkeinError (codes `no_chat_template`, `template_error`, `template_timeout`, `template_memory`)
    */
   async applyChatTemplate(
     messages: readonly ChatMessage[],

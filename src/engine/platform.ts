@@ -38,4 +38,6 @@ export interface Workers {
   readonly spawnTextWorker: () => WorkerHandle;
   /** Undefined where there are no files to write. */
   readonly spawnQuantizeWorker: (() => WorkerHandle) | undefined;
+  /** In Node a process. */
+  readonly spawnTemplateWorker: () => WorkerHandle;
 }

@@ -1,28 +1,42 @@
-import { InvalidOptionError, SkeinError } from "../errors.ts";
+import { SkeinError } from "../errors.ts";
 import type { TokenTable } from "../text/token-table.ts";
 import { type CallOptions, WorkerClient, type WorkerHandle } from "./channel.ts";
-import type { ChatCall, TextMethods } from "./methods.ts";
+import type { ChatCall, RenderCall, TextMethods } from "./methods.ts";
 import { orAborted } from "./or-aborted.ts";
+import type { Workers } from "./platform.ts";
 import { type ModelSource, sendSource } from "./source.ts";
+import { TemplateClient } from "./template-client.ts";
 
-/** How long a chat template may run. It comes from the checkpoint: one that never ends must not take the model with it. */
-const templateMilliseconds = 5000;
+/**
+ * How long a tokenizer may take, which a file describes: ten times longer than the slowest texts take Qwen's (long runs of spaces: 8 seconds a million), and than Qwen's takes
+ * to be built.
+ */
+const mostMilliseconds = 30_000;
+const mostMillisecondsPerCharacter = 0.08;
+
+/** How long a worker that nobody waits for may go on. */
+const abandonedMilliseconds = 5000;
 const mostAttempts = 3;
 
-type TextCallOptions = CallOptions<"rendering" | "rendered">;
+type TextCallOptions = CallOptions<"begun">;
 
-/** The text worker of a model: tokenizer and chat template. When it has to be stopped, the next call starts another. */
+/** The text of a model: a worker that has its tokenizer, and what renders its chat template. When one of them has to be stopped, the next call starts another. */
 export class TextClient {
   readonly #spawn: () => WorkerHandle;
   readonly #source: ModelSource;
+  readonly #templates: TemplateClient;
   #client: WorkerClient<TextMethods> | undefined;
   #loading: Promise<WorkerClient<TextMethods>> | undefined;
   #table: TokenTable | undefined;
   #disposed: SkeinError | undefined;
 
-  constructor(spawn: () => WorkerHandle, source: ModelSource) {
-    this.#spawn = spawn;
+  constructor(
+    { spawnTextWorker, spawnTemplateWorker }: Pick<Workers, "spawnTextWorker" | "spawnTemplateWorker">,
+    source: ModelSource,
+  ) {
+    this.#spawn = spawnTextWorker;
     this.#source = source;
+    this.#templates = new TemplateClient(spawnTemplateWorker);
   }
 
   /**
@@ -35,57 +49,56 @@ export class TextClient {
   }
 
   encode(text: string, specialTokens: boolean, signal?: AbortSignal): Promise<Uint32Array> {
-    return this.#run((client, options) => client.call("encode", { text, specialTokens }, options), signal);
+    return this.#run((client, options) => client.call("encode", { text, specialTokens }, options), text.length, signal);
   }
 
   decode(tokens: Uint32Array, skipSpecialTokens: boolean): Promise<string> {
-    return this.#run((client, options) => client.call("decode", { tokens, skipSpecialTokens }, options));
+    return this.#run((client, options) => client.call("decode", { tokens, skipSpecialTokens }, options), tokens.length);
   }
 
-  encodeChat(call: ChatCall, signal?: AbortSignal): Promise<Uint32Array> {
-    return this.#run((client, options) => client.call("encodeChat", call, options), signal);
+  async encodeChat(call: ChatCall, signal?: AbortSignal): Promise<Uint32Array> {
+    const pieces = await this.#templates.renderPieces(await this.#withTemplate(call, signal), signal);
+    const characters = pieces.reduce((sum, { content }) => sum + content.length, 0);
+    return this.#run((client, options) => client.call("encodePieces", pieces, options), characters, signal);
   }
 
-  renderChat(call: ChatCall, signal?: AbortSignal): Promise<string> {
-    return this.#run((client, options) => client.call("renderChat", call, options), signal);
+  async renderChat(call: ChatCall, signal?: AbortSignal): Promise<string> {
+    return this.#templates.renderText(await this.#withTemplate(call, signal), signal);
   }
 
   close(reason: SkeinError): void {
     this.#disposed = reason;
     this.#client?.close(reason);
+    this.#templates.close(reason);
   }
 
-  /** Makes a call. One that only waited behind a template which had to be stopped is made again, on the next worker. */
+  async #withTemplate(call: ChatCall, signal: AbortSignal | undefined): Promise<RenderCall> {
+    const tools = call.tools !== undefined;
+    const template = await this.#run(
+      (client) => client.call("selectTemplate", { tools }, { signal, abandon: true }),
+      0,
+      signal,
+    );
+    return { ...call, template };
+  }
+
+  /** Makes a call. One that only waited behind another which had to be stopped is made again, on the next worker. */
   async #run<T>(
     run: (client: WorkerClient<TextMethods>, options: TextCallOptions) => Promise<T>,
+    characters: number,
     signal?: AbortSignal,
   ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const client = await orAborted(this.#ready(), signal);
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      let wasTooLong = false;
-      const stop = (): void => {
-        wasTooLong = true;
-        client.close(tooLong());
-      };
-      const onEvent = (event: "rendering" | "rendered"): void => {
-        clearTimeout(timer);
-        if (event === "rendering") timer = setTimeout(stop, templateMilliseconds);
-      };
+      const deadline = stopAfter(client, mostMilliseconds + characters * mostMillisecondsPerCharacter);
       try {
-        return await run(client, { signal, onEvent, abandon: true });
+        return await run(client, { signal, onEvent: deadline.start, abandon: true });
       } catch (error) {
         if (signal?.aborted) this.#watch(client);
-        if (error instanceof DOMException && error.name === "DataCloneError") {
-          throw new InvalidOptionError(
-            "messages",
-            `with tools and templateArguments, must be plain data: ${error.message}`,
-          );
-        }
-        const wasStopped = error instanceof SkeinError && error.code === "template_timeout";
-        if (!wasStopped || wasTooLong || signal?.aborted || attempt === mostAttempts) throw error;
+        const wasStopped = error instanceof SkeinError && error.code === "tokenizer_timeout";
+        if (!wasStopped || deadline.isOver() || signal?.aborted || attempt === mostAttempts) throw error;
       } finally {
-        clearTimeout(timer);
+        deadline.clear();
       }
     }
   }
@@ -93,11 +106,12 @@ export class TextClient {
   /** After a call was abandoned: a worker that does not answer in time is ended, so that others need not wait for what nobody wants. */
   #watch(client: WorkerClient<TextMethods>): void {
     if (client.closed) return;
-    const timer = setTimeout(() => client.close(tooLong()), templateMilliseconds);
+    const deadline = stopAfter(client, abandonedMilliseconds);
+    deadline.start();
     client
       .call("ping", undefined)
       .catch(() => {})
-      .finally(() => clearTimeout(timer));
+      .finally(deadline.clear);
   }
 
   #ready(signal?: AbortSignal): Promise<WorkerClient<TextMethods>> {
@@ -111,22 +125,50 @@ export class TextClient {
 
   async #load(client: WorkerClient<TextMethods>, signal: AbortSignal | undefined): Promise<WorkerClient<TextMethods>> {
     const { description, transfer, stop } = sendSource(this.#source);
+    const deadline = stopAfter(client, mostMilliseconds);
     try {
-      const { table } = await client.call("load", { source: description }, { signal, abandon: true, transfer });
+      const { table } = await client.call(
+        "load",
+        { source: description },
+        { signal, onEvent: deadline.start, abandon: true, transfer },
+      );
       this.#table = table;
       return client;
     } catch (error) {
       client.close(new SkeinError("worker_failed", "the tokenizer could not be loaded")); // the next call tries again
       throw error;
     } finally {
+      deadline.clear();
       stop();
     }
   }
 }
 
-function tooLong(): SkeinError {
+interface Deadline {
+  readonly start: () => void;
+  readonly clear: () => void;
+  readonly isOver: () => boolean;
+}
+
+/** Ends a worker that takes longer than it may, from the beginning of a call on. */
+function stopAfter(client: WorkerClient<TextMethods>, milliseconds: number): Deadline {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isOver = false;
+  return {
+    start: () => {
+      timer = setTimeout(() => {
+        isOver = true;
+        client.close(tooLong(milliseconds));
+      }, milliseconds);
+    },
+    clear: () => clearTimeout(timer),
+    isOver: () => isOver,
+  };
+}
+
+function tooLong(milliseconds: number): SkeinError {
   return new SkeinError(
-    "template_timeout",
-    `the chat template, or a tokenizer nobody waited for, ran for more than ${templateMilliseconds / 1000} seconds and was stopped`,
+    "tokenizer_timeout",
+    `the tokenizer (tokenizer.json) worked for more than ${Math.round(milliseconds / 1000)} seconds on one text and was stopped; is it that of this model? Tokens can be given in the place of text`,
   );
 }

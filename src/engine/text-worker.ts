@@ -1,15 +1,18 @@
 import { platform } from "#platform";
 import { readJson, readText } from "../checkpoint/files.ts";
 import { SkeinError } from "../errors.ts";
-import { type ChatOptions, encodeChat, renderChat } from "../text/chat-template.ts";
+import { encodeChatPieces } from "../text/chat-pieces.ts";
 import { selectChatTemplate, specialTokenStrings } from "../text/select-chat-template.ts";
 import { createTokenizer, type Tokenizer } from "../text/tokenizer.ts";
+import { readTokenizerConfig } from "../text/tokenizer-files.ts";
 import { serve } from "./channel.ts";
-import type { ChatCall, TextMethods } from "./methods.ts";
+import type { SelectedTemplate, TextMethods } from "./methods.ts";
 import type { SourceDescription } from "./source.ts";
 
 /** What a checkpoint has for text. */
 interface TextParts {
+  /** Where it is from, for messages. */
+  readonly label: string;
   readonly tokenizer: Tokenizer;
   readonly tokenizerConfig: unknown;
   readonly chatTemplate: string | undefined;
@@ -17,43 +20,45 @@ interface TextParts {
 
 let parts: TextParts | undefined;
 
-/** The worker that turns text into tokens: building a tokenizer takes a second, and a chat template may take forever. */
+/** The worker that turns text into tokens: building a tokenizer takes a second. */
 serve<TextMethods>(platform.ownerPort(), {
-  load: async ({ source }, { transfer }) => {
-    parts = await loadText(source);
+  load: async ({ source }, { emit, transfer }) => {
+    parts = await loadText(source, () => emit("begun"));
     const table = parts?.tokenizer.tokenTable();
     if (table) transfer.push(table.bytes.buffer, table.offsets.buffer, table.control.buffer);
     return { table };
   },
-  encode: ({ text, specialTokens }, { transfer }) => {
+  encode: ({ text, specialTokens }, { emit, transfer }) => {
+    emit("begun");
     const tokens = loaded().tokenizer.encode(text, { specialTokens });
     transfer.push(tokens.buffer);
     return tokens;
   },
-  decode: ({ tokens, skipSpecialTokens }) => loaded().tokenizer.decode(tokens, { skipSpecialTokens }),
-  ping: () => undefined,
-  encodeChat: (call, { emit, transfer }) => {
-    emit("rendering");
-    const tokens = encodeChat(loaded().tokenizer, chatOptions(call), () => emit("rendered"));
+  encodePieces: (pieces, { emit, transfer }) => {
+    emit("begun");
+    const tokens = encodeChatPieces(loaded().tokenizer, pieces);
     transfer.push(tokens.buffer);
     return tokens;
   },
-  renderChat: (call, { emit }) => {
-    emit("rendering");
-    const text = renderChat(chatOptions(call));
-    emit("rendered");
-    return text;
+  decode: ({ tokens, skipSpecialTokens }, { emit }) => {
+    emit("begun");
+    return loaded().tokenizer.decode(tokens, { skipSpecialTokens });
   },
+  selectTemplate: ({ tools }) => selectTemplate(loaded(), tools),
+  ping: () => undefined,
 });
 
-async function loadText(source: SourceDescription): Promise<TextParts | undefined> {
+/** @param onRead - called when all is read, and what remains is this thread's work */
+async function loadText(source: SourceDescription, onRead: () => void): Promise<TextParts | undefined> {
   const files = await platform.openSource(source);
   try {
     const tokenizerJson = await readJson(files, "tokenizer.json");
     if (tokenizerJson === undefined) return undefined;
     const tokenizerConfig = await readJson(files, "tokenizer_config.json");
     const chatTemplate = await readText(files, "chat_template.jinja");
-    return { tokenizer: createTokenizer(tokenizerJson, tokenizerConfig), tokenizerConfig, chatTemplate };
+    onRead();
+    const tokenizer = createTokenizer(tokenizerJson, tokenizerConfig);
+    return { label: files.label, tokenizer, tokenizerConfig, chatTemplate };
   } finally {
     await files.close();
   }
@@ -64,15 +69,17 @@ function loaded(): TextParts {
   throw new SkeinError("no_tokenizer", "this model has no tokenizer.json: give tokens instead of text");
 }
 
-function chatOptions({ messages, tools, templateArguments, addGenerationPrompt }: ChatCall): ChatOptions {
-  const { tokenizer, tokenizerConfig, chatTemplate } = loaded();
-  const template = selectChatTemplate(tokenizer, tokenizerConfig, chatTemplate, { tools: tools !== undefined });
+function selectTemplate(
+  { label, tokenizer, tokenizerConfig, chatTemplate }: TextParts,
+  tools: boolean,
+): SelectedTemplate {
+  const text = selectChatTemplate(tokenizer, tokenizerConfig, chatTemplate, { tools });
+  const isBuiltIn = chatTemplate === undefined && readTokenizerConfig(tokenizerConfig).chat_template == null;
+  const file = chatTemplate === undefined ? "tokenizer_config.json" : "chat_template.jinja";
   return {
-    template,
-    messages,
-    tools,
-    templateArguments,
-    addGenerationPrompt,
+    text,
+    origin: isBuiltIn ? "Skein's own, for Qwen2" : `${file} in ${label}`,
     specialTokenStrings: specialTokenStrings(tokenizerConfig),
+    controlTokens: [...tokenizer.controlTokens.keys()],
   };
 }

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { ChatMessage } from "./chat-input.ts";
-import { type ChatOptions, encodeChat, renderChat } from "./chat-template.ts";
+import { type ChatOptions, renderChat } from "./chat-template.ts";
 import { miniatureTokenizer } from "./miniature-tokenizer.ts";
 import { specialTokenStrings } from "./select-chat-template.ts";
+import { encodeChat } from "./test-encode-chat.ts";
 import { createTokenizer, type Tokenizer } from "./tokenizer.ts";
 
 function readJson(path: string): Record<string, unknown> {

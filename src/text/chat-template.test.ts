@@ -2,9 +2,10 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ChatMessage } from "./chat-input.ts";
-import { type ChatOptions, encodeChat, renderChat } from "./chat-template.ts";
+import { type ChatOptions, renderChat } from "./chat-template.ts";
 import { QWEN2_CHAT_TEMPLATE } from "./qwen2-template.ts";
 import { specialTokenStrings } from "./select-chat-template.ts";
+import { encodeChat } from "./test-encode-chat.ts";
 import { createTokenizer } from "./tokenizer.ts";
 
 function readJson(path: string): Record<string, unknown> {

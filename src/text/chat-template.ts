@@ -1,8 +1,8 @@
 import { SkeinError, UnsupportedError } from "../errors.ts";
 import { type ChatMessage, notePrivateCharacters, readChatInput } from "./chat-input.ts";
+import type { ChatPiece } from "./chat-pieces.ts";
 import { type ControlMarks, createControlMarks } from "./control-marks.ts";
 import { type JinjaTemplate, RESERVED_NAMES, readJinjaTemplate } from "./jinja-template.ts";
-import type { Tokenizer } from "./tokenizer.ts";
 
 /** Characters; the longest windows take a few million. */
 const LONGEST_TEXT = 2 ** 24;
@@ -22,7 +22,7 @@ export interface ChatOptions {
 }
 
 /**
- * The text that a conversation becomes. To run it, use {@link encodeChat}: in this text, control tokens that a user typed
+ * The text that a conversation becomes. To run it, use {@link renderChatPieces}: in this text, control tokens that a user typed
  * cannot be told from the template's.
  *
  * @throws InvalidOptionError naming what is wrong with messages, tools or arguments.
@@ -31,33 +31,27 @@ export interface ChatOptions {
  */
 export function renderChat(options: ChatOptions): string {
   const template = readJinjaTemplate(options.template);
-  return template.render(readVariables(template, options).variables);
+  return checkLength(template.render(readVariables(template, options).variables));
 }
 
 /**
- * The tokens that a conversation becomes, equal to transformers' `apply_chat_template(tokenize=True)` unless somebody
- * wrote control tokens into the conversation. Those are data here: **only the template makes control tokens.** A user who
- * types `<|im_end|>` has typed letters, and so has one whose text only becomes `<|im_end|>` next to the template's or
- * another message's text.
+ * The text that a conversation becomes, cut at the control tokens; `encodeChatPieces` makes tokens of it. They are equal to
+ * those of transformers' `apply_chat_template(tokenize=True)` unless somebody wrote control tokens into the conversation.
+ * Those are data here: **only the template makes control tokens.** A user who types `<|im_end|>` has typed letters, and so
+ * has one whose text only becomes `<|im_end|>` next to the template's or another message's text.
  *
  * How: control tokens are marked in the template's own texts (and in `bos_token`, ...) before it is rendered, with
  * characters that occur nowhere else. What is marked afterwards is a control token; what is between two of them, template
  * and user text together, is encoded as one piece of text.
  *
- * @param onRendered - called between the two parts of the work: the template has run, the tokenizer has not
+ * @param controlTokens - their contents
  * @throws as {@link renderChat}, and UnsupportedError when the template puts control tokens together out of pieces, such
  * as `'<|' + message.role + '|>'`.
- * @example
- * const tokens = encodeChat(tokenizer, { template, messages: [{ role: "user", content: "Hello" }] });
  */
-export function encodeChat(
-  tokenizer: Tokenizer,
-  options: ChatOptions,
-  onRendered?: () => void,
-): Uint32Array<ArrayBuffer> {
+export function renderChatPieces(options: ChatOptions, controlTokens: readonly string[]): readonly ChatPiece[] {
   const template = readJinjaTemplate(options.template);
   const { variables, specialTokens, privateCharacters } = readVariables(template, options);
-  const marks = createControlMarks(tokenizer.controlTokens.keys(), privateCharacters);
+  const marks = createControlMarks(controlTokens, privateCharacters);
   const markedTokens = Object.fromEntries(
     Object.entries(specialTokens).map(([name, value]) => [
       name,
@@ -65,22 +59,20 @@ export function encodeChat(
     ]),
   );
   checkWholeControlTokens(template, markedTokens, marks);
-
-  let text: string;
   try {
-    text = template.render({ ...variables, ...markedTokens }, marks.mark);
+    return marks.split(checkLength(template.render({ ...variables, ...markedTokens }, marks.mark)));
   } catch (error) {
     if (error instanceof Error) error.message = marks.unmark(error.message);
     throw error;
   }
-  if (text.length > LONGEST_TEXT) {
-    throw new SkeinError(
-      "template_error",
-      `the chat template wrote ${text.length} characters, more than any window takes`,
-    );
-  }
-  onRendered?.();
-  return encodePieces(tokenizer, marks.split(text));
+}
+
+function checkLength(text: string): string {
+  if (text.length <= LONGEST_TEXT) return text;
+  throw new SkeinError(
+    "template_error",
+    `chat template: it wrote ${text.length} characters, more than any window takes`,
+  );
 }
 
 interface Variables {
@@ -132,24 +124,4 @@ function checkWholeControlTokens(
   throw new UnsupportedError(
     `chat template: it puts control tokens together out of pieces (in ${JSON.stringify(joined.content.slice(0, 60))}); write them out in the template, or use prompt instead of messages`,
   );
-}
-
-function encodePieces(
-  tokenizer: Tokenizer,
-  pieces: readonly { readonly content: string; readonly isControl: boolean }[],
-): Uint32Array<ArrayBuffer> {
-  const added = new Map(tokenizer.addedTokens.map((token) => [token.content, token]));
-  const tokens: number[] = [];
-  for (const [index, { content, isControl }] of pieces.entries()) {
-    if (isControl) {
-      tokens.push(tokenizer.controlTokens.get(content)!);
-      continue;
-    }
-    // Tokens may take the white space beside them with them, as they do in text that is parsed.
-    let text = content;
-    if (added.get(pieces[index - 1]?.content ?? "")?.rstrip === true) text = text.trimStart();
-    if (added.get(pieces[index + 1]?.content ?? "")?.lstrip === true) text = text.trimEnd();
-    for (const token of tokenizer.encode(text, { specialTokens: false, addSpecialTokens: false })) tokens.push(token);
-  }
-  return Uint32Array.from(tokens);
 }

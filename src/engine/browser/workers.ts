@@ -5,6 +5,7 @@ export const workers: Workers = {
   spawnEngineWorker: () => handleOf(new Worker(new URL("../engine-worker.ts", import.meta.url), { type: "module" })),
   spawnTextWorker: () => handleOf(new Worker(new URL("../text-worker.ts", import.meta.url), { type: "module" })),
   spawnQuantizeWorker: undefined,
+  spawnTemplateWorker: () => handleOf(new Worker(new URL("./template-worker.ts", import.meta.url), { type: "module" })),
 };
 
 function handleOf(worker: Worker): WorkerHandle {

@@ -1,8 +1,9 @@
 import { type Transferable, Worker } from "node:worker_threads";
 import type { WorkerHandle } from "../channel.ts";
 import type { Workers } from "../platform.ts";
+import { spawnTemplateProcess } from "./spawn-template-process.ts";
 
-/** Memory that the text worker may take; a template that wants more ends that worker, not the process. Building a tokenizer takes 0.5 GB. */
+/** Memory that the text worker may take. Building a tokenizer takes 0.5 GB. */
 const textWorkerMegabytes = 4096;
 
 /**
@@ -24,6 +25,7 @@ export const workers: Workers = {
     ),
   spawnQuantizeWorker: () =>
     handleOf(new Worker(new URL("./quantize-worker.ts", import.meta.url), { name: "skein-quantize", ...flags })),
+  spawnTemplateWorker: spawnTemplateProcess,
 };
 
 function handleOf(worker: Worker): WorkerHandle {

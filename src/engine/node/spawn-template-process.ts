@@ -1,0 +1,55 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { SkeinError } from "../../errors.ts";
+import type { WorkerHandle } from "../channel.ts";
+
+/** Megabytes that a template may take. */
+const mostMegabytes = 512;
+
+/**
+ * Starts what chat templates are rendered in. It is a process: limits of a thread do not hold. A template that asks a thread for more memory than it may have at once, or
+ * for a list of more than 2^27 values, ends the whole process, whatever the thread's `resourceLimits` say.
+ *
+ * @throws SkeinError (code `worker_failed`) when no process can be started
+ */
+export function spawnTemplateProcess(): WorkerHandle {
+  const child = start();
+  const listeners: ((error: Error) => void)[] = [];
+  const fail = (error: Error): void => {
+    for (const listener of listeners) listener(error);
+  };
+  child.on("error", fail);
+  child.on("exit", (code, signal) => fail(new Error(`its process ended (${signal ?? `code ${code}`})`)));
+  return {
+    // One that has ended already says so by itself.
+    post: (message) => void child.send(message as object, () => {}),
+    onMessage: (listener) => child.on("message", listener),
+    onFailure: (listener) => listeners.push(listener),
+    keepAlive: (busy) => {
+      for (const handle of [child, child.channel])
+        if (busy) handle?.ref();
+        else handle?.unref();
+    },
+    terminate: () => void child.kill("SIGKILL"),
+  };
+}
+
+function start(): ChildProcess {
+  try {
+    return fork(fileURLToPath(new URL("./template-process.ts", import.meta.url)), {
+      // Flags of this process, such as a debugger's port, are its own.
+      execArgv: [`--max-old-space-size=${mostMegabytes}`],
+      env: { ...process.env, NODE_OPTIONS: "" },
+      serialization: "advanced",
+      // V8 writes a page of addresses when memory ends.
+      stdio: ["ignore", "ignore", "ignore", "ipc"],
+    });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SkeinError(
+      "worker_failed",
+      `no process can be started to render the chat template in (${reason}); allow that, or give a prompt in the place of messages`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,152 @@
+import { afterAll, expect, test } from "vitest";
+import { SkeinError } from "../../errors.ts";
+import type { RenderCall } from "../methods.ts";
+import { TemplateClient } from "../template-client.ts";
+import { spawnTemplateProcess } from "./spawn-template-process.ts";
+
+const clients: TemplateClient[] = [];
+afterAll(() => {
+  for (const client of clients) client.close(new SkeinError("disposed", "the test is over"));
+});
+
+function createClient(spawn = spawnTemplateProcess): TemplateClient {
+  const client = new TemplateClient(spawn);
+  clients.push(client);
+  return client;
+}
+
+function call(text: string, messages: RenderCall["messages"] = [{ role: "user", content: "hi" }]): RenderCall {
+  const template = {
+    text,
+    origin: "tokenizer_config.json in a folder",
+    specialTokenStrings: {},
+    controlTokens: ["<e>"],
+  };
+  return { template, messages, tools: undefined, templateArguments: undefined, addGenerationPrompt: true };
+}
+
+const harmless = call("{{ messages[0].content }}<e>");
+
+const doubled = (times: number, text = "x"): string =>
+  `{% set ns = namespace(s='${text}') %}{% for i in range(${times}) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}`;
+
+// What each of them reaches first depends on the machine, except where one code stands.
+const limits = ["template_timeout", "template_memory", "template_error"];
+const hostile: readonly (readonly [name: string, template: string, codes: readonly string[]])[] = [
+  [
+    "loops without an end",
+    "{% for i in range(9999) %}{% for j in range(9999) %}{% for k in range(9999) %}{% endfor %}{% endfor %}{% endfor %}",
+    ["template_timeout"],
+  ],
+  ["three million turns", "{% for i in range(3000000) %}{{ messages | tojson }}{% endfor %}", limits],
+  ["a loop over more numbers than a list takes", "{% for i in range(1000000000) %}x{% endfor %}", limits],
+  ["a text of 2^40 characters", `${doubled(40)}{{ ns.s }}`, ["template_error"]],
+  ["a text of 2^28 characters cut into letters", `${doubled(28)}{{ ns.s[::2] }}`, limits],
+  ["a text of 2^28 characters cut into words", `${doubled(27, "x ")}{{ ns.s.split(' ') | length }}`, limits],
+  [
+    "indents of half a gigabyte",
+    "{% for i in range(9) %}{{ 'a\\nb' | indent(500000000) | upper }}{% endfor %}",
+    limits,
+  ],
+  [
+    "twenty texts of 2^26 characters",
+    `${doubled(26)}{% set ns.list = [] %}{% for i in range(20) %}{% set ns.list = ns.list + [ns.s | upper] %}{% endfor %}`,
+    ["template_memory"],
+  ],
+  ["a replacement between all characters", `${doubled(24)}{{ ns.s.replace('', 'y') }}`, limits],
+  [
+    "lists that contain each other",
+    `${doubled(0)}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s | tojson }}`,
+    limits,
+  ],
+  ["macros that call themselves", "{% macro f(x) %}{{ x(x) }}{% endmacro %}{{ f(f) }}", ["template_error"]],
+  [
+    "a list that contains itself",
+    "{% set ns = namespace(a=1) %}{% set ns.a = ns %}{{ ns | tojson }}",
+    ["template_error"],
+  ],
+  ["more parentheses than a stack takes", `{{ ${"(".repeat(100_000)}1${")".repeat(100_000)} }}`, ["template_error"]],
+];
+
+test.concurrent.each(hostile)("%s: an error, and the next conversation goes on", async (_name, template, codes) => {
+  const client = createClient();
+  const error = await client.renderPieces(call(template)).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(SkeinError);
+  expect(codes).toContain((error as SkeinError).code);
+  expect((error as SkeinError).message).toContain("tokenizer_config.json in a folder");
+  expect(await client.renderText(harmless)).toBe("hi<e>");
+});
+
+test("conversations that wait behind a hostile template are not harmed", async () => {
+  const client = createClient();
+  const [, template] = hostile[0]!;
+  const culprit = client.renderText(call(template)).catch((error: SkeinError) => error.code);
+  const waiting = client.renderPieces(harmless);
+  expect(await culprit).toBe("template_timeout");
+  expect(await waiting).toEqual([
+    { content: "hi", isControl: false },
+    { content: "<e>", isControl: true },
+    { content: "", isControl: false },
+  ]);
+});
+
+test("an abort ends the template, and what waits for it", async () => {
+  const client = createClient();
+  const [, template] = hostile[0]!;
+  const controller = new AbortController();
+  const running = client.renderText(call(template), controller.signal);
+  const waiting = client.renderText(harmless, controller.signal);
+  controller.abort(new Error("enough"));
+  await expect(running).rejects.toThrow("enough");
+  await expect(waiting).rejects.toThrow("enough");
+  expect(await client.renderText(harmless)).toBe("hi<e>");
+});
+
+test("one process serves all conversations", async () => {
+  let spawned = 0;
+  const client = createClient(() => {
+    spawned += 1;
+    return spawnTemplateProcess();
+  });
+  for (let i = 0; i < 3; i++) await client.renderText(harmless);
+  await client.renderText(call("{{ raise_exception('no') }}")).catch(() => {});
+  await client.renderText(harmless);
+  expect(spawned).toBe(1);
+});
+
+test("messages that are no plain data are refused", async () => {
+  const client = createClient();
+  const messages = [{ role: "user", content: "hi", tool: () => {} }];
+  await expect(client.renderText(call("x", messages))).rejects.toMatchObject({ code: "invalid_option" });
+  expect(await client.renderText(harmless)).toBe("hi<e>");
+});
+
+test("nothing of JavaScript can be reached", async () => {
+  const client = createClient();
+  const render = (expression: string) =>
+    client.renderText(call(`{{ ${expression} }}`)).catch((error: Error) => error.message);
+  for (const value of [
+    "''",
+    "[]",
+    "{}",
+    "1",
+    "1.5",
+    "true",
+    "none",
+    "range",
+    "namespace()",
+    "messages",
+    "raise_exception",
+  ]) {
+    for (const name of ["constructor", "__proto__", "prototype", "__class__", "call", "apply", "valueOf"]) {
+      expect(await render(`${value}.${name}`), `${value}.${name}`).toBe("");
+      expect(await render(`(${value})['${name}']`), `${value}[${name}]`).toMatch(/^$|Cannot access property/);
+      expect(await render(`${value}.${name}.constructor('return process')()`)).toMatch(/^chat template: /);
+    }
+  }
+  for (const name of ["process", "globalThis", "require", "constructor", "__proto__", "this", "self"]) {
+    expect(await render(`${name} is defined`)).toBe("false");
+  }
+  expect(await render("messages | map(attribute='constructor') | list")).toMatch(/undefined|null/);
+  expect(await render("messages | selectattr('__proto__') | list | length")).toBe("0");
+});
