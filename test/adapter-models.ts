@@ -20,7 +20,7 @@ export interface TestAdapter {
 }
 
 /** Modules of the embedded model: [outputs, inputs]. */
-export const tinyModules: Readonly<Record<string, readonly [number, number]>> = {
+const tinyModules: Readonly<Record<string, readonly [number, number]>> = {
   "self_attn.q_proj": [128, 128],
   "self_attn.k_proj": [64, 128],
   "self_attn.v_proj": [64, 128],
@@ -31,7 +31,7 @@ export const tinyModules: Readonly<Record<string, readonly [number, number]>> = 
 };
 
 /** The names that trainers usually list. */
-export const allTargets: readonly string[] = Object.keys(tinyModules).map((name) => name.split(".")[1]!);
+const allTargets: readonly string[] = Object.keys(tinyModules).map((name) => name.split(".")[1]!);
 
 /**
  * A random adapter of the embedded model that changes what the model says, but leaves it a model.
@@ -78,7 +78,7 @@ export function randomAdapter(
 }
 
 /** The files of an adapter, as PEFT names them. */
-export function adapterFiles(config: object, matrices: TestAdapter["matrices"]): ModelFiles {
+function adapterFiles(config: object, matrices: TestAdapter["matrices"]): ModelFiles {
   const tensors = new Map<string, PlainTensor>();
   for (const [module, { a, b }] of matrices) {
     tensors.set(`base_model.model.${module}.lora_A.weight`, a);
