@@ -51,11 +51,19 @@ const node: UserConfig = {
   platform: "node",
   outputOptions: {
     ...outputOptions,
-    // What the reader of GGUF files shares with the rest would be a file for each few lines, which every import reads.
+    // What two entries have in common would be a file for each few lines, which every import reads.
     codeSplitting: {
       groups: [
         { name: "errors", test: /src.errors\.ts$/, priority: 1 }, // skein/position has these too
-        { name: "checkpoint", test: /src.(checkpoint.(files|errors|widen)|text.tokenizer-files)\.ts$/ },
+        { name: "position", test: /src.position.\w+\.ts$/, priority: 1 },
+        {
+          name: "checkpoint",
+          test: /src.(checkpoint.(files|errors|widen|quantise|tensors|gguf.(encode-numbers|written-types))|text.tokenizer-files)\.ts$/,
+        },
+        {
+          name: "settings",
+          test: /src.((context|model).[\w-]+|sampling.options|backend.cache-size|backend.wasm.kernels.tile-layout)\.ts$/,
+        },
       ],
     },
   },

@@ -9,7 +9,8 @@ export const budgets = {
   installedBytesWithoutModel: 2_940_000,
   /** Packages that are installed with it. */
   installedPackages: 2,
-  /** What a page that loads a model fetches, minified by a bundler: scripts, workers included, and the larger kind of kernels. */
+  /** What a page that loads a model fetches, minified by a bundler: scripts, workers included, and the largest kind of kernels. What it fetches later,
+   * with the first conversation, is not counted. */
   browserBytes: 485_000,
   browserGzipBytes: 125_000,
   /** What `import "skein"` reads. */
