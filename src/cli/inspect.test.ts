@@ -6,9 +6,10 @@ import { Command } from "commander";
 import stringWidth from "string-width";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { InspectionWarning } from "../index.ts";
-import { inspectModel } from "../index.ts";
+import { inspectModel, servingEngines, servingSettings } from "../index.ts";
 import { createInspectCommand } from "./inspect.ts";
 import { findingsInChinese } from "./inspect-chinese-findings.ts";
+import { servingChinese } from "./inspect-serving-chinese.ts";
 
 const tiny = fileURLToPath(new URL("../../models/tiny-qwen2", import.meta.url));
 const pair = ["Qwen/Qwen2-7B", "Qwen/Qwen2-7B-Instruct"];
@@ -266,4 +267,92 @@ test("errors say whose configuration it is; wrong use is refused by the command"
   await expect(inspect(tiny, "--factor", "0.5")).rejects.toMatchObject({ code: "commander.invalidArgument" });
   await expect(inspect(tiny, "--lang", "fr")).rejects.toMatchObject({ code: "commander.invalidArgument" });
   await expect(inspect()).rejects.toMatchObject({ code: "commander.missingArgument" });
+});
+
+test.each(servingEngines)(
+  "--for %s: settings in both languages, in 80 columns but for names, with commands at the beginning of a line",
+  async (engine) => {
+    for (const language of ["en", "zh"]) {
+      const text = await inspect(pair[1]!, "--for", engine, "--context", "131072", "--lang", language);
+      expect(text).toContain(engine === "transformers" ? "\nconfig.rope_parameters = {\n" : " \\\n  ");
+      expect(text).toContain("7 GiB");
+      expect(text).toContain("29.6 %");
+      expect(text).not.toMatch(/undefined|NaN|\[object/);
+      expect(text).not.toContain("\u001b");
+      for (const line of text.split("\n")) expect(stringWidth(line), line).toBeLessThanOrEqual(80);
+    }
+  },
+);
+
+test("--for: data with notes in the language of the report, and the mistakes that would make the settings wrong", async () => {
+  const settings = JSON.parse(await inspect(pair[1]!, "--for", "vllm", "--context", "65536", "--json", "--lang", "zh"));
+  expect(settings).toMatchObject({ engine: "vllm", context: 65536, scaling: { factor: 2 }, warnings: [] });
+  expect(settings.notes[0]).toMatchObject({ code: "scaling_is_static", message: expect.stringContaining("静态") });
+
+  await writeFile(
+    join(folder, "config.json"),
+    JSON.stringify({ ...config, rope_scaling: { type: "yarn", factor: 4 } }),
+  );
+  await rm(join(folder, "generation_config.json"), { force: true });
+  await rm(join(folder, "tokenizer_config.json"), { force: true });
+  expect(await inspect(folder, "--for", "vllm")).toContain("! the yarn block has no original_max_position_embeddings");
+  const { warnings } = JSON.parse(await inspect(folder, "--for", "vllm", "--json"));
+  expect(warnings).toMatchObject([{ code: "yarn_without_original_window" }]);
+});
+
+test("--for: every note has a Chinese text that uses the numbers of the English one", async () => {
+  const declared = { ...config, max_position_embeddings: 32768, rope_scaling: yarn };
+  const cases: readonly [object, object, string, number][] = [
+    [{}, {}, "https://models.example/m", 65536],
+    [{}, {}, "a.gguf", 131072],
+    [declared, {}, "m", 100],
+    [{ ...declared, rope_scaling: { type: "linear", factor: 2 } }, {}, "m", 100],
+    [declared, {}, "m", 65536],
+    [{}, { model_max_length: 77 }, "m", 131072],
+  ];
+  const seen = new Set<string>();
+  for (const [fields, tokenizer, name, context] of cases) {
+    const files = { "config.json": { ...config, ...fields }, "tokenizer_config.json": tokenizer };
+    const blobs = Object.entries(files).map(([file, content]) => [file, new Blob([JSON.stringify(content)])]);
+    const inspection = { ...(await inspectModel(Object.fromEntries(blobs))), name };
+    for (const origin of ["published", "checkpoint"] as const) {
+      for (const engine of servingEngines) {
+        const format = name.endsWith(".gguf") ? "gguf" : "checkpoint";
+        for (const note of servingSettings({ ...inspection, origin, format }, { engine, context }).notes) {
+          seen.add(note.code);
+          const chinese = servingChinese.note(note);
+          for (const number of note.message.match(/\d+(\.\d+)*/g) ?? []) expect(chinese).toContain(number);
+          expect(chinese).toMatch(/[\u4e00-\u9fff]/);
+        }
+      }
+    }
+  }
+  expect([...seen].sort()).toEqual([
+    "cache_is_preallocated",
+    "checkpoint_needed",
+    "declared_scaling_is_off",
+    "download_first",
+    "length_check_is_off",
+    "length_is_not_enforced",
+    "no_scaling_needed",
+    "no_scaling_parameter",
+    "older_versions_differ",
+    "scaling_is_static",
+    "scaling_was_trained",
+    "server_caps_length",
+    "tokenizer_may_limit",
+  ]);
+});
+
+test("--for: what does not fit is refused with the reason, and so is wrong use", async () => {
+  await expect(inspect(pair[1]!, "--for", "vllm", "--context", "131073")).rejects.toMatchObject({
+    code: "context_length_exceeded",
+    message:
+      "Qwen/Qwen2-7B-Instruct: 131073 tokens do not fit, 131072 do (native window 32768); no setting makes more of them useful; ask for a shorter --context",
+  });
+  const tooSmall = ["--for", "vllm", "--context", "131072", "--factor", "2"];
+  await expect(inspect(pair[1]!, ...tooSmall)).rejects.toThrow(/65536 do .*look at it with --factor 4$/);
+  await expect(inspect(...pair, "--for", "vllm")).rejects.toThrow(/one model/);
+  await expect(inspect(tiny, "--for", "exllama")).rejects.toMatchObject({ code: "commander.invalidArgument" });
+  await expect(inspect(tiny, "--context", "many")).rejects.toMatchObject({ code: "commander.invalidArgument" });
 });

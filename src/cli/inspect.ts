@@ -1,10 +1,15 @@
 import { Command, Option } from "commander";
-import type { ModelInspection } from "../index.ts";
-import { inspectModel, SkeinError } from "../index.ts";
+import type { ModelInspection, ServingEngine, ServingSettings } from "../index.ts";
+import { ContextLengthError, inspectModel, SkeinError, servingEngines, servingSettings } from "../index.ts";
+import { UsageError } from "./errors.ts";
 import { chinese } from "./inspect-chinese.ts";
 import { findDifferences, reportComparison } from "./inspect-comparison.ts";
 import { english } from "./inspect-english.ts";
-import { reportModel } from "./inspect-report.ts";
+import { reportFindings, reportModel, section } from "./inspect-report.ts";
+import { reportServing } from "./inspect-serving.ts";
+import { servingChinese } from "./inspect-serving-chinese.ts";
+import { servingEnglish } from "./inspect-serving-english.ts";
+import type { ServingTexts } from "./inspect-serving-texts.ts";
 import { type InspectTexts, type Language, languages } from "./inspect-texts.ts";
 import { print, printJson } from "./node/terminal.ts";
 import { parseFactor, parseWhole } from "./parse.ts";
@@ -14,10 +19,12 @@ interface InspectFlags {
   readonly factor?: number;
   readonly nativeWindow?: number;
   readonly context?: number;
+  readonly for?: ServingEngine;
   readonly json?: true;
 }
 
 const textsOf: Readonly<Record<Language, InspectTexts>> = { en: english, zh: chinese };
+const servingTextsOf: Readonly<Record<Language, ServingTexts>> = { en: servingEnglish, zh: servingChinese };
 
 /** `skein inspect`: what a model is and takes, or what differs between two; no weights are read. */
 export function createInspectCommand(): Command {
@@ -33,7 +40,10 @@ export function createInspectCommand(): Command {
     .addOption(new Option("--lang <language>", "language of the report").choices(languages).default("en"))
     .option("--factor <n>", "look at YaRN at this factor (default: 4, or the declared one)", parseFactor)
     .option("--native-window <tokens>", "in place of what the configurations say", parseWhole)
-    .option("--context <tokens>", "the length that the work needs", parseWhole)
+    .addOption(
+      new Option("--for <engine>", "the settings with which this engine serves the model").choices(servingEngines),
+    )
+    .option("--context <tokens>", "the length that the work needs (default with --for: the native window)", parseWhole)
     .option("--json", "one JSON object")
     .addHelpText(
       "after",
@@ -42,14 +52,19 @@ Examples:
   $ skein inspect ./Qwen2-7B-Instruct
   $ skein inspect Qwen/Qwen2-7B-Instruct --factor 3
   $ skein inspect Qwen/Qwen2-7B Qwen/Qwen2-7B-Instruct --lang zh
-  $ skein inspect ./my-model --json`,
+  $ skein inspect ./my-model --json
+  $ skein inspect Qwen/Qwen2-7B-Instruct --for vllm --context 131072`,
     )
     .action((model: string, other: string | undefined, flags: InspectFlags) => run(model, other, flags));
 }
 
 async function run(model: string, other: string | undefined, flags: InspectFlags): Promise<void> {
   const texts = textsOf[flags.lang];
+  if (flags.for !== undefined && other !== undefined) {
+    throw new UsageError("--for gives the settings for one model; name one");
+  }
   const a = await inspectNamed(model, flags);
+  if (flags.for !== undefined) return printServing(a, { ...flags, for: flags.for });
   if (other === undefined) {
     if (flags.json) printJson(translate(a, texts));
     else print(reportModel(a, texts, textWidth()));
@@ -60,6 +75,40 @@ async function run(model: string, other: string | undefined, flags: InspectFlags
     const differences = findDifferences(a, b);
     printJson({ a: translate(a, texts), b: translate(b, texts), differences, meaning: texts.meaning(a, b) });
   } else print(reportComparison(a, b, texts, textWidth()));
+}
+
+function printServing(inspection: ModelInspection, flags: InspectFlags & { readonly for: ServingEngine }): void {
+  const texts = servingTextsOf[flags.lang];
+  const settings = settingsFor(inspection, flags);
+  const warnings = inspection.warnings.filter(({ level }) => level === "warning");
+  if (flags.json) {
+    const notes = settings.notes.map((note) => ({ ...note, message: texts.note(note) }));
+    printJson({ ...settings, notes, warnings: translate({ ...inspection, warnings }, textsOf[flags.lang]).warnings });
+    return;
+  }
+  print(reportServing(settings, texts, textWidth()));
+  if (warnings.length === 0) return;
+  const { headings } = textsOf[flags.lang];
+  const findings = reportFindings({ ...inspection, warnings }, textsOf[flags.lang], textWidth());
+  print(`\n${section(headings.findings, findings)}`);
+}
+
+/** The library's advice is for those who generate; here it is a flag of this command. */
+function settingsFor(
+  inspection: ModelInspection,
+  flags: InspectFlags & { readonly for: ServingEngine },
+): ServingSettings {
+  try {
+    return servingSettings(inspection, { engine: flags.for, context: flags.context });
+  } catch (error) {
+    if (!(error instanceof ContextLengthError)) throw error;
+    const { tokensNeeded, tokensAvailable, nativeWindow, suggestion } = error;
+    const advice = suggestion
+      ? `for more, look at it with --factor ${suggestion.factor}`
+      : "no setting makes more of them useful; ask for a shorter --context";
+    const message = `${inspection.name}: ${tokensNeeded} tokens do not fit, ${tokensAvailable} do (native window ${nativeWindow}); ${advice}`;
+    throw new SkeinError(error.code, message, { cause: error });
+  }
 }
 
 /** With two models, an error in a configuration has to say whose it is. */

@@ -85,7 +85,7 @@ function inspect(facts: ModelFacts, { factor, nativeWindow, context: length }: I
     context,
     encoding: inspectEncoding(config, context),
     yarn,
-    cache: inspectCache(config, context, yarn),
+    cache: inspectCache(config, context, yarn, files.config),
     endTokens,
     sampling: { temperature, topK, topP, minP, repetitionPenalty },
     chatTemplate,

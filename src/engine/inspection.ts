@@ -103,6 +103,8 @@ export interface YarnFactor {
 /** Memory of keys and values, in bytes. */
 export interface CacheInspection {
   readonly bytesPerToken: CacheBytes;
+  /** Layers of sliding attention, and the tokens that they see; null without any. */
+  readonly sliding: { readonly layers: number; readonly window: number } | null;
   readonly totals: readonly CacheTotal[];
 }
 

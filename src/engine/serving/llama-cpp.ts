@@ -1,0 +1,58 @@
+import type { ServingPlan } from "./plan.ts";
+import type { ServingStep } from "./settings.ts";
+import { command, modelPath, quoteForShell, shortName } from "./shell.ts";
+
+/**
+ * `llama-server`. Its slots end at the file's `context_length`, whatever `-c` says, unless flags give another scaling than the file's (since August 2026); so
+ * that is raised where it is less.
+ *
+ * @see https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md
+ * @see https://github.com/ggml-org/llama.cpp/issues/17459, https://github.com/ggml-org/llama.cpp/pull/28030
+ */
+export function llamaCppSteps(plan: ServingPlan): readonly ServingStep[] {
+  const { context, change, scaling } = plan;
+  const scale =
+    change === "scale" && scaling !== null
+      ? `--rope-scaling yarn --rope-scale ${scaling.factor} --yarn-orig-ctx ${scaling.originalWindow}`
+      : "";
+  const text = command(
+    `llama-server -m ${quoteForShell(ggufPath(plan))}`,
+    `-c ${context} -np 1`,
+    change === "plain" ? "--rope-scaling none" : scale,
+    fileEndsEarly(plan) ? `--override-kv ${ggufArchitecture(plan)}.context_length=int:${context}` : "",
+  );
+  return [...ggufSteps(plan), { purpose: "serve", version: null, language: "shell", text }];
+}
+
+/** Whether the file's `context_length` is less than the length. */
+export function fileEndsEarly({ context, inspection }: ServingPlan): boolean {
+  return context > inspection.config.max_position_embeddings;
+}
+
+/** Mistral is a Llama to llama.cpp. */
+export function ggufArchitecture({ inspection }: ServingPlan): string {
+  const family: string = inspection.family;
+  return family === "mistral" ? "llama" : family;
+}
+
+/** The GGUF file: the source, or what is made of it. */
+export function ggufPath({ inspection }: ServingPlan): string {
+  return inspection.format === "gguf" ? modelPath(inspection) : `${shortName(inspection)}.gguf`;
+}
+
+/** What makes a GGUF file of a checkpoint; nothing where the source is one. */
+export function ggufSteps(plan: ServingPlan): readonly ServingStep[] {
+  const { inspection } = plan;
+  if (inspection.format === "gguf") return [];
+  const isNamed = inspection.origin === "published";
+  const folder = isNamed ? inspection.name.replace(/^.*\//, "") : modelPath(inspection);
+  const convert = command(
+    `python llama.cpp/convert_hf_to_gguf.py ${quoteForShell(folder)}`,
+    `--outfile ${quoteForShell(ggufPath(plan))}`,
+  );
+  const download = `hf download ${quoteForShell(inspection.name)} --local-dir ${quoteForShell(folder)}`;
+  return [
+    ...(isNamed ? [{ purpose: "download", version: null, language: "shell", text: download } as const] : []),
+    { purpose: "convert", version: null, language: "shell", text: convert },
+  ];
+}

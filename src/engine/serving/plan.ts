@@ -1,0 +1,79 @@
+import { ContextLengthError, contextLengthError } from "../../context/context-length-error.ts";
+import { readRotaryParameters } from "../../position/index.ts";
+import type { ModelInspection } from "../inspection.ts";
+import type { ServingScaling } from "./settings.ts";
+
+/** What an engine has to do for a model at a length. */
+export interface ServingPlan {
+  readonly inspection: ModelInspection;
+  readonly context: number;
+  readonly window: "native" | "extended";
+  readonly scaling: ServingScaling | null;
+  /**
+   * What is to be set beyond what the files say: `nothing`, `scale` as `scaling` says, or `plain`, to take off a scaling that they declare and this
+   * length has no use for.
+   */
+  readonly change: "nothing" | "scale" | "plain";
+}
+
+/**
+ * Decides how a model is served at a length by an engine whose scaling is static: without any as long as that will do, else by the factor that the length
+ * needs and no larger one.
+ *
+ * @throws ContextLengthError past what the model reaches
+ */
+export function planServing(inspection: ModelInspection, context: number): ServingPlan {
+  const { yarn } = inspection;
+  const settings = inspection.context;
+  const { nativeWindow, originalWindow, declared, maximumFactor } = settings;
+  const window = context <= nativeWindow ? "native" : "extended";
+  if (settings.method === "trained") {
+    if (context > settings.extendedWindow) throw contextLengthError(settings, context);
+    const facts = { method: declared, factor: maximumFactor, originalWindow, isStatic: true, costBelowWindow: null };
+    return { inspection, context, window, scaling: { ...facts, origin: "trained" }, change: "nothing" };
+  }
+  const isDeclared = settings.method === "yarn";
+  if (window === "native")
+    return { inspection, context, window, scaling: null, change: isDeclared ? "plain" : "nothing" };
+  if (yarn === null || !(isDeclared || yarn.needed)) throw endOfModel(inspection, context);
+  const reached = isDeclared ? settings : reachedBySuggestion(inspection);
+  if (context > reached.extendedWindow) throw contextLengthError({ ...settings, ...reached }, context);
+  // Upwards: engines compare factor · window with the length.
+  const factor = Math.ceil((context / yarn.originalWindow) * 1e6) / 1e6;
+  const scaling = {
+    origin: "extension",
+    method: "yarn",
+    factor,
+    originalWindow: yarn.originalWindow,
+    isStatic: true,
+    costBelowWindow: {
+      slowedPairs: yarn.pairs.blended + yarn.pairs.interpolated,
+      pairs: yarn.pairs.kept + yarn.pairs.blended + yarn.pairs.interpolated,
+      scoreFactor: (1 + 0.1 * Math.log(factor)) ** 2,
+    },
+  } as const;
+  // Engines need the original window in the block, and refuse, or guess, where it is missing.
+  const isSaid =
+    isDeclared && factor === maximumFactor && readRotaryParameters(inspection.config).originalWindow !== undefined;
+  return { inspection, context, window, scaling, change: isSaid ? "nothing" : "scale" };
+}
+
+/** What YaRN makes of a model at the factor that is suggested. */
+function reachedBySuggestion({ context, yarn }: ModelInspection): { extendedWindow: number; maximumFactor: number } {
+  const factor = yarn?.option.factor ?? 1;
+  const step = yarn?.factors.find((candidate) => candidate.factor === factor);
+  return { extendedWindow: step?.extendedWindow ?? context.extendedWindow, maximumFactor: factor };
+}
+
+/** No extension is meant for the model: none is suggested. */
+function endOfModel({ context }: ModelInspection, tokensNeeded: number): ContextLengthError {
+  const { nativeWindow } = context;
+  const windows = { tokensAvailable: nativeWindow, nativeWindow, extendedWindow: nativeWindow };
+  return new ContextLengthError({
+    ...windows,
+    tokensNeeded,
+    option: undefined,
+    suggestion: undefined,
+    isOpenEnded: false,
+  });
+}

@@ -1,0 +1,391 @@
+import { execFileSync } from "node:child_process";
+import { expect, test } from "vitest";
+import { inspectModel } from "../inspect-model.ts";
+import type { InspectOptions, ModelInspection } from "../inspection.ts";
+import { servingSettings } from "./serving-settings.ts";
+import { type ServingEngine, type ServingStep, servingEngines } from "./settings.ts";
+
+const yarn = { rope_type: "yarn", factor: 4, original_max_position_embeddings: 32768 };
+const instruct = {
+  model_type: "qwen2",
+  hidden_size: 3584,
+  intermediate_size: 18944,
+  num_hidden_layers: 28,
+  num_attention_heads: 28,
+  num_key_value_heads: 4,
+  vocab_size: 152064,
+  rope_theta: 1e6,
+  max_position_embeddings: 32768,
+  eos_token_id: 151645,
+  torch_dtype: "bfloat16",
+};
+
+/** As from a folder: files in memory have no path that an engine could be given. */
+async function inspectFolder(
+  config: object,
+  { tokenizer = {}, ...options }: InspectOptions & { readonly tokenizer?: object } = {},
+): Promise<ModelInspection> {
+  const json = (value: object) => new Blob([JSON.stringify(value)]);
+  const inspection = await inspectModel(
+    { "config.json": json({ ...instruct, ...config }), "tokenizer_config.json": json(tokenizer) },
+    options,
+  );
+  return { ...inspection, name: "./Qwen 2" };
+}
+
+const published = (name = "Qwen/Qwen2-7B-Instruct") => inspectModel(name);
+const asGguf = (inspection: ModelInspection): ModelInspection => ({
+  ...inspection,
+  format: "gguf",
+  origin: "checkpoint",
+  name: "./qwen2-7b-instruct-q4_k_m.gguf",
+});
+
+/** The last step that is not for an earlier version. */
+const serve = ({ steps }: { readonly steps: readonly ServingStep[] }): string =>
+  steps.findLast(({ purpose }) => purpose === "serve")!.text;
+
+/** What a shell makes of a command: the program's arguments, and the variables that are set for it. */
+function argumentsOf(text: string): readonly string[] {
+  const programs = ["vllm", "python", "llama-server", "llama-quantize", "hf", "ollama"];
+  const stubs = programs.map(
+    (name) => `${name}() { printf '%s\\0' "$0-call" ${name} "$@"; env | grep _LEN= || true; }`,
+  );
+  return execFileSync("bash", ["-c", [...stubs, text].join("\n")], { encoding: "utf8" }).split("\0");
+}
+
+const jsonOf = (args: readonly string[], flag: string): unknown => JSON.parse(args[args.indexOf(flag) + 1]!);
+
+test("vLLM: the block under its new name with the base inside, and under its old one for earlier versions", async () => {
+  const settings = servingSettings(await published(), { engine: "vllm", context: 131072 });
+  expect(settings).toMatchObject({
+    engine: "vllm",
+    model: "Qwen/Qwen2-7B-Instruct",
+    context: 131072,
+    window: "extended",
+  });
+  expect(settings.steps.map(({ version, purpose }) => [version, purpose])).toEqual([
+    ["vLLM 0.12 and newer", "serve"],
+    ["vLLM before 0.12", "older"],
+  ]);
+  const args = argumentsOf(settings.steps[0]!.text);
+  expect(args.slice(1, 6)).toEqual(["vllm", "serve", "Qwen/Qwen2-7B-Instruct", "--max-model-len", "131072"]);
+  expect(jsonOf(args, "--hf-overrides")).toEqual({ rope_parameters: { ...yarn, rope_theta: 1e6 } });
+  expect(jsonOf(argumentsOf(settings.steps[1]!.text), "--hf-overrides")).toEqual({ rope_scaling: yarn });
+  expect(settings.steps[0]!.text).toContain('"factor": 4.0,'); // transformers wants no integer
+});
+
+test("SGLang: one block for both names, and the variable that turns off its check of the length", async () => {
+  const { steps, notes } = servingSettings(await published(), { engine: "sglang", context: 131072 });
+  expect(steps).toHaveLength(1);
+  const args = argumentsOf(serve({ steps }));
+  expect(args.slice(1, 8)).toEqual(
+    "python -m sglang.launch_server --model-path Qwen/Qwen2-7B-Instruct --context-length 131072".split(" "),
+  );
+  expect(jsonOf(args, "--json-model-override-args")).toEqual({ rope_scaling: { ...yarn, rope_theta: 1e6 } });
+  expect(args.at(-1)).toContain("SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN=1");
+  expect(notes.map(({ code }) => code)).toContain("length_check_is_off");
+});
+
+test("llama.cpp: flags for a GGUF file, and the length in its metadata, at which the server would end", async () => {
+  const { steps } = servingSettings(asGguf(await published()), { engine: "llama.cpp", context: 131072 });
+  expect(steps.map(({ purpose }) => purpose)).toEqual(["serve"]);
+  expect(argumentsOf(serve({ steps })).slice(1, -1)).toEqual(
+    (
+      "llama-server -m ./qwen2-7b-instruct-q4_k_m.gguf -c 131072 -np 1 --rope-scaling yarn --rope-scale 4 " +
+      "--yarn-orig-ctx 32768 --override-kv qwen2.context_length=int:131072"
+    ).split(" "),
+  );
+});
+
+test("llama.cpp and Ollama: a checkpoint is made a GGUF file first; a published one is downloaded before", async () => {
+  const purposes = (inspection: ModelInspection, engine: ServingEngine) =>
+    servingSettings(inspection, { engine, context: 65536 }).steps.map(({ purpose }) => purpose);
+  expect(purposes(await published(), "llama.cpp")).toEqual(["download", "convert", "serve"]);
+  expect(purposes(await inspectFolder({}), "llama.cpp")).toEqual(["convert", "serve"]);
+  expect(purposes(await published(), "ollama")).toEqual(["download", "convert", "metadata", "serve"]);
+});
+
+test("Ollama: scaling and length are metadata, since a Modelfile has no parameter for them", async () => {
+  const { steps, notes } = servingSettings(asGguf(await published()), { engine: "ollama", context: 131072 });
+  const [metadata, create] = steps.map(({ text }) => text);
+  expect(argumentsOf(metadata!).slice(1, -1)).toEqual([
+    "llama-quantize",
+    ...["context_length=int:131072", "rope.scaling.type=str:yarn", "rope.scaling.factor=float:4"].flatMap((value) => [
+      "--override-kv",
+      `qwen2.${value}`,
+    ]),
+    "--override-kv",
+    "qwen2.rope.scaling.original_context_length=int:32768",
+    "./qwen2-7b-instruct-q4_k_m.gguf",
+    "qwen2-7b-instruct-q4_k_m-131072.gguf",
+    "COPY",
+  ]);
+  expect(create).toBe(
+    [
+      "cat > Modelfile <<'END'",
+      "FROM ./qwen2-7b-instruct-q4_k_m-131072.gguf",
+      "PARAMETER num_ctx 131072",
+      "END",
+      "ollama create qwen2-7b-instruct-q4_k_m-131072 -f Modelfile",
+      "ollama run qwen2-7b-instruct-q4_k_m-131072",
+    ].join("\n"),
+  );
+  expect(notes.map(({ code }) => code)).toContain("no_scaling_parameter");
+});
+
+test("transformers: the configuration is changed before the model is made, by the names of each version", async () => {
+  const { steps } = servingSettings(await published(), { engine: "transformers", context: 131072 });
+  expect(steps.map(({ version, language }) => [version, language])).toEqual([
+    ["transformers 5", "python"],
+    ["transformers 4.57", "python"],
+  ]);
+  expect(steps[0]!.text).toBe(
+    [
+      "from transformers import AutoConfig, AutoModelForCausalLM",
+      "",
+      'name = "Qwen/Qwen2-7B-Instruct"',
+      "config = AutoConfig.from_pretrained(name)",
+      "config.rope_parameters = {",
+      '    "rope_type": "yarn",',
+      '    "factor": 4.0,',
+      '    "original_max_position_embeddings": 32768,',
+      '    "rope_theta": 1000000,',
+      "}",
+      "model = AutoModelForCausalLM.from_pretrained(",
+      '    name, config=config, dtype="auto")',
+    ].join("\n"),
+  );
+  expect(steps[1]!.text).toContain("config.rope_scaling = {");
+});
+
+test.each([...servingEngines])("%s: within the native window nothing is scaled, and that is said", async (engine) => {
+  for (const inspection of [await published(), await published("Qwen/Qwen2-7B")]) {
+    const { nativeWindow } = inspection.context;
+    const settings = servingSettings(inspection, { engine });
+    expect(settings).toMatchObject({ context: nativeWindow, window: "native", scaling: null });
+    expect(settings.notes[0]).toMatchObject({ code: "no_scaling_needed" });
+    expect(settings.steps.map(({ text }) => text).join()).not.toMatch(/yarn|rope|ALLOW|override/i);
+    expect(serve(settings)).toContain(engine === "transformers" ? "from_pretrained" : String(nativeWindow));
+  }
+});
+
+test.each([...servingEngines])(
+  "%s: the factor is what the length needs, of the window that factors refer to",
+  async (engine) => {
+    const qwen3 = {
+      model_type: "qwen3",
+      head_dim: 128,
+      max_position_embeddings: 40960,
+      vocab_size: 151936,
+      eos_token_id: 151645,
+    };
+    const factorAt = (inspection: ModelInspection, context: number) =>
+      servingSettings(inspection, { engine, context }).scaling?.factor ?? 1;
+    const qwen2 = await inspectFolder({});
+    expect([32768, 32769, 65536, 100000, 131072].map((tokens) => factorAt(qwen2, tokens))).toEqual([
+      1, 1.000031, 2, 3.051758, 4,
+    ]);
+    const third = await inspectFolder(qwen3);
+    expect([40960, 40961, 65536, 131072].map((tokens) => factorAt(third, tokens))).toEqual([1, 1.250031, 2, 4]);
+    for (const tokens of [32769, 40000, 99999, 131071]) {
+      const { scaling } = servingSettings(qwen2, { engine, context: tokens });
+      expect(scaling!.factor * scaling!.originalWindow).toBeGreaterThanOrEqual(tokens);
+    }
+  },
+);
+
+test.each([...servingEngines])("%s: beyond what the model reaches it is refused with the reason", async (engine) => {
+  const error = (inspection: ModelInspection, context: number) => {
+    try {
+      servingSettings(inspection, { engine, context });
+    } catch (reason) {
+      return reason;
+    }
+    return undefined;
+  };
+  expect(error(await published(), 131073)).toMatchObject({
+    code: "context_length_exceeded",
+    tokensNeeded: 131073,
+    tokensAvailable: 131072,
+    nativeWindow: 32768,
+    suggestion: undefined,
+  });
+  // The base model has no extension that it was meant to have.
+  const base = error(await published("Qwen/Qwen2-7B"), 131073);
+  expect(base).toMatchObject({ code: "context_length_exceeded", tokensAvailable: 131072, suggestion: undefined });
+  expect(error(await inspectFolder({}, { factor: 2 }), 131072)).toMatchObject({
+    suggestion: { extend: "yarn", factor: 4 },
+  });
+  expect(error(await inspectFolder({ rope_scaling: { ...yarn, factor: 2 } }), 65537)).toMatchObject({
+    tokensAvailable: 65536,
+  });
+});
+
+test("a block that the files have is used as it is where it fits, changed where it does not, and taken off where nothing needs it", async () => {
+  const declared = await inspectFolder({ rope_scaling: yarn });
+  const textAt = (engine: ServingEngine, context: number) => serve(servingSettings(declared, { engine, context }));
+  expect(textAt("vllm", 131072)).not.toContain("hf-overrides");
+  expect(textAt("sglang", 131072)).not.toContain("override-args");
+  expect(textAt("llama.cpp", 131072)).not.toContain("--rope-scaling");
+  expect(textAt("transformers", 131072)).not.toContain("config");
+
+  // The old name would win over the new one, so both are given.
+  const half = { ...yarn, factor: 2 };
+  expect(jsonOf(argumentsOf(textAt("vllm", 65536)), "--hf-overrides")).toEqual({
+    rope_scaling: half,
+    rope_parameters: { ...half, rope_theta: 1e6 },
+  });
+  expect(textAt("llama.cpp", 65536)).toContain("--rope-scale 2 --yarn-orig-ctx 32768");
+
+  const plain = { rope_type: "default", rope_theta: 1e6 };
+  expect(jsonOf(argumentsOf(textAt("vllm", 8192)), "--hf-overrides")).toEqual({
+    rope_scaling: null,
+    rope_parameters: plain,
+  });
+  expect(jsonOf(argumentsOf(textAt("sglang", 8192)), "--json-model-override-args")).toEqual({ rope_scaling: plain });
+  expect(textAt("llama.cpp", 8192)).toContain("--rope-scaling none");
+  expect(textAt("transformers", 8192)).toContain('"rope_type": "default",');
+  const ollama = servingSettings(declared, { engine: "ollama", context: 8192 });
+  expect(ollama.steps.map(({ text }) => text).join()).toContain("qwen2.rope.scaling.type=str:none");
+  expect(ollama.notes[0]).toMatchObject({ code: "declared_scaling_is_off" });
+});
+
+test("a block without its original window is given whole: engines refuse it, or refer it to another window", async () => {
+  const vague = await inspectFolder({ rope_scaling: { type: "yarn", factor: 4 } });
+  const { steps } = servingSettings(vague, { engine: "vllm", context: 131072 });
+  expect(jsonOf(argumentsOf(steps[1]!.text), "--hf-overrides")).toEqual({ rope_scaling: yarn });
+});
+
+test("vLLM looks at the tokenizer's length too: its check is turned off where that is less", async () => {
+  const base = { max_position_embeddings: 131072, eos_token_id: 151643 };
+  const limited = await inspectFolder(base, { tokenizer: { model_max_length: 32768 } });
+  const settings = servingSettings(limited, { engine: "vllm", context: 131072 });
+  expect(argumentsOf(serve(settings)).at(-1)).toContain("VLLM_ALLOW_LONG_MAX_MODEL_LEN=1");
+  expect(settings.notes.find(({ code }) => code === "length_check_is_off")?.values).toMatchObject({ limit: 32768 });
+  expect(serve(servingSettings(limited, { engine: "vllm", context: 32768 }))).not.toContain("ALLOW");
+  expect(serve(servingSettings(await inspectFolder(base), { engine: "vllm", context: 131072 }))).not.toContain("ALLOW");
+  // YaRN's own window comes before the tokenizer's.
+  const tuned = await inspectFolder({}, { tokenizer: { model_max_length: 32768 } });
+  expect(serve(servingSettings(tuned, { engine: "vllm", context: 131072 }))).not.toContain("ALLOW");
+});
+
+test("what a model was trained with stays as it is, and costs nothing that could be saved", async () => {
+  const linear = await inspectFolder({ rope_scaling: { type: "linear", factor: 4 }, max_position_embeddings: 131072 });
+  for (const engine of servingEngines) {
+    const settings = servingSettings(linear, { engine, context: 131072 });
+    expect(settings.scaling).toMatchObject({
+      origin: "trained",
+      method: "linear",
+      isStatic: true,
+      costBelowWindow: null,
+    });
+    expect(settings.steps.map(({ text }) => text).join()).not.toMatch(/rope/);
+    expect(settings.notes[0]).toMatchObject({ code: "scaling_was_trained" });
+  }
+});
+
+test("dynamic NTK: by length in transformers, fixed in vLLM, and not there in llama.cpp", async () => {
+  const dynamic = await inspectFolder({ rope_scaling: { type: "dynamic", factor: 2 } });
+  const at = (engine: ServingEngine, context = 65536) => servingSettings(dynamic, { engine, context });
+  expect(at("transformers").scaling?.isStatic).toBe(false);
+  expect(at("vllm").scaling?.isStatic).toBe(true);
+  for (const engine of ["llama.cpp", "ollama"] as const) {
+    expect(() => at(engine)).toThrow(/has no dynamic NTK scaling: past 32768 tokens it would run this model unscaled/);
+    expect(() => at(engine, 32768)).not.toThrow();
+  }
+});
+
+test("what static scaling costs below the window", async () => {
+  const { scaling, notes } = servingSettings(await published(), { engine: "vllm", context: 65536 });
+  const scoreFactor = (1 + 0.1 * Math.log(2)) ** 2;
+  expect(scaling?.costBelowWindow).toEqual({ slowedPairs: 40, pairs: 64, scoreFactor });
+  expect(notes[0]).toMatchObject({
+    code: "scaling_is_static",
+    values: { percent: 14.3, slowedPairs: 40, nativeWindow: 32768 },
+  });
+});
+
+test("the cache: layers, key and value heads, head dimension, bytes, tokens; in the engine's own type", async () => {
+  const cacheOf = (inspection: ModelInspection, engine: ServingEngine, context = 131072) =>
+    servingSettings(inspection, { engine, context }).cache;
+  const qwen2 = await published();
+  const bytes = 2 * 28 * 4 * 128 * 2 * 131072;
+  expect(bytes).toBe(7 * 2 ** 30);
+  expect(servingEngines.map((engine) => [cacheOf(qwen2, engine).type, cacheOf(qwen2, engine).bytes])).toEqual([
+    ["bf16", bytes],
+    ["bf16", bytes],
+    ["f16", bytes],
+    ["bf16", bytes],
+    ["f16", bytes],
+  ]);
+  expect(cacheOf(qwen2, "transformers")).toMatchObject({ taken: "use", bytesPerToken: 57344 });
+  // Blocks of 16 tokens; cells in 256s; 32-bit weights, which vLLM narrows and transformers does not.
+  expect(cacheOf(qwen2, "vllm", 1000).tokens).toBe(1008);
+  expect(cacheOf(qwen2, "llama.cpp", 1000).tokens).toBe(1024);
+  const wide = await inspectFolder({ torch_dtype: "float32" });
+  expect(cacheOf(wide, "transformers", 1000).bytes).toBe(2 * 28 * 4 * 128 * 4 * 1000);
+  expect(cacheOf(wide, "vllm", 1008).bytes).toBe(2 * 28 * 4 * 128 * 2 * 1008);
+  expect(cacheOf(wide, "llama.cpp", 1024).type).toBe("f16");
+});
+
+test("layers of sliding attention keep their window alone, in the engines that make use of it", async () => {
+  const sliding = { use_sliding_window: true, sliding_window: 32768, max_window_layers: 20 };
+  const inspection = await inspectFolder(sliding);
+  expect(inspection.cache.sliding).toEqual({ layers: 8, window: 32768 });
+  const named = [...new Array(27).fill("full_attention"), "sliding_attention"];
+  expect((await inspectFolder({ ...sliding, layer_types: named })).cache.sliding).toEqual({ layers: 1, window: 32768 });
+  const cacheOf = (engine: ServingEngine) => servingSettings(inspection, { engine, context: 65536 }).cache;
+  const perLayer = 2 * 4 * 128 * 2;
+  expect(cacheOf("vllm")).toMatchObject({ bytes: perLayer * (20 * 65536 + 8 * 32768), sliding: { layers: 8 } });
+  expect(cacheOf("llama.cpp")).toMatchObject({ bytes: perLayer * 28 * 65536, sliding: null });
+});
+
+test.each(["./Qwen 2; rm -rf /", "it's", "$(touch x)", "`id`", 'a"b', "模型"])(
+  "a name is one word to shells and Python: %s",
+  async (name) => {
+    const inspection = { ...(await inspectFolder({})), name };
+    for (const engine of ["vllm", "sglang"] as const) {
+      expect(argumentsOf(serve(servingSettings(inspection, { engine, context: 65536 })))).toContain(name);
+    }
+    const { steps } = servingSettings(inspection, { engine: "llama.cpp", context: 65536 });
+    expect(argumentsOf(steps[0]!.text)).toContain(name);
+    expect(serve(servingSettings(inspection, { engine: "transformers" }))).toContain(
+      `name = ${JSON.stringify(name)}\n`,
+    );
+  },
+);
+
+test("addresses: a file's path, and the name of a folder to download", async () => {
+  const inspection = await inspectFolder({});
+  const textOf = (name: string) => serve(servingSettings({ ...inspection, name }, { engine: "vllm" }));
+  expect(textOf("file:///models/my%20model/")).toContain("vllm serve '/models/my model/'");
+  const remote = servingSettings({ ...inspection, name: "https://models.example/qwen2-7b/" }, { engine: "vllm" });
+  expect(serve(remote)).toContain("vllm serve qwen2-7b ");
+  expect(remote.notes.map(({ code }) => code)).toContain("download_first");
+});
+
+test("engines of checkpoints say that they want no GGUF file", async () => {
+  const gguf = asGguf(await published());
+  for (const engine of ["vllm", "sglang", "transformers"] as const) {
+    expect(servingSettings(gguf, { engine }).notes.map(({ code }) => code)).toContain("checkpoint_needed");
+  }
+});
+
+test("the result is plain data; its texts stay within 80 columns; wrong options are refused", async () => {
+  const inspection = await published();
+  for (const engine of servingEngines) {
+    const settings = servingSettings(inspection, { engine, context: 100000 });
+    expect(JSON.parse(JSON.stringify(settings))).toEqual(settings);
+    for (const { text } of settings.steps)
+      for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  }
+  expect(() => servingSettings(inspection, { engine: "exllama" as ServingEngine })).toThrow(
+    /engine: must be one of vllm/,
+  );
+  for (const context of [0, 1.5, Number.NaN]) {
+    expect(() => servingSettings(inspection, { engine: "vllm", context })).toThrow(
+      /context: must be a number of tokens/,
+    );
+  }
+});
