@@ -15,7 +15,6 @@ export type * from "./engine/options.ts";
 export { type QuantizedModel, type QuantizeOptions, quantizeModel } from "./engine/quantize-model.ts";
 export { servingSettings } from "./engine/serving/serving-settings.ts";
 export type * from "./engine/serving/settings.ts";
-export { servingEngines } from "./engine/serving/settings.ts";
 export type { Session } from "./engine/session.ts";
 export type { ModelSource } from "./engine/source.ts";
 export type { ClearedWeights, WeightCacheEntry, WeightCacheListing } from "./engine/weight-cache.ts";

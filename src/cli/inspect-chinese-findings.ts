@@ -55,12 +55,12 @@ export const findingsInChinese: Readonly<Record<InspectionWarning["code"], Trans
     fix: hasBlock ? `从 ${file} 中删除 ${path}` : `若需要缩放，把它移到 config.json 顶层的 "rope_scaling" 中，否则删除`,
   }),
   rope_parameters_is_new: ({ lost }) => ({
-    message: `${lost}：只写在 rope_parameters 中，transformers 5 会读取，而 transformers 4 及基于它的引擎不会读取，只按各自的默认值运行`,
+    message: `${lost}：只写在 rope_parameters 中，transformers 5 会读取，而 transformers 4 及大多数基于它的引擎不会读取，只按各自的默认值运行`,
     fix: '为这些引擎在 config.json 顶层把缩放写作 "rope_scaling"，并在其旁边写上 "rope_theta"',
   }),
-  static_scaling_for_short_work: ({ work, nativeWindow, factor, isAsked, slowed, pairs, scores }) => ({
-    message: `配置声明了缩放因子为 ${factor} 的 yarn，但${isAsked ? `${work} 个 token` : `tokenizer_config.json 的 model_max_length（${work}）使文本`}未超出原生窗口（${nativeWindow}）。Skein 在此范围内不缩放；transformers、vLLM、SGLang 与 llama.cpp 则在任何长度都缩放：每个注意力头 ${pairs} 对维度中有 ${slowed} 对被放慢，注意力分数增大 ${scores} %`,
-    fix: `若这些引擎只处理 ${nativeWindow} 个 token 以内的输入，删除 yarn 配置块；输入更长时再保留`,
+  static_scaling_for_short_work: ({ work, nativeWindow, factor, isAsked, isGguf, slowed, pairs, scores }) => ({
+    message: `配置声明了缩放因子为 ${factor} 的 yarn，但${isAsked ? ` ${work} 个 token ` : ` tokenizer_config.json 的 model_max_length（${work}）使文本`}未超出原生窗口（${nativeWindow}）。Skein 在此范围内不缩放；transformers、vLLM、SGLang 与 llama.cpp 则在任何长度都缩放：每个注意力头 ${pairs} 对维度中有 ${slowed} 对被放慢，注意力分数增大 ${scores} %`,
+    fix: `若这些引擎只处理 ${nativeWindow} 个 token 以内的输入，${isGguf ? "使用不含 rope.scaling 键的文件" : "删除 yarn 配置块"}；输入更长时再保留`,
   }),
   gguf_context_without_scaling: ({ architecture, window, nativeWindow, factor }) => ({
     message: `${architecture}.context_length 为 ${window}，但文件中没有 ${architecture}.rope.scaling 的键：除非模型在该长度上微调过，超过 ${nativeWindow} 个 token 后，微调过的 ${architecture} 模型会在未经缩放的情况下遇到从未见过的位置`,

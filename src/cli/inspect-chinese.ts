@@ -155,7 +155,7 @@ export const chinese: InspectTexts = {
       return `可以用 YaRN 代替模型自身的 ${encoding.method} 缩放，但模型并非为此而设计。`;
     }
     if (context.method === "trained") return "YaRN 是模型训练的一部分。";
-    if (yarn.declared) return "配置已启用 YaRN，无需任何设置。";
+    if (yarn.declared) return "配置已启用 YaRN，无需任何设置。其他引擎在任何长度都会应用它：`--for` 会说明其代价。";
     if (!yarn.needed) {
       return `不需要扩展：原生窗口为 ${context.nativeWindow} 个 token，已经达到 YaRN 在这些模型上得到验证的长度。若仍要启用，效果如下：`;
     }

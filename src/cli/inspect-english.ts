@@ -161,7 +161,8 @@ export const english: InspectTexts = {
       return `It could be asked for in place of the ${encoding.method} scaling that the model has; that is not what the model was made for.`;
     }
     if (context.method === "trained") return "It is part of how the model was trained.";
-    if (yarn.declared) return "The configuration enables it; nothing has to be set.";
+    if (yarn.declared)
+      return "The configuration enables it; nothing has to be set. Other engines apply it at every length: `--for` tells what that costs.";
     if (!yarn.needed) {
       return `No extension is needed: the native window of ${context.nativeWindow} tokens is as long already as YaRN is known to carry these models. What it would do all the same:`;
     }

@@ -1,4 +1,7 @@
-import type { ServingCache, ServingNote, ServingSettings, ServingStep } from "../index.ts";
+import type { ServingCache, ServingEngine, ServingNote, ServingSettings, ServingStep } from "../index.ts";
+
+/** What `--for` takes. */
+export const servingEngines: readonly ServingEngine[] = ["vllm", "sglang", "llama.cpp", "transformers", "ollama"];
 
 /** Everything that a report on settings for another engine says, in one language. */
 export interface ServingTexts {

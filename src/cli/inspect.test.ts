@@ -6,10 +6,11 @@ import { Command } from "commander";
 import stringWidth from "string-width";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { InspectionWarning } from "../index.ts";
-import { inspectModel, servingEngines, servingSettings } from "../index.ts";
+import { inspectModel, servingSettings } from "../index.ts";
 import { createInspectCommand } from "./inspect.ts";
 import { findingsInChinese } from "./inspect-chinese-findings.ts";
 import { servingChinese } from "./inspect-serving-chinese.ts";
+import { servingEngines } from "./inspect-serving-texts.ts";
 
 const tiny = fileURLToPath(new URL("../../models/tiny-qwen2", import.meta.url));
 const pair = ["Qwen/Qwen2-7B", "Qwen/Qwen2-7B-Instruct"];
@@ -318,7 +319,7 @@ test("--for: every note has a Chinese text that uses the numbers of the English 
     for (const origin of ["published", "checkpoint"] as const) {
       for (const engine of servingEngines) {
         const format = name.endsWith(".gguf") ? "gguf" : "checkpoint";
-        for (const note of servingSettings({ ...inspection, origin, format }, { engine, context }).notes) {
+        for (const note of (await servingSettings({ ...inspection, origin, format }, { engine, context })).notes) {
           seen.add(note.code);
           const chinese = servingChinese.note(note);
           for (const number of note.message.match(/\d+(\.\d+)*/g) ?? []) expect(chinese).toContain(number);

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import type { ModelInspection, ServingEngine, ServingSettings } from "../index.ts";
-import { ContextLengthError, inspectModel, SkeinError, servingEngines, servingSettings } from "../index.ts";
+import { ContextLengthError, inspectModel, SkeinError, servingSettings } from "../index.ts";
 import { UsageError } from "./errors.ts";
 import { chinese } from "./inspect-chinese.ts";
 import { findDifferences, reportComparison } from "./inspect-comparison.ts";
@@ -9,7 +9,7 @@ import { reportFindings, reportModel, section } from "./inspect-report.ts";
 import { reportServing } from "./inspect-serving.ts";
 import { servingChinese } from "./inspect-serving-chinese.ts";
 import { servingEnglish } from "./inspect-serving-english.ts";
-import type { ServingTexts } from "./inspect-serving-texts.ts";
+import { type ServingTexts, servingEngines } from "./inspect-serving-texts.ts";
 import { type InspectTexts, type Language, languages } from "./inspect-texts.ts";
 import { print, printJson } from "./node/terminal.ts";
 import { parseFactor, parseWhole } from "./parse.ts";
@@ -64,7 +64,7 @@ async function run(model: string, other: string | undefined, flags: InspectFlags
     throw new UsageError("--for gives the settings for one model; name one");
   }
   const a = await inspectNamed(model, flags);
-  if (flags.for !== undefined) return printServing(a, { ...flags, for: flags.for });
+  if (flags.for !== undefined) return await printServing(a, { ...flags, for: flags.for });
   if (other === undefined) {
     if (flags.json) printJson(translate(a, texts));
     else print(reportModel(a, texts, textWidth()));
@@ -77,9 +77,12 @@ async function run(model: string, other: string | undefined, flags: InspectFlags
   } else print(reportComparison(a, b, texts, textWidth()));
 }
 
-function printServing(inspection: ModelInspection, flags: InspectFlags & { readonly for: ServingEngine }): void {
+async function printServing(
+  inspection: ModelInspection,
+  flags: InspectFlags & { readonly for: ServingEngine },
+): Promise<void> {
   const texts = servingTextsOf[flags.lang];
-  const settings = settingsFor(inspection, flags);
+  const settings = await settingsFor(inspection, flags);
   const warnings = inspection.warnings.filter(({ level }) => level === "warning");
   if (flags.json) {
     const notes = settings.notes.map((note) => ({ ...note, message: texts.note(note) }));
@@ -94,12 +97,12 @@ function printServing(inspection: ModelInspection, flags: InspectFlags & { reado
 }
 
 /** The library's advice is for those who generate; here it is a flag of this command. */
-function settingsFor(
+async function settingsFor(
   inspection: ModelInspection,
   flags: InspectFlags & { readonly for: ServingEngine },
-): ServingSettings {
+): Promise<ServingSettings> {
   try {
-    return servingSettings(inspection, { engine: flags.for, context: flags.context });
+    return await servingSettings(inspection, { engine: flags.for, context: flags.context });
   } catch (error) {
     if (!(error instanceof ContextLengthError)) throw error;
     const { tokensNeeded, tokensAvailable, nativeWindow, suggestion } = error;

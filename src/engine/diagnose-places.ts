@@ -88,7 +88,7 @@ function diagnoseNewBlock({ config }: ConfigurationFiles): Found {
   return {
     code: "rope_parameters_is_new",
     level: "note",
-    message: `${lost}: only rope_parameters says it, which transformers 5 reads and transformers 4, with the engines that are built on it, does not; these run with their defaults`,
+    message: `${lost}: only rope_parameters says it, which transformers 5 reads and transformers 4, with most engines that are built on it, does not; these run with their defaults`,
     fix: `for them, write the scaling as "rope_scaling" and "rope_theta" beside it at the top of config.json`,
     values: { lost },
   };

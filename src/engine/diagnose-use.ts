@@ -25,7 +25,7 @@ export function diagnoseUse(facts: UseFacts): readonly Diagnosis<UseDiagnosisCod
   return [diagnoseShortWork(facts), diagnoseGgufContext(facts)].filter((diagnosis) => diagnosis !== undefined);
 }
 
-function diagnoseShortWork({ context, yarn, tokenizerMaxLength, length }: UseFacts): Found {
+function diagnoseShortWork({ format, context, yarn, tokenizerMaxLength, length }: UseFacts): Found {
   const { nativeWindow, maximumFactor: factor } = context;
   const work = length ?? tokenizerMaxLength;
   if (context.method !== "yarn" || yarn === null || work === null || work > nativeWindow || factor <= 1)
@@ -37,6 +37,7 @@ function diagnoseShortWork({ context, yarn, tokenizerMaxLength, length }: UseFac
     nativeWindow,
     factor,
     isAsked: length !== undefined,
+    isGguf: format === "gguf",
     slowed: blended + interpolated,
     pairs: kept + blended + interpolated,
     scores: Number((100 * (scaling ** 2 - 1)).toFixed(1)),
@@ -47,7 +48,7 @@ function diagnoseShortWork({ context, yarn, tokenizerMaxLength, length }: UseFac
     message:
       `yarn of factor ${factor} is declared, but ${values.isAsked ? `${work} tokens fit` : `model_max_length ${work} in tokenizer_config.json keeps texts`} within the native window (${nativeWindow}). ` +
       `Skein does not scale there; transformers, vLLM, SGLang and llama.cpp scale at every length, which slows ${values.slowed} of ${values.pairs} pairs of a head and raises attention scores by ${values.scores} %`,
-    fix: `remove the yarn block where those engines serve up to ${nativeWindow} tokens, and keep it for longer input`,
+    fix: `${values.isGguf ? "use a file without the rope.scaling keys" : "remove the yarn block"} where those engines serve up to ${nativeWindow} tokens, and keep it for longer input`,
     values,
   };
 }

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { inspectModel } from "../inspect-model.ts";
 import type { InspectOptions, ModelInspection } from "../inspection.ts";
-import { servingSettings } from "./serving-settings.ts";
 import { type ServingEngine, type ServingStep, servingEngines } from "./settings.ts";
+import { writeSettings } from "./write-settings.ts";
 
 const yarn = { rope_type: "yarn", factor: 4, original_max_position_embeddings: 32768 };
 const instruct = {
@@ -57,7 +57,7 @@ function argumentsOf(text: string): readonly string[] {
 const jsonOf = (args: readonly string[], flag: string): unknown => JSON.parse(args[args.indexOf(flag) + 1]!);
 
 test("vLLM: the block under its new name with the base inside, and under its old one for earlier versions", async () => {
-  const settings = servingSettings(await published(), { engine: "vllm", context: 131072 });
+  const settings = writeSettings(await published(), { engine: "vllm", context: 131072 });
   expect(settings).toMatchObject({
     engine: "vllm",
     model: "Qwen/Qwen2-7B-Instruct",
@@ -76,7 +76,7 @@ test("vLLM: the block under its new name with the base inside, and under its old
 });
 
 test("SGLang: one block for both names, and the variable that turns off its check of the length", async () => {
-  const { steps, notes } = servingSettings(await published(), { engine: "sglang", context: 131072 });
+  const { steps, notes } = writeSettings(await published(), { engine: "sglang", context: 131072 });
   expect(steps).toHaveLength(1);
   const args = argumentsOf(serve({ steps }));
   expect(args.slice(1, 8)).toEqual(
@@ -88,7 +88,7 @@ test("SGLang: one block for both names, and the variable that turns off its chec
 });
 
 test("llama.cpp: flags for a GGUF file, and the length in its metadata, at which the server would end", async () => {
-  const { steps } = servingSettings(asGguf(await published()), { engine: "llama.cpp", context: 131072 });
+  const { steps } = writeSettings(asGguf(await published()), { engine: "llama.cpp", context: 131072 });
   expect(steps.map(({ purpose }) => purpose)).toEqual(["serve"]);
   expect(argumentsOf(serve({ steps })).slice(1, -1)).toEqual(
     (
@@ -100,14 +100,14 @@ test("llama.cpp: flags for a GGUF file, and the length in its metadata, at which
 
 test("llama.cpp and Ollama: a checkpoint is made a GGUF file first; a published one is downloaded before", async () => {
   const purposes = (inspection: ModelInspection, engine: ServingEngine) =>
-    servingSettings(inspection, { engine, context: 65536 }).steps.map(({ purpose }) => purpose);
+    writeSettings(inspection, { engine, context: 65536 }).steps.map(({ purpose }) => purpose);
   expect(purposes(await published(), "llama.cpp")).toEqual(["download", "convert", "serve"]);
   expect(purposes(await inspectFolder({}), "llama.cpp")).toEqual(["convert", "serve"]);
   expect(purposes(await published(), "ollama")).toEqual(["download", "convert", "metadata", "serve"]);
 });
 
 test("Ollama: scaling and length are metadata, since a Modelfile has no parameter for them", async () => {
-  const { steps, notes } = servingSettings(asGguf(await published()), { engine: "ollama", context: 131072 });
+  const { steps, notes } = writeSettings(asGguf(await published()), { engine: "ollama", context: 131072 });
   const [metadata, create] = steps.map(({ text }) => text);
   expect(argumentsOf(metadata!).slice(1, -1)).toEqual([
     "llama-quantize",
@@ -135,7 +135,7 @@ test("Ollama: scaling and length are metadata, since a Modelfile has no paramete
 });
 
 test("transformers: the configuration is changed before the model is made, by the names of each version", async () => {
-  const { steps } = servingSettings(await published(), { engine: "transformers", context: 131072 });
+  const { steps } = writeSettings(await published(), { engine: "transformers", context: 131072 });
   expect(steps.map(({ version, language }) => [version, language])).toEqual([
     ["transformers 5", "python"],
     ["transformers 4.57", "python"],
@@ -162,7 +162,7 @@ test("transformers: the configuration is changed before the model is made, by th
 test.each([...servingEngines])("%s: within the native window nothing is scaled, and that is said", async (engine) => {
   for (const inspection of [await published(), await published("Qwen/Qwen2-7B")]) {
     const { nativeWindow } = inspection.context;
-    const settings = servingSettings(inspection, { engine });
+    const settings = writeSettings(inspection, { engine });
     expect(settings).toMatchObject({ context: nativeWindow, window: "native", scaling: null });
     expect(settings.notes[0]).toMatchObject({ code: "no_scaling_needed" });
     expect(settings.steps.map(({ text }) => text).join()).not.toMatch(/yarn|rope|ALLOW|override/i);
@@ -181,7 +181,7 @@ test.each([...servingEngines])(
       eos_token_id: 151645,
     };
     const factorAt = (inspection: ModelInspection, context: number) =>
-      servingSettings(inspection, { engine, context }).scaling?.factor ?? 1;
+      writeSettings(inspection, { engine, context }).scaling?.factor ?? 1;
     const qwen2 = await inspectFolder({});
     expect([32768, 32769, 65536, 100000, 131072].map((tokens) => factorAt(qwen2, tokens))).toEqual([
       1, 1.000031, 2, 3.051758, 4,
@@ -189,7 +189,7 @@ test.each([...servingEngines])(
     const third = await inspectFolder(qwen3);
     expect([40960, 40961, 65536, 131072].map((tokens) => factorAt(third, tokens))).toEqual([1, 1.250031, 2, 4]);
     for (const tokens of [32769, 40000, 99999, 131071]) {
-      const { scaling } = servingSettings(qwen2, { engine, context: tokens });
+      const { scaling } = writeSettings(qwen2, { engine, context: tokens });
       expect(scaling!.factor * scaling!.originalWindow).toBeGreaterThanOrEqual(tokens);
     }
   },
@@ -198,7 +198,7 @@ test.each([...servingEngines])(
 test.each([...servingEngines])("%s: beyond what the model reaches it is refused with the reason", async (engine) => {
   const error = (inspection: ModelInspection, context: number) => {
     try {
-      servingSettings(inspection, { engine, context });
+      writeSettings(inspection, { engine, context });
     } catch (reason) {
       return reason;
     }
@@ -224,7 +224,7 @@ test.each([...servingEngines])("%s: beyond what the model reaches it is refused 
 
 test("a block that the files have is used as it is where it fits, changed where it does not, and taken off where nothing needs it", async () => {
   const declared = await inspectFolder({ rope_scaling: yarn });
-  const textAt = (engine: ServingEngine, context: number) => serve(servingSettings(declared, { engine, context }));
+  const textAt = (engine: ServingEngine, context: number) => serve(writeSettings(declared, { engine, context }));
   expect(textAt("vllm", 131072)).not.toContain("hf-overrides");
   expect(textAt("sglang", 131072)).not.toContain("override-args");
   expect(textAt("llama.cpp", 131072)).not.toContain("--rope-scaling");
@@ -246,34 +246,34 @@ test("a block that the files have is used as it is where it fits, changed where 
   expect(jsonOf(argumentsOf(textAt("sglang", 8192)), "--json-model-override-args")).toEqual({ rope_scaling: plain });
   expect(textAt("llama.cpp", 8192)).toContain("--rope-scaling none");
   expect(textAt("transformers", 8192)).toContain('"rope_type": "default",');
-  const ollama = servingSettings(declared, { engine: "ollama", context: 8192 });
+  const ollama = writeSettings(declared, { engine: "ollama", context: 8192 });
   expect(ollama.steps.map(({ text }) => text).join()).toContain("qwen2.rope.scaling.type=str:none");
   expect(ollama.notes[0]).toMatchObject({ code: "declared_scaling_is_off" });
 });
 
 test("a block without its original window is given whole: engines refuse it, or refer it to another window", async () => {
   const vague = await inspectFolder({ rope_scaling: { type: "yarn", factor: 4 } });
-  const { steps } = servingSettings(vague, { engine: "vllm", context: 131072 });
+  const { steps } = writeSettings(vague, { engine: "vllm", context: 131072 });
   expect(jsonOf(argumentsOf(steps[1]!.text), "--hf-overrides")).toEqual({ rope_scaling: yarn });
 });
 
 test("vLLM looks at the tokenizer's length too: its check is turned off where that is less", async () => {
   const base = { max_position_embeddings: 131072, eos_token_id: 151643 };
   const limited = await inspectFolder(base, { tokenizer: { model_max_length: 32768 } });
-  const settings = servingSettings(limited, { engine: "vllm", context: 131072 });
+  const settings = writeSettings(limited, { engine: "vllm", context: 131072 });
   expect(argumentsOf(serve(settings)).at(-1)).toContain("VLLM_ALLOW_LONG_MAX_MODEL_LEN=1");
   expect(settings.notes.find(({ code }) => code === "length_check_is_off")?.values).toMatchObject({ limit: 32768 });
-  expect(serve(servingSettings(limited, { engine: "vllm", context: 32768 }))).not.toContain("ALLOW");
-  expect(serve(servingSettings(await inspectFolder(base), { engine: "vllm", context: 131072 }))).not.toContain("ALLOW");
+  expect(serve(writeSettings(limited, { engine: "vllm", context: 32768 }))).not.toContain("ALLOW");
+  expect(serve(writeSettings(await inspectFolder(base), { engine: "vllm", context: 131072 }))).not.toContain("ALLOW");
   // YaRN's own window comes before the tokenizer's.
   const tuned = await inspectFolder({}, { tokenizer: { model_max_length: 32768 } });
-  expect(serve(servingSettings(tuned, { engine: "vllm", context: 131072 }))).not.toContain("ALLOW");
+  expect(serve(writeSettings(tuned, { engine: "vllm", context: 131072 }))).not.toContain("ALLOW");
 });
 
 test("what a model was trained with stays as it is, and costs nothing that could be saved", async () => {
   const linear = await inspectFolder({ rope_scaling: { type: "linear", factor: 4 }, max_position_embeddings: 131072 });
   for (const engine of servingEngines) {
-    const settings = servingSettings(linear, { engine, context: 131072 });
+    const settings = writeSettings(linear, { engine, context: 131072 });
     expect(settings.scaling).toMatchObject({
       origin: "trained",
       method: "linear",
@@ -287,7 +287,7 @@ test("what a model was trained with stays as it is, and costs nothing that could
 
 test("dynamic NTK: by length in transformers, fixed in vLLM, and not there in llama.cpp", async () => {
   const dynamic = await inspectFolder({ rope_scaling: { type: "dynamic", factor: 2 } });
-  const at = (engine: ServingEngine, context = 65536) => servingSettings(dynamic, { engine, context });
+  const at = (engine: ServingEngine, context = 65536) => writeSettings(dynamic, { engine, context });
   expect(at("transformers").scaling?.isStatic).toBe(false);
   expect(at("vllm").scaling?.isStatic).toBe(true);
   for (const engine of ["llama.cpp", "ollama"] as const) {
@@ -297,7 +297,7 @@ test("dynamic NTK: by length in transformers, fixed in vLLM, and not there in ll
 });
 
 test("what static scaling costs below the window", async () => {
-  const { scaling, notes } = servingSettings(await published(), { engine: "vllm", context: 65536 });
+  const { scaling, notes } = writeSettings(await published(), { engine: "vllm", context: 65536 });
   const scoreFactor = (1 + 0.1 * Math.log(2)) ** 2;
   expect(scaling?.costBelowWindow).toEqual({ slowedPairs: 40, pairs: 64, scoreFactor });
   expect(notes[0]).toMatchObject({
@@ -308,7 +308,7 @@ test("what static scaling costs below the window", async () => {
 
 test("the cache: layers, key and value heads, head dimension, bytes, tokens; in the engine's own type", async () => {
   const cacheOf = (inspection: ModelInspection, engine: ServingEngine, context = 131072) =>
-    servingSettings(inspection, { engine, context }).cache;
+    writeSettings(inspection, { engine, context }).cache;
   const qwen2 = await published();
   const bytes = 2 * 28 * 4 * 128 * 2 * 131072;
   expect(bytes).toBe(7 * 2 ** 30);
@@ -335,7 +335,7 @@ test("layers of sliding attention keep their window alone, in the engines that m
   expect(inspection.cache.sliding).toEqual({ layers: 8, window: 32768 });
   const named = [...new Array(27).fill("full_attention"), "sliding_attention"];
   expect((await inspectFolder({ ...sliding, layer_types: named })).cache.sliding).toEqual({ layers: 1, window: 32768 });
-  const cacheOf = (engine: ServingEngine) => servingSettings(inspection, { engine, context: 65536 }).cache;
+  const cacheOf = (engine: ServingEngine) => writeSettings(inspection, { engine, context: 65536 }).cache;
   const perLayer = 2 * 4 * 128 * 2;
   expect(cacheOf("vllm")).toMatchObject({ bytes: perLayer * (20 * 65536 + 8 * 32768), sliding: { layers: 8 } });
   expect(cacheOf("llama.cpp")).toMatchObject({ bytes: perLayer * 28 * 65536, sliding: null });
@@ -346,21 +346,19 @@ test.each(["./Qwen 2; rm -rf /", "it's", "$(touch x)", "`id`", 'a"b', "模型"])
   async (name) => {
     const inspection = { ...(await inspectFolder({})), name };
     for (const engine of ["vllm", "sglang"] as const) {
-      expect(argumentsOf(serve(servingSettings(inspection, { engine, context: 65536 })))).toContain(name);
+      expect(argumentsOf(serve(writeSettings(inspection, { engine, context: 65536 })))).toContain(name);
     }
-    const { steps } = servingSettings(inspection, { engine: "llama.cpp", context: 65536 });
+    const { steps } = writeSettings(inspection, { engine: "llama.cpp", context: 65536 });
     expect(argumentsOf(steps[0]!.text)).toContain(name);
-    expect(serve(servingSettings(inspection, { engine: "transformers" }))).toContain(
-      `name = ${JSON.stringify(name)}\n`,
-    );
+    expect(serve(writeSettings(inspection, { engine: "transformers" }))).toContain(`name = ${JSON.stringify(name)}\n`);
   },
 );
 
 test("addresses: a file's path, and the name of a folder to download", async () => {
   const inspection = await inspectFolder({});
-  const textOf = (name: string) => serve(servingSettings({ ...inspection, name }, { engine: "vllm" }));
+  const textOf = (name: string) => serve(writeSettings({ ...inspection, name }, { engine: "vllm" }));
   expect(textOf("file:///models/my%20model/")).toContain("vllm serve '/models/my model/'");
-  const remote = servingSettings({ ...inspection, name: "https://models.example/qwen2-7b/" }, { engine: "vllm" });
+  const remote = writeSettings({ ...inspection, name: "https://models.example/qwen2-7b/" }, { engine: "vllm" });
   expect(serve(remote)).toContain("vllm serve qwen2-7b ");
   expect(remote.notes.map(({ code }) => code)).toContain("download_first");
 });
@@ -368,24 +366,22 @@ test("addresses: a file's path, and the name of a folder to download", async () 
 test("engines of checkpoints say that they want no GGUF file", async () => {
   const gguf = asGguf(await published());
   for (const engine of ["vllm", "sglang", "transformers"] as const) {
-    expect(servingSettings(gguf, { engine }).notes.map(({ code }) => code)).toContain("checkpoint_needed");
+    expect(writeSettings(gguf, { engine }).notes.map(({ code }) => code)).toContain("checkpoint_needed");
   }
 });
 
 test("the result is plain data; its texts stay within 80 columns; wrong options are refused", async () => {
   const inspection = await published();
   for (const engine of servingEngines) {
-    const settings = servingSettings(inspection, { engine, context: 100000 });
+    const settings = writeSettings(inspection, { engine, context: 100000 });
     expect(JSON.parse(JSON.stringify(settings))).toEqual(settings);
     for (const { text } of settings.steps)
       for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   }
-  expect(() => servingSettings(inspection, { engine: "exllama" as ServingEngine })).toThrow(
+  expect(() => writeSettings(inspection, { engine: "exllama" as ServingEngine })).toThrow(
     /engine: must be one of vllm/,
   );
   for (const context of [0, 1.5, Number.NaN]) {
-    expect(() => servingSettings(inspection, { engine: "vllm", context })).toThrow(
-      /context: must be a number of tokens/,
-    );
+    expect(() => writeSettings(inspection, { engine: "vllm", context })).toThrow(/context: must be a number of tokens/);
   }
 });

@@ -1,0 +1,183 @@
+import { platform } from "#platform";
+import { type CheckpointFiles, readJson } from "../checkpoint/files.ts";
+import { openTensors, type TensorIndex } from "../checkpoint/tensors.ts";
+import { diagnoseContext } from "../context/diagnose.ts";
+import { chooseEncoding, resolveEncoding } from "../context/encoding.ts";
+import { validateContextOptions } from "../context/options.ts";
+import { factorFor } from "../context/plan.ts";
+import { type ContextSettings, resolveContext } from "../context/settings.ts";
+import { InvalidOptionError, SkeinError } from "../errors.ts";
+import { expectedTensors, type ModelConfig, optionalTensors, parseModelConfig } from "../model/config.ts";
+import { type GenerationDefaults, parseGenerationConfig } from "../model/generation-config.ts";
+import { findPublishedConfig, type PublishedConfig, publishedConfigs } from "../model/published.ts";
+import { readRotaryParameters, resolveRotaryEncoding } from "../position/index.ts";
+import { diagnoseCheckpoint } from "./diagnose-checkpoint.ts";
+import { diagnoseEndTokens } from "./diagnose-end-tokens.ts";
+import { type ConfigurationFiles, diagnosePlaces } from "./diagnose-places.ts";
+import { diagnoseUse } from "./diagnose-use.ts";
+import { inspectCache } from "./inspect-cache.ts";
+import { readTokenizerFacts, type TokenizerFacts } from "./inspect-tokenizer.ts";
+import { inspectYarn } from "./inspect-yarn.ts";
+import type { EncodingInspection, InspectOptions, ModelInspection, WeightsInspection } from "./inspection.ts";
+import { checkSource, type ModelSource } from "./source.ts";
+
+/** What `inspectModel` does; apart from it, because most programs never inspect a model. */
+export async function inspectFiles(source: ModelSource, options: InspectOptions): Promise<ModelInspection> {
+  const { factor, nativeWindow, context } = options;
+  validateContextOptions({ factor, nativeWindow });
+  if (context !== undefined) checkLength(context);
+  const checked = checkSource(source);
+  const published = typeof source === "string" ? findPublishedConfig(source) : undefined;
+  if (published && typeof source === "string" && !(await platform.isFolder(source))) {
+    return inspect(readPublished(published), options);
+  }
+  const files = await openFiles(checked);
+  try {
+    return inspect(await readCheckpoint(files, source), options);
+  } finally {
+    await files.close();
+  }
+}
+
+async function openFiles(checked: ReturnType<typeof checkSource>): Promise<CheckpointFiles> {
+  return await platform.openSource(checked).catch((error: unknown) => {
+    throw checked.kind === "folder" ? unknownName(checked.path, error) : error;
+  });
+}
+
+/** What is known about a model before anything is made of it. */
+interface ModelFacts extends Pick<ModelInspection, "name" | "origin" | "format"> {
+  readonly files: ConfigurationFiles;
+  readonly config: ModelConfig;
+  readonly defaults: GenerationDefaults;
+  readonly tokenizer: TokenizerFacts;
+  readonly tensors: TensorIndex | undefined;
+}
+
+function inspect(facts: ModelFacts, { factor, nativeWindow, context: length }: InspectOptions): ModelInspection {
+  const { name, origin, format, files, config, defaults, tokenizer, tensors } = facts;
+  const context = resolveContext(config, { nativeWindow });
+  const yarn = inspectYarn(config, context, { factor, nativeWindow });
+  const endTokens = defaults.endTokens.map((id) => ({ id, text: tokenizer.texts.get(id) ?? null }));
+  const { temperature, topK, topP, minP = 0, repetitionPenalty, notFollowed } = defaults;
+  const { maxLength: tokenizerMaxLength, chatTemplate } = tokenizer;
+  return {
+    name,
+    origin,
+    format,
+    family: config.model_type,
+    config,
+    parameters: [...expectedTensors(config).values()].reduce((sum, shape) => sum + sizeOf(shape), 0),
+    weights: tensors ? inspectWeights(tensors, config) : null,
+    context,
+    encoding: inspectEncoding(config, context),
+    yarn,
+    cache: inspectCache(config, context, yarn, files.config),
+    endTokens,
+    sampling: { temperature, topK, topP, minP, repetitionPenalty },
+    chatTemplate,
+    tokenizerMaxLength,
+    warnings: [
+      ...diagnoseContext(config, { nativeWindow }),
+      ...diagnosePlaces(files),
+      ...diagnoseUse({ format, config, context, yarn, tokenizerMaxLength, length }),
+      ...diagnoseEndTokens({ config, endTokens, tokenizer }),
+      ...diagnoseCheckpoint({ config, context, yarn, notFollowed, tokenizerMaxLength, tensors }),
+    ],
+  };
+}
+
+/** The two control tokens of Qwen2 that end texts and turns; the published configurations come without a tokenizer. */
+const qwen2Tokens: ReadonlyMap<number, string> = new Map([
+  [151643, "<|endoftext|>"],
+  [151645, "<|im_end|>"],
+]);
+
+function readPublished({ name, config: json, generationConfig }: PublishedConfig): ModelFacts {
+  const config = parseModelConfig(json);
+  return {
+    name,
+    origin: "published",
+    format: "checkpoint",
+    files: { config: json, generationConfig, tokenizerConfig: undefined },
+    config,
+    defaults: parseGenerationConfig(generationConfig, config),
+    tokenizer: { texts: qwen2Tokens, maxLength: null, endToken: null, chatTemplate: "unknown", turnEnds: [] },
+    tensors: undefined,
+  };
+}
+
+async function readCheckpoint(files: CheckpointFiles, source: ModelSource): Promise<ModelFacts> {
+  const json = await readJson(files, "config.json");
+  if (json === undefined) {
+    throw new SkeinError("not_found", `${files.label}: there is no config.json, which says what the model is`);
+  }
+  const config = parseModelConfig(json);
+  const generationConfig = await readJson(files, "generation_config.json");
+  const tokenizerConfig = await readJson(files, "tokenizer_config.json");
+  return {
+    name: typeof source === "string" ? source : source instanceof URL ? source.href : files.label,
+    origin: "checkpoint",
+    format: files.tensors ? "gguf" : "checkpoint",
+    files: { config: json, generationConfig, tokenizerConfig },
+    config,
+    defaults: parseGenerationConfig(generationConfig, config),
+    tokenizer: await readTokenizerFacts(files, tokenizerConfig),
+    tensors: (await hasWeights(files)) ? await openTensors(files) : undefined,
+  };
+}
+
+async function hasWeights(files: CheckpointFiles): Promise<boolean> {
+  if (files.tensors) return true;
+  for (const name of ["model.safetensors", "model.safetensors.index.json"]) {
+    if ((await files.size(name)) !== undefined) return true;
+  }
+  return false;
+}
+
+function inspectWeights(tensors: TensorIndex, config: ModelConfig): WeightsInspection {
+  const types: Record<string, number> = {};
+  const files = new Set<string>();
+  let parameters = 0;
+  let bytes = 0;
+  for (const name of tensors.names) {
+    const entry = tensors.entry(name);
+    if (entry === undefined || optionalTensors(config).some((pattern) => pattern.test(name))) continue;
+    const size = sizeOf(entry.shape);
+    parameters += size;
+    bytes += entry.end - entry.start;
+    types[entry.dtype] = (types[entry.dtype] ?? 0) + size;
+    files.add(entry.file);
+  }
+  return { parameters, bytes, files: files.size, types };
+}
+
+function inspectEncoding(config: ModelConfig, context: ContextSettings): EncodingInspection {
+  const { method, theta, headDim, pairs } = readRotaryParameters(config);
+  const factor = factorFor(context, 1);
+  const { attentionScaling } = resolveEncoding(config, chooseEncoding(context, factor));
+  const plain = resolveRotaryEncoding(config, { method: "default" });
+  const wavelengths = Array.from(plain.inverseFrequencies, (frequency) => (2 * Math.PI) / frequency);
+  return { method, theta, headDim, pairs, factor, attentionScaling, wavelengths };
+}
+
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** @throws InvalidOptionError */
+function checkLength(tokens: number): void {
+  if (Number.isSafeInteger(tokens) && tokens >= 1) return;
+  throw new InvalidOptionError("context", `must be a number of tokens, at least 1, not ${String(tokens)}`);
+}
+
+/** A text that names no folder was probably meant as a name. */
+function unknownName(name: string, error: unknown): unknown {
+  if (!(error instanceof SkeinError && error.code === "not_found") || /\.gguf$/i.test(name)) return error;
+  const known = [...publishedConfigs.keys()].join(", ");
+  return new SkeinError(
+    "not_found",
+    `${name}: there is no such folder, and no such name among the published configurations that are built in (${known})`,
+    { cause: error },
+  );
+}
