@@ -15,10 +15,12 @@ export function llamaCppSteps(plan: ServingPlan): readonly ServingStep[] {
     change === "scale" && scaling !== null
       ? `--rope-scaling yarn --rope-scale ${scaling.factor} --yarn-orig-ctx ${scaling.originalWindow}`
       : "";
+  const beta = scale === "" ? null : (scaling?.beta ?? null);
   const text = command(
     `llama-server -m ${quoteForShell(ggufPath(plan))}`,
     `-c ${context} -np 1`,
     change === "plain" ? "--rope-scaling none" : scale,
+    beta === null ? "" : `--yarn-beta-fast ${beta.fast} --yarn-beta-slow ${beta.slow}`,
     fileEndsEarly(plan) ? `--override-kv ${ggufArchitecture(plan)}.context_length=int:${context}` : "",
   );
   return [...ggufSteps(plan), { purpose: "serve", version: null, language: "shell", text }];

@@ -50,5 +50,11 @@ function metadataOf(plan: ServingPlan): readonly string[] {
     `rope.scaling.type=str:${scaling.method}`,
     `rope.scaling.factor=float:${scaling.factor}`,
     `rope.scaling.original_context_length=int:${scaling.originalWindow}`,
+    ...(scaling.beta
+      ? [
+          `rope.scaling.yarn_beta_fast=float:${scaling.beta.fast}`,
+          `rope.scaling.yarn_beta_slow=float:${scaling.beta.slow}`,
+        ]
+      : []),
   ];
 }

@@ -1,5 +1,5 @@
 import { ContextLengthError, contextLengthError } from "../../context/context-length-error.ts";
-import { readRotaryParameters } from "../../position/index.ts";
+import { type RotaryParameters, readRotaryParameters } from "../../position/index.ts";
 import type { ModelInspection } from "../inspection.ts";
 import type { ServingScaling } from "./settings.ts";
 
@@ -29,8 +29,8 @@ export function planServing(inspection: ModelInspection, context: number): Servi
   const window = context <= nativeWindow ? "native" : "extended";
   if (settings.method === "trained") {
     if (context > settings.extendedWindow) throw contextLengthError(settings, context);
-    const facts = { method: declared, factor: maximumFactor, originalWindow, isStatic: true, costBelowWindow: null };
-    return { inspection, context, window, scaling: { ...facts, origin: "trained" }, change: "nothing" };
+    const facts = { method: declared, factor: maximumFactor, originalWindow, beta: null, costBelowWindow: null };
+    return { inspection, context, window, scaling: { ...facts, origin: "trained", isStatic: true }, change: "nothing" };
   }
   const isDeclared = settings.method === "yarn";
   if (window === "native")
@@ -40,11 +40,13 @@ export function planServing(inspection: ModelInspection, context: number): Servi
   if (context > reached.extendedWindow) throw contextLengthError({ ...settings, ...reached }, context);
   // Upwards: engines compare factor · window with the length.
   const factor = Math.ceil((context / yarn.originalWindow) * 1e6) / 1e6;
+  const parameters = readRotaryParameters(inspection.config);
   const scaling = {
     origin: "extension",
     method: "yarn",
     factor,
     originalWindow: yarn.originalWindow,
+    beta: betaOf(parameters),
     isStatic: true,
     costBelowWindow: {
       slowedPairs: yarn.pairs.blended + yarn.pairs.interpolated,
@@ -53,9 +55,13 @@ export function planServing(inspection: ModelInspection, context: number): Servi
     },
   } as const;
   // Engines need the original window in the block, and refuse, or guess, where it is missing.
-  const isSaid =
-    isDeclared && factor === maximumFactor && readRotaryParameters(inspection.config).originalWindow !== undefined;
+  const isSaid = isDeclared && factor === maximumFactor && parameters.originalWindow !== undefined;
   return { inspection, context, window, scaling, change: isSaid ? "nothing" : "scale" };
+}
+
+function betaOf(parameters: RotaryParameters): ServingScaling["beta"] {
+  if (parameters.method !== "yarn" || (parameters.betaFast === 32 && parameters.betaSlow === 1)) return null;
+  return { fast: parameters.betaFast, slow: parameters.betaSlow };
 }
 
 /** What YaRN makes of a model at the factor that is suggested. */

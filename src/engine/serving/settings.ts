@@ -34,6 +34,8 @@ export interface ServingScaling {
   readonly factor: number;
   /** The window that the factor refers to, in tokens. */
   readonly originalWindow: number;
+  /** YaRN's bounds, where the files have others than 32 and 1. */
+  readonly beta: { readonly fast: number; readonly slow: number } | null;
   /** Whether it is the same at every length; only transformers looks at it, and only for `dynamic` and `longrope`. */
   readonly isStatic: boolean;
   /** What it costs below the native window; null for a model that was trained with it. */

@@ -17,9 +17,18 @@ export function command(program: string, ...groups: readonly string[]): string {
 
 /** Where the engine finds the model: a Hub name or path as it is given; of a web address, its last part, which is to be downloaded. */
 export function modelPath({ name }: ModelInspection): string {
-  if (/^file:\/\//i.test(name)) return decodeURIComponent(new URL(name).pathname);
+  if (/^file:\/\//i.test(name)) return decode(new URL(name).pathname);
   if (!/^https?:\/\//i.test(name)) return name;
-  return decodeURIComponent(new URL(name).pathname.replace(/\/+$/, "").replace(/^.*\//, "")) || "model";
+  return decode(new URL(name).pathname.replace(/\/+$/, "").replace(/^.*\//, "")) || "model";
+}
+
+/** Without its percent signs, where they mean anything. */
+function decode(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }
 
 /** A short name made of the model's: `qwen2-7b-instruct`. */

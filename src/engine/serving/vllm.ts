@@ -32,8 +32,9 @@ export function vllmSteps(plan: ServingPlan): readonly ServingStep[] {
 export function blockOf({ change, scaling }: ServingPlan): Readonly<Record<string, string | number>> | undefined {
   if (change === "plain") return { rope_type: "default" };
   if (change === "nothing" || scaling === null) return undefined;
-  const { method, factor, originalWindow } = scaling;
-  return { rope_type: method, factor, original_max_position_embeddings: originalWindow };
+  const { method, factor, originalWindow, beta } = scaling;
+  const bounds = beta ? { beta_fast: beta.fast, beta_slow: beta.slow } : {};
+  return { rope_type: method, factor, original_max_position_embeddings: originalWindow, ...bounds };
 }
 
 /**

@@ -257,6 +257,19 @@ test("a block without its original window is given whole: engines refuse it, or 
   expect(jsonOf(argumentsOf(steps[1]!.text), "--hf-overrides")).toEqual({ rope_scaling: yarn });
 });
 
+test("bounds of YaRN that the files have go with another factor", async () => {
+  const declared = await inspectFolder({ rope_scaling: { ...yarn, beta_fast: 16, beta_slow: 2 } });
+  const half = { ...yarn, factor: 2, beta_fast: 16, beta_slow: 2 };
+  const { steps } = writeSettings(declared, { engine: "vllm", context: 65536 });
+  expect(jsonOf(argumentsOf(steps[1]!.text), "--hf-overrides")).toEqual({ rope_scaling: half });
+  const server = serve(writeSettings(declared, { engine: "llama.cpp", context: 65536 }));
+  expect(server).toContain("--yarn-beta-fast 16 --yarn-beta-slow 2");
+  const metadata = writeSettings(declared, { engine: "ollama", context: 65536 })
+    .steps.map(({ text }) => text)
+    .join();
+  expect(metadata).toContain("--override-kv qwen2.rope.scaling.yarn_beta_fast=float:16");
+});
+
 test("vLLM looks at the tokenizer's length too: its check is turned off where that is less", async () => {
   const base = { max_position_embeddings: 131072, eos_token_id: 151643 };
   const limited = await inspectFolder(base, { tokenizer: { model_max_length: 32768 } });
@@ -358,6 +371,7 @@ test("addresses: a file's path, and the name of a folder to download", async () 
   const inspection = await inspectFolder({});
   const textOf = (name: string) => serve(writeSettings({ ...inspection, name }, { engine: "vllm" }));
   expect(textOf("file:///models/my%20model/")).toContain("vllm serve '/models/my model/'");
+  expect(textOf("https://models.example/100%25%zz")).toContain("vllm serve '100%25%zz'");
   const remote = writeSettings({ ...inspection, name: "https://models.example/qwen2-7b/" }, { engine: "vllm" });
   expect(serve(remote)).toContain("vllm serve qwen2-7b ");
   expect(remote.notes.map(({ code }) => code)).toContain("download_first");
