@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { getLlama, type Llama, LlamaLogLevel, type LlamaModel, type Token } from "node-llama-cpp";
 import { blockTypes } from "../../../src/checkpoint/gguf/block-types.ts";
 import type { TypedValue, WrittenTensor } from "../../../src/checkpoint/gguf/write-header.ts";
-import { type LoadOptions, loadModel } from "../../../src/index.ts";
+import { type ContextOptions, type LoadOptions, loadModel } from "../../../src/index.ts";
 import { tokenLogprob } from "../../../src/sampling/logprobs.ts";
 import { createRandom } from "../../../src/sampling/random.ts";
 import { ggufOf, type MatrixType, tinyGguf, tinyMetadata } from "../../../test/gguf-models.ts";
@@ -27,6 +27,13 @@ const tokens = Array.from({ length: tokenCount }, (_, i) => (i * 7919 + (i % 13)
 
 /** How far ahead of the second the peer's most likely token must be, in logits: it rounds activations to 8 bits where weights are quantised. */
 const margins = { exact: 0.05, quantised: 0.5 } as const;
+
+const scaled: Readonly<Record<string, TypedValue>> = {
+  "qwen2.context_length": { type: "uint32", value: 1024 },
+  "qwen2.rope.scaling.type": { type: "string", value: "yarn" },
+  "qwen2.rope.scaling.factor": { type: "float32", value: 4 },
+  "qwen2.rope.scaling.original_context_length": { type: "uint32", value: 256 },
+};
 
 const texts = [
   "In the beginning God created the heaven and the earth.",
@@ -62,6 +69,8 @@ try {
       await tinyGguf(type satisfies MatrixType),
       type.startsWith("Q"),
     );
+  // What `skein inspect --for ollama` writes into a file: llama.cpp scales it at every length, as the static schedule does.
+  await compare(llama, "the embedded model, YaRN", await tinyGguf("F32", scaled), false, { schedule: "static" });
   for (const { name } of blockTypes.values()) await compare(llama, `random, ${name}`, await randomGguf(name), true);
 } finally {
   await llama.dispose();
@@ -69,7 +78,13 @@ try {
 }
 if (failures > 0) throw new Error(`${failures} comparisons failed`);
 
-async function compare(llama: Llama, name: string, bytes: Uint8Array, isQuantised: boolean): Promise<void> {
+async function compare(
+  llama: Llama,
+  name: string,
+  bytes: Uint8Array,
+  isQuantised: boolean,
+  context: ContextOptions = {},
+): Promise<void> {
   const path = join(folder, `${name.replaceAll(/\W+/g, "-")}.gguf`);
   await writeFile(path, bytes);
   const model = await llama.loadModel({ modelPath: path });
@@ -81,7 +96,7 @@ async function compare(llama: Llama, name: string, bytes: Uint8Array, isQuantise
       ["reference", { backend: "reference" }],
       ["wasm", {}],
     ] as const) {
-      const { logprobs, tokens } = await predictWithSkein(path, options);
+      const { logprobs, tokens } = await predictWithSkein(path, { ...options, context });
       const clear = theirs
         .map((row, i) => ({ ...best(row), own: best(logprobs[i]!).token }))
         .filter((row) => row.margin > margin);
@@ -105,7 +120,11 @@ async function predictWithSkein(
   path: string,
   options: LoadOptions,
 ): Promise<{ readonly logprobs: Prediction; readonly tokens: readonly Uint32Array[] }> {
-  await using model = await loadModel(path, { ...options, onWarning: () => {}, context: { allowBeyondWindow: true } });
+  await using model = await loadModel(path, {
+    ...options,
+    onWarning: () => {},
+    context: { ...options.context, allowBeyondWindow: true },
+  });
   await using session = await model.createSession();
   const { logits } = await session.append(tokens, { logits: "all" });
   const logprobs = tokens.map((_, row) => {
