@@ -1,8 +1,11 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { openBlobs } from "../src/checkpoint/blobs.ts";
 import { dequantised, type Quantise, quantiseQ4, quantiseQ8 } from "../src/checkpoint/quantise.ts";
 import { openTensors } from "../src/checkpoint/tensors.ts";
 import type { Model, ModelFiles } from "../src/index.ts";
 import { expectedTensors, parseModelConfig } from "../src/model/config.ts";
+import { tiny } from "./tiny.ts";
 
 /** The tensors that are kept in 8 bits where the others are in 4. */
 const outer = new Set(["model.embed_tokens.weight", "lm_head.weight"]);
@@ -37,6 +40,17 @@ export function randomModel(config: object, gain: number, seed = 1): ModelFiles 
   return {
     "config.json": new Blob([JSON.stringify(config)]),
     "model.safetensors": new Blob(writeSafetensors(tensors)),
+  };
+}
+
+/** A random model of the embedded one's configuration with changes, and its tokenizer. */
+export async function randomWithTokenizer(changes: object): Promise<ModelFiles> {
+  const config = JSON.parse(await readFile(join(tiny, "config.json"), "utf8"));
+  const blob = async (name: string): Promise<Blob> => new Blob([await readFile(join(tiny, name))]);
+  return {
+    ...randomModel({ ...config, ...changes }, 4),
+    "tokenizer.json": await blob("tokenizer.json"),
+    "tokenizer_config.json": await blob("tokenizer_config.json"),
   };
 }
 

@@ -6,14 +6,13 @@ import {
   type FileType,
   type LoadOptions,
   loadModel,
-  type ModelFiles,
   type ModelSource,
   type Progress,
   quantizeModel,
   type Warning,
 } from "../src/index.ts";
 import { createChatModel } from "./chat-model.ts";
-import { randomModel } from "./quantised-models.ts";
+import { randomWithTokenizer } from "./quantised-models.ts";
 import { someTokens, tiny } from "./tiny.ts";
 
 let folder: string;
@@ -26,16 +25,6 @@ async function logitsOf(source: ModelSource, options: LoadOptions = {}): Promise
   await using model = await loadModel(source, options);
   await using session = await model.createSession();
   return (await session.append(someTokens(100), { logits: "all" })).logits!;
-}
-
-/** A random model of a configuration, with the embedded model's tokenizer. */
-async function randomWithTokenizer(changes: object): Promise<ModelFiles> {
-  const config = JSON.parse(await readFile(join(tiny, "config.json"), "utf8"));
-  const names = ["tokenizer.json", "tokenizer_config.json"];
-  const files = await Promise.all(
-    names.map(async (name) => [name, new Blob([await readFile(join(tiny, name))])] as const),
-  );
-  return { ...randomModel({ ...config, ...changes }, 4), ...Object.fromEntries(files) };
 }
 
 const texts = [

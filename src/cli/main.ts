@@ -25,6 +25,7 @@ Examples:
   $ skein generate ./Qwen2-7B-Instruct --file report.txt --yarn --max-tokens 300
   $ skein chat ./Qwen2-7B-Instruct --yarn
   $ skein inspect Qwen/Qwen2-7B Qwen/Qwen2-7B-Instruct        what differs between two models
+  $ skein quantize ./Qwen2-7B-Instruct qwen2-7b-instruct-q4_0.gguf --type q4_0
 
 Every command has --help with examples of its own.`,
   );

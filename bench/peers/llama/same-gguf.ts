@@ -1,17 +1,26 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getLlama, type Llama, LlamaLogLevel, type LlamaModel, type Token } from "node-llama-cpp";
 import { blockTypes } from "../../../src/checkpoint/gguf/block-types.ts";
 import type { TypedValue, WrittenTensor } from "../../../src/checkpoint/gguf/write-header.ts";
-import { type ContextOptions, type LoadOptions, loadModel } from "../../../src/index.ts";
+import {
+  type ContextOptions,
+  type FileType,
+  type LoadOptions,
+  loadModel,
+  type ModelSource,
+  quantizeModel,
+} from "../../../src/index.ts";
 import { tokenLogprob } from "../../../src/sampling/logprobs.ts";
 import { createRandom } from "../../../src/sampling/random.ts";
 import { ggufOf, type MatrixType, tinyGguf, tinyMetadata } from "../../../test/gguf-models.ts";
+import { randomWithTokenizer } from "../../../test/quantised-models.ts";
+import { tiny } from "../../../test/tiny.ts";
 
 /*
  * Shows that llama.cpp and Skein read the same from a GGUF file: the tokens of a text, and the most likely next token wherever it is clearly ahead. The
- * embedded model in types that keep its numbers well, and random models whose blocks are random bytes, in every type of blocks.
+ * embedded model in types that keep its numbers well, what `skein quantize` writes, and random models whose blocks are random bytes, in every type of blocks.
  *
  * npm run verify:gguf --prefix bench/peers
  */
@@ -71,6 +80,9 @@ try {
     );
   // What `skein inspect --for ollama` writes into a file: llama.cpp scales it at every length, as the static schedule does.
   await compare(llama, "the embedded model, YaRN", await tinyGguf("F32", scaled), false, { schedule: "static" });
+  for (const [name, source] of await quantisedModels())
+    for (const type of ["f16", "q8_0", "q4_0"] as const)
+      await compare(llama, `${name}, quantize ${type}`, await quantised(source, type), type !== "f16");
   for (const { name } of blockTypes.values()) await compare(llama, `random, ${name}`, await randomGguf(name), true);
 } finally {
   await llama.dispose();
@@ -152,6 +164,22 @@ async function predictWithLlama(model: LlamaModel): Promise<Prediction> {
 function best(row: readonly number[]): { readonly token: number; readonly margin: number } {
   const order = row.map((_, token) => token).sort((a, b) => row[b]! - row[a]!);
   return { token: order[0]!, margin: row[order[0]!]! - row[order[1]!]! };
+}
+
+/** Models for `skein quantize`: the embedded one, one with an output matrix of its own, and one of Qwen3 with heads that are wider than their share. */
+async function quantisedModels(): Promise<readonly (readonly [string, ModelSource])[]> {
+  const qwen3 = { model_type: "qwen3", architectures: ["Qwen3ForCausalLM"], head_dim: 64 };
+  return [
+    ["embedded", tiny],
+    ["untied", await randomWithTokenizer({ tie_word_embeddings: false })],
+    ["qwen3", await randomWithTokenizer(qwen3)],
+  ];
+}
+
+async function quantised(source: ModelSource, type: FileType): Promise<Uint8Array> {
+  const path = join(folder, "quantised.gguf");
+  await quantizeModel(source, path, { type, overwrite: true });
+  return await readFile(path);
 }
 
 /** A random model whose matrices are blocks of random bytes. */
