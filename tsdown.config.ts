@@ -4,6 +4,7 @@ import { checkOutput } from "./packaging/check-output.ts";
 import { fileUrls } from "./packaging/file-urls.ts";
 import { kernelModuleNames, kernelModules } from "./packaging/kernel-modules.ts";
 import { thirdPartyLicences } from "./packaging/third-party-licences.ts";
+import { withoutFileBlob } from "./packaging/without-file-blob.ts";
 
 /** What a page and a program that embeds the engine load. */
 const library = {
@@ -21,7 +22,11 @@ const nodeEntries = {
   "template-process": "src/engine/node/template-process.ts",
 };
 
-const browserEntries = { ...library, "template-worker": "src/engine/browser/template-worker.ts" };
+const browserEntries = {
+  ...library,
+  "gguf-worker": "src/engine/browser/gguf-worker.ts",
+  "template-worker": "src/engine/browser/template-worker.ts",
+};
 
 let unfinished = 2;
 
@@ -42,6 +47,9 @@ const shared: UserConfig = {
     },
   },
 };
+
+// The reader of GGUF headers needs one file of a large package, which does not say that its files do nothing by themselves.
+const treeshake = { moduleSideEffects: [{ test: /node_modules.@huggingface.(gguf|tasks)\b/, sideEffects: false }] };
 
 const node: UserConfig = {
   ...shared,
@@ -65,17 +73,14 @@ const node: UserConfig = {
       ],
     },
   },
-  inputOptions: {
-    resolve: { conditionNames: ["packaged", "node", "import"] },
-    // The reader of GGUF headers needs one file of a large package, which does not say that its files do nothing by themselves.
-    treeshake: { moduleSideEffects: [{ test: /node_modules.@huggingface.(gguf|tasks)\b/, sideEffects: false }] },
-  },
+  inputOptions: { resolve: { conditionNames: ["packaged", "node", "import"] }, treeshake },
   // What the engine needs is installed beside it; what only the command line needs goes into its file.
   deps: { onlyBundle: false, onlyImport: Object.keys(manifest.dependencies) },
   dts: { entry: [library.index, library.position] },
   plugins: [
     fileUrls({ entries: nodeEntries, modules: kernelModuleNames.map((name) => `browser/${name}`) }),
-    thirdPartyLicences({ into: ["cli.js", "chunks/open-gguf.js", "chunks/FileBlob"] }),
+    withoutFileBlob(),
+    thirdPartyLicences({ into: ["cli.js", "chunks/open-gguf.js"] }),
   ],
 };
 
@@ -86,13 +91,15 @@ const browser: UserConfig = {
   outDir: "dist/browser",
   platform: "browser",
   target: "es2024",
+  inputOptions: { treeshake },
   // A worker of a page without a bundler finds no package by its name, so the files stand for themselves.
   deps: { onlyBundle: false, alwaysBundle: Object.keys(manifest.dependencies), onlyImport: [] },
   dts: false,
   plugins: [
     fileUrls({ entries: browserEntries, modules: kernelModuleNames }),
     kernelModules(),
-    thirdPartyLicences({ into: ["text-worker.js", "template-worker.js"] }),
+    withoutFileBlob(),
+    thirdPartyLicences({ into: ["text-worker.js", "template-worker.js", "gguf-worker.js"] }),
   ],
 };
 

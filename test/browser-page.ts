@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
-import { accessSync, constants, createReadStream } from "node:fs";
-import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { accessSync, constants, openAsBlob } from "node:fs";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -79,10 +79,13 @@ export async function openPage(
       "content-type": types[extname(pathname)] ?? "application/octet-stream",
       "cache-control": "no-store",
     };
-    const { size } = typeof file === "string" ? await stat(file) : file;
-    response.writeHead(200, { ...headers, "content-length": size, ...(isIsolated ? isolating : {}) });
-    const content = typeof file === "string" ? createReadStream(file) : Readable.from(file.stream());
-    await pipeline(content, response).catch(() => {}); // a browser that has enough ends the connection
+    const whole = typeof file === "string" ? await openAsBlob(file) : file;
+    const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
+    const [start, end] = range ? [Number(range[1]), Math.min(Number(range[2]) + 1, whole.size)] : [0, whole.size];
+    const part = range ? { "content-range": `bytes ${start}-${end - 1}/${whole.size}` } : {};
+    const length = { "content-length": Math.max(0, end - start) };
+    response.writeHead(range ? 206 : 200, { ...headers, ...length, ...part, ...(isIsolated ? isolating : {}) });
+    await pipeline(Readable.from(whole.slice(start, end).stream()), response).catch(() => {}); // a browser that has enough ends the connection
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/index.html`;

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { type KernelVariant, kernelVariants } from "../src/backend/wasm/builder/target.ts";
 import { type LoadOptions, loadModel, type ModelSource } from "../src/index.ts";
 import { chromium, type Served } from "./browser-page.ts";
+import { tinyGguf } from "./gguf-models.ts";
 import { runTool } from "./installed-package.ts";
 import { type LogitsFixture, largestDifference, readLogitsFixtures } from "./logits-fixtures.ts";
 import { type PageTask, pageHtml, pageScript, runTasks, type TaskResult, type TasksResult } from "./page-tasks.ts";
@@ -32,11 +33,16 @@ let served: Served;
 beforeAll(async () => {
   await runTool("tsdown", ["--log-level", "error"], repository);
   fixture = (await readLogitsFixtures()).find(({ name }) => name === "qwen2_yarn4_untied")!;
+  const q8 = await tinyGguf("Q8_0");
   served = {
     "/index.html": new Blob([pageHtml]),
-    "/page.js": new Blob([pageScript("/skein/index.js")]),
+    "/page.js": new Blob([pageScript("/skein/index.js", true)]),
     "/skein/": `${repository}dist/browser`,
     "/model/": tiny,
+    "/gguf/bf16.gguf": new Blob([await tinyGguf("BF16")]),
+    "/gguf/q8.gguf": new Blob([q8]),
+    "/gguf/k.gguf": new Blob([await tinyGguf("Q5_1")]),
+    "/gguf/cut.gguf": new Blob([q8.slice(0, q8.length >> 1)]),
     ...Object.fromEntries(Object.entries(fixture.files).map(([name, file]) => [`/fixture/${name}`, file])),
   };
   await using model = await loadModel(tiny);
@@ -86,6 +92,7 @@ describe.runIf(chromium !== undefined).each([true, false])(
 
     test("the page is what it should be", () => {
       expect(page.isIsolated).toBe(isIsolated);
+      expect(page.requests).not.toContain("/skein/gguf-worker.js");
     });
 
     test("with default options, the embedded model generates what it does in Node", () => {
@@ -131,6 +138,46 @@ describe.runIf(chromium !== undefined).each([true, false])(
         expect(onOne.warnings).toEqual([]);
       },
     );
+  },
+);
+
+describe.runIf(chromium !== undefined).each([true, false])(
+  "GGUF files, cross-origin isolated: %s (needs a Chromium on the PATH)",
+  (isIsolated) => {
+    test("from their address, and as Blobs: what a folder of the same numbers computes; their reader is fetched for them alone", async () => {
+      const few = tokens.slice(0, 100);
+      const { results, requests } = await runTasks(served, isIsolated, [
+        { source: "/gguf/bf16.gguf", inspect: true, request },
+        { source: "/gguf/bf16.gguf", asBlob: true, request },
+        { source: "/gguf/q8.gguf", asBlob: true, inspect: true, tokens: few },
+        { source: "/gguf/q8.gguf", tokens: few },
+        { source: "/gguf/k.gguf", tokens: few },
+        { source: "/gguf/cut.gguf", fails: true },
+        { source: "/gguf/none.gguf", fails: true },
+        { source: "/model/", options: { weights: "q8" }, tokens: few },
+      ]);
+      const [url, blob, ofBlob, ofUrl, widened, cut, none, folder] = results;
+      expect(url).toMatchObject({ warnings: [], generated, weights: { BF16: expect.any(Number) } });
+      expect(blob).toMatchObject({ warnings: [], generated });
+      expect(ofBlob).toMatchObject({ weights: { Q8_0: expect.any(Number) } });
+      expect(ofBlob!.logits.length).toBe(100 * vocabulary);
+      for (const { logits } of [ofBlob!, ofUrl!]) expect(isSame(logits, folder!.logits)).toBe(true);
+      expect(widened).toMatchObject({ warnings: ["weights_widened"] });
+      expect(cut!.error).toMatchObject({ code: "invalid_checkpoint", message: expect.stringContaining("cut.gguf") });
+      expect(none!.error).toMatchObject({ code: "not_found", message: expect.stringContaining("none.gguf") });
+      // Engine and text each have theirs, and who inspects.
+      const readers = requests.filter((path) => path === "/skein/gguf-worker.js").length;
+      expect(readers).toBe(2 * 7 + 2);
+    });
+
+    test("a reader that cannot be started is an error, not a wait", async () => {
+      const broken = { ...served, "/skein/gguf-worker.js": new Blob(["throw new Error('broken');"]) };
+      const { results } = await runTasks(broken, isIsolated, [{ source: "/gguf/q8.gguf", fails: true }]);
+      expect(results[0]!.error).toMatchObject({
+        code: "worker_failed",
+        message: expect.stringMatching(/GGUF.*broken/),
+      });
+    });
   },
 );
 

@@ -132,6 +132,7 @@ describe("in a browser", () => {
     const assets = await bundlePage();
     expect(assets.map(({ name }) => name.replace(/-.{8}(\.\w+)$/, "$1")).sort()).toEqual([
       "engine-worker.js",
+      "gguf-worker.js",
       "index.js",
       "kernels-pairs-32.wasm.gz",
       "kernels-pairs-64.wasm.gz",
@@ -166,6 +167,13 @@ describe("in a browser", () => {
       expect(results[0]).toMatchObject({ warnings: isIsolated ? [] : ["threads"], generated: expected });
       expect(requests.filter((path) => path.includes("engine-worker")).length).toBe(isIsolated ? 2 : 1);
       expect(requests.filter(fetchedLater)).toEqual([]);
+      const gguf = new Blob([await tinyGguf("BF16")]);
+      const read = await runTasks(
+        { "/": join(installed.project, "bundled"), "/tiny.gguf": gguf },
+        isIsolated,
+        [true, false].map((asBlob) => ({ source: "/tiny.gguf", asBlob, request })),
+      );
+      for (const result of read.results) expect(result).toMatchObject({ warnings: [], generated: expected });
     },
   );
 });
@@ -197,7 +205,7 @@ describe("what it costs", () => {
 });
 
 /** Whether a script is fetched when somebody needs what it does, not with a model. */
-const fetchedLater = (path: string): boolean => path.includes("template-worker");
+const fetchedLater = (path: string): boolean => /(gguf|template)-worker/.test(path);
 
 /** What import.js tells. */
 interface Imported {

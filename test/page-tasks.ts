@@ -3,8 +3,14 @@ import { openPage, type Served } from "./browser-page.ts";
 
 /** What a page does with a model of its own. */
 export interface PageTask {
-  /** Path of the model's folder on the page's server. */
+  /** Path of the model's folder, or GGUF file, on the page's server. */
   readonly source: string;
+  /** Give the file itself, not its address. */
+  readonly asBlob?: boolean;
+  /** Look at the model first, in a page that can. */
+  readonly inspect?: boolean;
+  /** Expect that it cannot be loaded. */
+  readonly fails?: boolean;
   readonly options?: LoadOptions;
   /** What to generate from. */
   readonly request?: GenerateOptions;
@@ -16,6 +22,10 @@ export interface PageTask {
 export interface TaskResult {
   /** Codes. */
   readonly warnings: readonly string[];
+  /** The types of its weights, and how many numbers are of each. */
+  readonly weights?: Readonly<Record<string, number>>;
+  /** The code and the message, of a task that was to fail. */
+  readonly error?: { readonly code: string; readonly message: string };
   readonly generated?: { readonly tokens: readonly number[]; readonly text: string };
   /** [tokens, vocabulary]; empty where none were asked for */
   readonly logits: Float32Array;
@@ -38,14 +48,27 @@ interface Sent extends Omit<TasksResult, "results" | "requests"> {
 /** The page: it does what `/tasks.json` says. */
 export const pageHtml = '<!doctype html><title>Skein</title><script type="module" src="./page.js"></script>';
 
-/** The page's script. @param from - what it imports */
-export const pageScript = (from: string): string => `import { loadModel } from "${from}";
+/**
+ * The page's script.
+ * @param from - what it imports
+ * @param inspects - whether it can look at models too: a page that only loads one does not fetch what that takes
+ */
+export const pageScript = (from: string, inspects = false): string => `import { loadModel } from "${from}";
+${inspects ? `import { inspectModel } from "${from}";` : ""}
 const tell = (result) => fetch("/result", { method: "POST", body: JSON.stringify(result) });
-const run = async ({ source, options, request, tokens }, index) => {
+const run = async ({ source, asBlob, inspect, fails, options, request, tokens }, index) => {
   const warnings = [];
   const onWarning = ({ code }) => warnings.push(code);
-  const model = await loadModel(new URL(source, location.href), { ...options, onWarning });
+  const url = new URL(source, location.href);
+  const given = asBlob ? { "model.gguf": await (await fetch(url)).blob() } : url;
   const result = { warnings };
+  if (inspect) result.weights = (await inspectModel(given)).weights.types;
+  const loading = loadModel(given, { ...options, onWarning });
+  if (fails) {
+    const { code, message } = await loading.then(() => ({}), (error) => error);
+    return { ...result, error: { code, message } };
+  }
+  const model = await loading;
   if (request) {
     const { tokens, text } = await model.generate(request).result();
     result.generated = { tokens, text };

@@ -19,7 +19,9 @@ import { inspectCache } from "./inspect-cache.ts";
 import { readTokenizerFacts, type TokenizerFacts } from "./inspect-tokenizer.ts";
 import { inspectYarn } from "./inspect-yarn.ts";
 import type { EncodingInspection, InspectOptions, ModelInspection, WeightsInspection } from "./inspection.ts";
-import { checkSource, type ModelSource } from "./source.ts";
+import { orAborted } from "./or-aborted.ts";
+import { sendGguf } from "./send-gguf.ts";
+import { checkSource, type ModelSource, type SourceDescription } from "./source.ts";
 
 /** What `inspectModel` does; apart from it, because most programs never inspect a model. */
 export async function inspectFiles(source: ModelSource, options: InspectOptions): Promise<ModelInspection> {
@@ -31,18 +33,24 @@ export async function inspectFiles(source: ModelSource, options: InspectOptions)
   if (published && typeof source === "string" && !(await platform.isFolder(source))) {
     return inspect(readPublished(published), options);
   }
-  const files = await openFiles(checked);
+  const sent = sendGguf(checked);
   try {
-    return inspect(await readCheckpoint(files, source), options);
+    const read = readSource(sent?.description ?? checked, source);
+    return inspect(await orAborted(read, sent?.failed), options);
   } finally {
-    await files.close();
+    sent?.stop();
   }
 }
 
-async function openFiles(checked: ReturnType<typeof checkSource>): Promise<CheckpointFiles> {
-  return await platform.openSource(checked).catch((error: unknown) => {
-    throw checked.kind === "folder" ? unknownName(checked.path, error) : error;
+async function readSource(description: SourceDescription, source: ModelSource): Promise<ModelFacts> {
+  const files = await platform.openSource(description).catch((error: unknown) => {
+    throw description.kind === "folder" ? unknownName(description.path, error) : error;
   });
+  try {
+    return await readCheckpoint(files, source);
+  } finally {
+    await files.close();
+  }
 }
 
 /** What is known about a model before anything is made of it. */

@@ -5,6 +5,7 @@ import { InvalidOptionError, SkeinError } from "../errors.ts";
 import { findPublishedConfig } from "../model/published.ts";
 import { WorkerClient } from "./channel.ts";
 import { checkOptions } from "./check-options.ts";
+import { eitherSignal } from "./either-signal.ts";
 import type { EngineMethods } from "./methods.ts";
 import { Model } from "./model.ts";
 import type { LoadOptions } from "./options.ts";
@@ -45,7 +46,12 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
     const call = { source: sent.description, ...kept, adapters: adapters.map((adapter) => adapter.call) };
     const transfer = [sent, ...adapters].flatMap((part) => part.transfer);
     const [facts, table] = await Promise.all([
-      engine.call("load", call, { signal, onEvent: onProgress, abandon: true, transfer }),
+      engine.call("load", call, {
+        signal: eitherSignal(signal, sent.failed),
+        onEvent: onProgress,
+        abandon: true,
+        transfer,
+      }),
       text.load(signal),
     ]);
     if (table) {

@@ -36,6 +36,8 @@ export interface Platform {
 export interface Workers {
   readonly spawnEngineWorker: () => WorkerHandle;
   readonly spawnTextWorker: () => WorkerHandle;
+  /** What reads GGUF files for the other workers; undefined where they do it themselves, their reader being a file that they fetch when they need it. */
+  readonly spawnGgufWorker: (() => WorkerHandle) | undefined;
   /** Undefined where there are no files to write. */
   readonly spawnQuantizeWorker: (() => WorkerHandle) | undefined;
   /** In Node a process. */

@@ -2,48 +2,63 @@ import { nextTask } from "../backend/next-task.ts";
 import { type ModelFiles, openBlobs } from "../checkpoint/blobs.ts";
 import type { CheckpointFiles } from "../checkpoint/files.ts";
 import { packError, type RemoteError, unpackError } from "./remote-error.ts";
+import { answerTensor, askForTensors, type ListedTensor, listTensors, type TensorRequest } from "./shared-tensors.ts";
 
 /**
- * Files that stay with their owner while a worker reads them. Node cannot send a Blob that stands for a file on disk to a worker, and a copy would
- * take the whole model into memory; so the worker asks, piece by piece.
+ * Files that stay where they are while a worker reads them. Node cannot send a Blob that stands for a file on disk to a worker, and a copy would
+ * take the whole model into memory; a GGUF file in a page is read by a worker of its own. So the worker asks, piece by piece.
  */
 export interface SharedFiles {
   readonly port: MessagePort;
-  readonly label: string;
 }
 
 /** A read of more than this would hold the owner's thread up. */
 const pieceBytes = 2 ** 19;
 
 type Request = { readonly id: number } & (
+  | { readonly ask: "describe" }
   | { readonly ask: "size"; readonly name: string }
   | { readonly ask: "read"; readonly name: string; readonly start: number; readonly end: number }
   | { readonly ask: "list" }
+  | TensorRequest
 );
 
 type Reply = { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: RemoteError };
+
+interface Description {
+  readonly label: string;
+  readonly tensors: readonly ListedTensor[] | undefined;
+}
 
 /**
  * Serves files to one worker.
  * @returns what to send to the worker (the port is to be transferred), and how to end
  */
 export function shareFiles(files: ModelFiles): { readonly shared: SharedFiles; readonly stop: () => void } {
-  const opened = openBlobs(files);
   const { port1, port2 } = new MessageChannel();
-  listen<Request>(port1, async (data) => {
-    await nextTask(); // question and answer would else go on in one turn of the owner's loop
-    try {
-      const value = await answer(opened, data);
-      port1.postMessage({ id: data.id, value }, value instanceof Uint8Array ? [value.buffer as ArrayBuffer] : []);
-    } catch (error) {
-      port1.postMessage({ id: data.id, error: packError(error) });
-    }
-  });
-  return { shared: { port: port2, label: opened.label }, stop: () => port1.close() };
+  serveFiles(port1, Promise.resolve(openBlobs(files)));
+  return { shared: { port: port2 }, stop: () => port1.close() };
 }
 
-/** The worker's side. */
-export function openSharedFiles({ port, label }: SharedFiles): CheckpointFiles {
+/** Answers through a port. @param opened - when it is rejected, so is every request */
+export function serveFiles(port: MessagePort, opened: Promise<CheckpointFiles>): void {
+  opened.catch(() => {}); // told to whoever asks
+  listen<Request>(port, async (data) => {
+    await nextTask(); // question and answer would else go on in one turn of the owner's loop
+    try {
+      const value = await answer(await opened, data);
+      port.postMessage({ id: data.id, value }, buffersOf(value));
+    } catch (error) {
+      port.postMessage({ id: data.id, error: packError(error) });
+    }
+  });
+}
+
+/**
+ * The worker's side.
+ * @throws what opening the files threw on the other side
+ */
+export async function openSharedFiles({ port }: SharedFiles): Promise<CheckpointFiles> {
   const waiting = new Map<
     number,
     { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
@@ -61,6 +76,7 @@ export function openSharedFiles({ port, label }: SharedFiles): CheckpointFiles {
       waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
       port.postMessage({ ...request, id });
     });
+  const { label, tensors } = await ask<Description>({ ask: "describe" });
   return {
     label,
     size: (name) => ask({ ask: "size", name }),
@@ -83,6 +99,7 @@ export function openSharedFiles({ port, label }: SharedFiles): CheckpointFiles {
       return bytes;
     },
     list: () => ask({ ask: "list" }),
+    ...(tensors && { tensors: askForTensors(tensors, label, ask) }),
     close: async () => port.close(),
   };
 }
@@ -99,11 +116,24 @@ function listen<T>(port: MessagePort, listener: (data: T) => void): void {
 
 function answer(files: CheckpointFiles, request: Request): Promise<unknown> {
   switch (request.ask) {
+    case "describe":
+      return Promise.resolve({
+        label: files.label,
+        tensors: files.tensors && listTensors(files.tensors),
+      } satisfies Description);
     case "size":
       return files.size(request.name);
     case "read":
       return files.read(request.name, request.start, request.end);
     case "list":
       return files.list?.() ?? Promise.resolve([]);
+    default:
+      return answerTensor(files.tensors, request);
   }
+}
+
+/** What is handed over and not copied; arrays are each alone in their buffer. */
+function buffersOf(value: unknown): ArrayBuffer[] {
+  const arrays = typeof value === "object" && value !== null ? [value, ...Object.values(value)] : [];
+  return arrays.filter((array) => ArrayBuffer.isView(array)).map(({ buffer }) => buffer as ArrayBuffer);
 }

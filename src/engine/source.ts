@@ -1,8 +1,9 @@
 import type { ModelFiles } from "../checkpoint/blobs.ts";
 import { InvalidOptionError } from "../errors.ts";
+import { sendGguf } from "./send-gguf.ts";
 import { type SharedFiles, shareFiles } from "./shared-files.ts";
 
-/** Where a model is: the path, or `file:` or `http(s):` URL, of a folder or (in Node) a GGUF file, or the files themselves. */
+/** Where a model is: the path, or `file:` or `http(s):` URL, of a folder or a GGUF file, or the files themselves. */
 export type ModelSource = string | URL | ModelFiles;
 
 /** The same in a form that can be sent to a worker. */
@@ -16,6 +17,8 @@ export type SourceDescription =
 export interface SentSource {
   readonly description: SourceDescription;
   readonly transfer: readonly MessagePort[];
+  /** Aborted when what the worker reads through has ended: it would wait forever. */
+  readonly failed?: AbortSignal;
   /** To be called when the worker has read what it needs. */
   readonly stop: () => void;
 }
@@ -23,6 +26,8 @@ export interface SentSource {
 /** Prepares a source for one worker. */
 export function sendSource(source: ModelSource): SentSource {
   const checked = checkSource(source);
+  const gguf = sendGguf(checked);
+  if (gguf) return gguf;
   if (checked.kind !== "files" || canBeSent(checked.files))
     return { description: checked, transfer: [], stop: () => {} };
   const { shared, stop } = shareFiles(checked.files);
@@ -42,7 +47,8 @@ export function checkSource(source: ModelSource): CheckedSource {
   return { kind: "files", files: source };
 }
 
-type CheckedSource = Exclude<SourceDescription, { readonly kind: "shared" }>;
+/** A source as its owner has it. */
+export type CheckedSource = Exclude<SourceDescription, { readonly kind: "shared" }>;
 
 /** A Blob in memory goes to a worker as a handle, without a copy; one that stands for a file on disk does not, in Node. */
 function canBeSent(files: ModelFiles): boolean {

@@ -1,6 +1,7 @@
 import { SkeinError } from "../errors.ts";
 import type { TokenTable } from "../text/token-table.ts";
 import { type CallOptions, WorkerClient, type WorkerHandle } from "./channel.ts";
+import { eitherSignal } from "./either-signal.ts";
 import type { ChatCall, RenderCall, TextMethods } from "./methods.ts";
 import { orAborted } from "./or-aborted.ts";
 import type { Workers } from "./platform.ts";
@@ -124,13 +125,13 @@ export class TextClient {
   }
 
   async #load(client: WorkerClient<TextMethods>, signal: AbortSignal | undefined): Promise<WorkerClient<TextMethods>> {
-    const { description, transfer, stop } = sendSource(this.#source);
+    const { description, transfer, failed, stop } = sendSource(this.#source);
     const deadline = stopAfter(client, mostMilliseconds);
     try {
       const { table } = await client.call(
         "load",
         { source: description },
-        { signal, onEvent: deadline.start, abandon: true, transfer },
+        { signal: eitherSignal(signal, failed), onEvent: deadline.start, abandon: true, transfer },
       );
       this.#table = table;
       return client;

@@ -5,6 +5,7 @@ import { UnsupportedError } from "../../errors.ts";
 import type { Platform } from "../platform.ts";
 import { openSharedFiles } from "../shared-files.ts";
 import type { SourceDescription } from "../source.ts";
+import { pageAddress } from "./page-address.ts";
 
 export const platform: Platform = {
   ownerPort: () => ({
@@ -22,32 +23,16 @@ export const platform: Platform = {
   weightCache: undefined,
 };
 
+/** GGUF files come as shared ones: a worker of their own reads them. */
 async function openSource(source: SourceDescription): Promise<CheckpointFiles> {
   switch (source.kind) {
     case "folder":
-      // A path in a browser is a path on the page's own server.
-      return openFolder(new URL(source.path.endsWith("/") ? source.path : `${source.path}/`, self.location.href));
+      return openUrl(pageAddress(source.path));
     case "url":
-      return openFolder(new URL(source.url));
+      return openUrl(new URL(source.url));
     case "files":
-      return refuseGguf(openBlobs(source.files));
+      return openBlobs(source.files);
     case "shared":
-      return refuseGguf(openSharedFiles(source.shared));
+      return openSharedFiles(source.shared);
   }
-}
-
-function openFolder(url: URL): CheckpointFiles {
-  if (/\.gguf\/?$/i.test(url.pathname)) throw noGguf(url.href);
-  return openUrl(url);
-}
-
-async function refuseGguf(files: CheckpointFiles): Promise<CheckpointFiles> {
-  const names = (await files.list?.()) ?? [];
-  const isGguf = !names.includes("config.json") && names.some((name) => /\.gguf$/i.test(name));
-  if (isGguf) throw noGguf(files.label);
-  return files;
-}
-
-function noGguf(what: string): UnsupportedError {
-  return new UnsupportedError(`${what}: GGUF files are read in Node only, so far; give a folder with config.json`);
 }

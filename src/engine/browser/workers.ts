@@ -4,6 +4,7 @@ import type { Workers } from "../platform.ts";
 export const workers: Workers = {
   spawnEngineWorker: () => handleOf(new Worker(new URL("../engine-worker.ts", import.meta.url), { type: "module" })),
   spawnTextWorker: () => handleOf(new Worker(new URL("../text-worker.ts", import.meta.url), { type: "module" })),
+  spawnGgufWorker: () => handleOf(new Worker(new URL("./gguf-worker.ts", import.meta.url), { type: "module" })),
   spawnQuantizeWorker: undefined,
   spawnTemplateWorker: () => handleOf(new Worker(new URL("./template-worker.ts", import.meta.url), { type: "module" })),
 };

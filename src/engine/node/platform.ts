@@ -6,14 +6,15 @@ import { parentPort } from "node:worker_threads";
 import { openBlobs } from "../../checkpoint/blobs.ts";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { followGguf } from "../../checkpoint/gguf/follow-gguf.ts";
+import { openUrl } from "../../checkpoint/http.ts";
 import { openDirectory } from "../../checkpoint/node/directory.ts";
 import { SkeinError } from "../../errors.ts";
 import type { OwnerPort } from "../channel.ts";
+import { readModelAddress } from "../model-address.ts";
 import type { Platform } from "../platform.ts";
 import { openSharedFiles } from "../shared-files.ts";
 import type { SourceDescription } from "../source.ts";
 import { createAtomicFile } from "./atomic-file.ts";
-import { openModelUrl } from "./open-model-url.ts";
 import { createWeightCache } from "./weight-cache.ts";
 
 export const platform: Platform = {
@@ -45,12 +46,18 @@ async function openSource(source: SourceDescription): Promise<CheckpointFiles> {
     case "folder":
       return openPath(source.path);
     case "url":
-      return source.url.startsWith("file:") ? openPath(fileURLToPath(source.url)) : openModelUrl(new URL(source.url));
+      return source.url.startsWith("file:") ? openPath(fileURLToPath(source.url)) : openAddress(new URL(source.url));
     case "files":
       return followGguf(openBlobs(source.files));
     case "shared":
-      return followGguf(openSharedFiles(source.shared));
+      return followGguf(await openSharedFiles(source.shared));
   }
+}
+
+async function openAddress(url: URL): Promise<CheckpointFiles> {
+  const { folder, file } = readModelAddress(url);
+  const files = openUrl(folder);
+  return file === undefined ? files : followGguf(files, file);
 }
 
 /** A checkpoint's folder, or a GGUF file. */

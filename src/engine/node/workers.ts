@@ -23,6 +23,7 @@ export const workers: Workers = {
         resourceLimits: { maxOldGenerationSizeMb: textWorkerMegabytes },
       }),
     ),
+  spawnGgufWorker: undefined,
   spawnQuantizeWorker: () =>
     handleOf(new Worker(new URL("./quantize-worker.ts", import.meta.url), { name: "skein-quantize", ...flags })),
   spawnTemplateWorker: spawnTemplateProcess,
