@@ -120,6 +120,8 @@ describe.each(["node24", "node26"] as const)("under plain %s", (name) => {
       JSON.parse(await readFile(join(root, "package.json"), "utf8")).version,
     );
     if (name === "node26") return;
+    const written = ["quantize", tiny, join(installed.project, "written.gguf"), "--type", "q4_0", "--json"];
+    expect(JSON.parse(await run(bin, ...written))).toMatchObject({ tensors: { Q4_0: 28, Q8_0: 1, F32: 21 } });
     const { rows } = JSON.parse(await run(bin, "demo", "--json")) as { rows: { method: string; correct: boolean }[] };
     expect(rows.find(({ method }) => method === "yarn-dynamic")).toMatchObject({ correct: true, factor: 4 });
   });
