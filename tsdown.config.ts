@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { defineConfig, type UserConfig } from "tsdown";
 import manifest from "./package.json" with { type: "json" };
 import { checkOutput } from "./packaging/check-output.ts";
@@ -48,8 +49,8 @@ const shared: UserConfig = {
   },
 };
 
-// The reader of GGUF headers needs one file of a large package, which does not say that its files do nothing by themselves.
-const treeshake = { moduleSideEffects: [{ test: /node_modules.@huggingface.(gguf|tasks)\b/, sideEffects: false }] };
+// Little is needed of these large packages, which do not say that their files do nothing by themselves.
+const treeshake = { moduleSideEffects: [{ test: /node_modules.@huggingface.(gguf|hub|tasks)\b/, sideEffects: false }] };
 
 const node: UserConfig = {
   ...shared,
@@ -66,21 +67,28 @@ const node: UserConfig = {
         { name: "position", test: /src.position.\w+\.ts$/, priority: 1 },
         {
           name: "checkpoint",
-          test: /src.(checkpoint.(files|errors|widen|quantise|tensors|gguf.(encode-numbers|written-types))|text.tokenizer-files)\.ts$/,
+          test: /src.(checkpoint.(files|errors|widen|quantise|tensors|shards|safetensors|json-keys|node.directory|gguf.(encode-numbers|written-types|follow-gguf)|hub.(errors|model-id))|text.tokenizer-files)\.ts$/,
         },
         // Not all of context/ and model/: inspecting needs more of them than loading, and is read when it is asked for.
         { name: "platform", test: /src.(engine.(node.platform|channel|source)|sampling.options|model.published)\.ts$/ },
       ],
     },
   },
-  inputOptions: { resolve: { conditionNames: ["packaged", "node", "import"] }, treeshake },
+  inputOptions: {
+    resolve: {
+      conditionNames: ["packaged", "node", "import"],
+      // In the sources that come with the package each function is a file of its own, in its build all of them are one.
+      alias: { "@huggingface/hub": resolve("node_modules/@huggingface/hub/index.ts") },
+    },
+    treeshake,
+  },
   // What the engine needs is installed beside it; what only the command line needs goes into its file.
   deps: { onlyBundle: false, onlyImport: Object.keys(manifest.dependencies) },
   dts: { entry: [library.index, library.position] },
   plugins: [
     fileUrls({ entries: nodeEntries, modules: kernelModuleNames.map((name) => `browser/${name}`) }),
     withoutFileBlob(),
-    thirdPartyLicences({ into: ["cli.js", "chunks/open-gguf.js"] }),
+    thirdPartyLicences({ into: ["cli.js", "chunks/open-gguf.js", "chunks/open-hub.js"] }),
   ],
 };
 

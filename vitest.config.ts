@@ -1,4 +1,5 @@
-import { availableParallelism } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 /** What measures time: one file after another, with the machine to itself. */
@@ -10,8 +11,8 @@ const config: ViteUserConfig = defineConfig({
   test: {
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // No test leaves anything in the cache of whoever runs it.
-    env: { SKEIN_CACHE_LIMIT: "0" },
+    // No test leaves anything in the caches of whoever runs it, or asks the Hub.
+    env: { SKEIN_CACHE_LIMIT: "0", HF_HUB_CACHE: join(tmpdir(), "skein-tests-no-hub"), HF_HUB_OFFLINE: "1" },
     projects: [
       {
         extends: true,

@@ -1,11 +1,21 @@
 export type { CacheType, WeightType } from "./backend/backend.ts";
 export type { ModelFiles } from "./checkpoint/blobs.ts";
 export type { FileType } from "./checkpoint/gguf/written-types.ts";
+export { HubError, type HubErrorCode } from "./checkpoint/hub/errors.ts";
+export type {
+  DownloadPlan,
+  HubListing,
+  HubModel,
+  ListedModel,
+  ListedRevision,
+  RemovedModel,
+} from "./checkpoint/hub/hub.ts";
 export { ContextLengthError } from "./context/context-length-error.ts";
 export type { ContextOptions, Extension, Growth, Schedule } from "./context/options.ts";
 export type { ContextSettings } from "./context/settings.ts";
 export { clearCachedWeights, listCachedWeights } from "./engine/cached-weights.ts";
 export type { Generation } from "./engine/generation.ts";
+export { listHubModels, type PullModelOptions, pullModel, removeHubModel } from "./engine/hub.ts";
 export { inspectModel } from "./engine/inspect-model.ts";
 export type * from "./engine/inspection.ts";
 export { loadModel } from "./engine/load-model.ts";

@@ -29,6 +29,17 @@ export async function readEntries(files: CheckpointFiles): Promise<Map<string, T
   return entries;
 }
 
+/**
+ * The files that the weights are in, the index included; none when there are no weights in safetensors files.
+ *
+ * @throws CheckpointError when the index cannot be followed
+ */
+export async function weightFileNames(files: CheckpointFiles): Promise<readonly string[]> {
+  if ((await files.size(SINGLE_FILE)) !== undefined) return [SINGLE_FILE];
+  const weightMap = await readWeightMap(files);
+  return weightMap === undefined ? [] : [INDEX_FILE, ...[...new Set(weightMap.values())].sort()];
+}
+
 /** Tensor name to shard. */
 async function readWeightMap(files: CheckpointFiles): Promise<Map<string, string> | undefined> {
   const text = await readText(files, INDEX_FILE);

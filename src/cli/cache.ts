@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { clearCachedWeights, listCachedWeights, SkeinError, type WeightCacheListing } from "../index.ts";
 import { fitForTerminal } from "./errors.ts";
+import { formatTime } from "./format-time.ts";
 import { formatBytes } from "./inspect-facts.ts";
 import { isNotAFolder } from "./node/not-a-folder.ts";
 import { print, printJson, style, table } from "./node/terminal.ts";
@@ -93,11 +94,4 @@ function describe({ folder, limit, bytes, entries, unusable }: WeightCacheListin
 
 function countFiles(count: number): string {
   return count === 1 ? "1 file" : `${count} files`;
-}
-
-/** Local time to the minute: `2026-03-05 14:03`. */
-function formatTime(time: Date): string {
-  const two = (value: number): string => String(value).padStart(2, "0");
-  const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
-  return `${day} ${two(time.getHours())}:${two(time.getMinutes())}`;
 }

@@ -28,7 +28,7 @@ Ctrl-C         stop an answer; at the prompt: leave`;
 export function createChatCommand(): Command {
   const command = new Command("chat")
     .description("Hold a conversation; the cache is kept from turn to turn.")
-    .argument("<model>", "the folder, GGUF file or URL of a model with a chat template")
+    .argument("<model>", "the folder, GGUF file, URL or Hub id of a model with a chat template")
     .option("--system <text>", "the system message");
   addSamplingFlags(addModelFlags(command), `an eighth of the native window, ${longestOrdinaryAnswer} at most`);
   return command
@@ -38,6 +38,7 @@ export function createChatCommand(): Command {
       `
 Examples:
   $ skein chat ./Qwen2-7B-Instruct --yarn
+  $ skein chat Qwen/Qwen2.5-7B-Instruct-GGUF:Q4_K_M
   $ skein chat ./Qwen2-7B-Instruct --weights q4 --cache q8 --threads 4
   $ skein chat ./Qwen2-7B-Instruct --system "Answer in one sentence." --temperature 0
   $ printf 'Hello\\nWhat did I say?\\n' | skein chat ./Qwen2-7B-Instruct --json

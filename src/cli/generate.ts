@@ -29,7 +29,7 @@ interface GenerateFlags extends ModelFlags, SamplingFlags {
 export function createGenerateCommand(): Command {
   const command = new Command("generate")
     .description("Continue a text, or answer about one; the answer goes to stdout, everything else to stderr.")
-    .argument("<model>", "a model's folder, GGUF file or URL")
+    .argument("<model>", "a model's folder, GGUF file, URL, or id on the Hub")
     .option("--prompt <text>", "the text to continue")
     .option("--file <path>", "read the text from a file; without both, from standard input")
     .option("--chat", "take the text as a user's message and apply the model's chat template")
@@ -45,6 +45,7 @@ export function createGenerateCommand(): Command {
 Examples:
   $ skein generate ./tiny-qwen2 --prompt "In the beginning" --max-tokens 40
   $ skein generate ./Qwen2-7B-Instruct --file report.txt --yarn --max-tokens 300
+  $ skein generate Qwen/Qwen2-7B-Instruct --file report.txt --yarn --max-tokens 300
   $ skein generate ./Qwen2-7B-Instruct --weights q4 --cache q8 --file report.txt --yarn --max-tokens 300 --prompt-lookup
   $ skein generate ./Qwen2-7B-Instruct --file report.txt --yarn --max-tokens 0 --save report.skein
   $ skein generate ./Qwen2-7B-Instruct --resume report.skein --yarn --prompt "In short:" --max-tokens 100

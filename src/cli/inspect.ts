@@ -34,7 +34,7 @@ export function createInspectCommand(): Command {
     )
     .argument(
       "<model>",
-      "a model's folder, GGUF file or URL (config.json is enough), or a published name: Qwen/Qwen2-7B",
+      "a model's folder, GGUF file or URL (config.json is enough), or its id on the Hub: Qwen/Qwen2-7B",
     )
     .argument("[other]", "another one to compare it with")
     .addOption(new Option("--lang <language>", "language of the report").choices(languages).default("en"))

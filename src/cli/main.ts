@@ -6,8 +6,11 @@ import { createDemoCommand } from "./demo.ts";
 import { reportError } from "./errors.ts";
 import { createGenerateCommand } from "./generate.ts";
 import { createInspectCommand } from "./inspect.ts";
+import { createListCommand } from "./list.ts";
 import { interruption } from "./node/interruption.ts";
 import { note, quietOnClosedPipe, styleError } from "./node/terminal.ts";
+import { createPullCommand } from "./pull.ts";
+import { createRemoveCommand } from "./remove.ts";
 import { createQuantizeCommand } from "./quantize.ts";
 import { version } from "./version.ts";
 
@@ -24,6 +27,7 @@ Examples:
   $ skein demo                                                read a document four times the model's window
   $ skein generate ./Qwen2-7B-Instruct --file report.txt --yarn --max-tokens 300
   $ skein chat ./Qwen2-7B-Instruct --yarn
+  $ skein generate Qwen/Qwen2-0.5B-Instruct --chat --prompt "Hello"       a model of the Hub, downloaded once
   $ skein inspect Qwen/Qwen2-7B Qwen/Qwen2-7B-Instruct        what differs between two models
   $ skein quantize ./Qwen2-7B-Instruct qwen2-7b-instruct-q4_0.gguf --type q4_0
 
@@ -35,6 +39,9 @@ for (const command of [
   createGenerateCommand(),
   createChatCommand(),
   createInspectCommand(),
+  createPullCommand(),
+  createListCommand(),
+  createRemoveCommand(),
   createQuantizeCommand(),
   createCacheCommand(),
 ]) {

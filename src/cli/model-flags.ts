@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import { type ContextOptions, type LoadOptions, loadModel, type Model } from "../index.ts";
+import { announceDownload } from "./download.ts";
 import { fitForTerminal, inFlags, UsageError } from "./errors.ts";
 import { interruption } from "./node/interruption.ts";
 import type { ProgressLine } from "./node/progress.ts";
@@ -90,8 +91,13 @@ export function loadFromFlags(source: string, flags: ModelFlags, progress: Progr
     threads,
     kernels,
     context: contextOf(flags),
+    download: (plan) => {
+      announceDownload(plan);
+      return true;
+    },
     signal: interruption.signal,
-    onProgress: ({ completed, total }) => progress.update("Loading", completed, total, "bytes"),
+    onProgress: ({ phase, completed, total }) =>
+      progress.update(phase === "download" ? "Downloading" : "Loading", completed, total, "bytes"),
     onWarning: ({ message }) => note(`${styleError("yellow", "warning:")} ${fitForTerminal(inFlags(message))}`),
   });
 }

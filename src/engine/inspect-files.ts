@@ -20,32 +20,46 @@ import { readTokenizerFacts, type TokenizerFacts } from "./inspect-tokenizer.ts"
 import { inspectYarn } from "./inspect-yarn.ts";
 import type { EncodingInspection, InspectOptions, ModelInspection, WeightsInspection } from "./inspection.ts";
 import { orAborted } from "./or-aborted.ts";
+import { findModelId } from "./resolve-source.ts";
 import { sendGguf } from "./send-gguf.ts";
-import { checkSource, type ModelSource, type SourceDescription } from "./source.ts";
+import { type CheckedSource, checkSource, type ModelSource, type SourceDescription } from "./source.ts";
 
 /** What `inspectModel` does; apart from it, because most programs never inspect a model. */
 export async function inspectFiles(source: ModelSource, options: InspectOptions): Promise<ModelInspection> {
   const { factor, nativeWindow, context } = options;
   validateContextOptions({ factor, nativeWindow });
   if (context !== undefined) checkLength(context);
-  const checked = checkSource(source);
-  const published = typeof source === "string" ? findPublishedConfig(source) : undefined;
-  if (published && typeof source === "string" && !(await platform.isFolder(source))) {
-    return inspect(readPublished(published), options);
-  }
-  const sent = sendGguf(checked);
+  const place = await findPlace(source);
+  if ("config" in place) return inspect(readPublished(place), options);
+  if ("read" in place) return inspect(await readAndClose(place, source), options);
+  const sent = sendGguf(place);
   try {
-    const read = readSource(sent?.description ?? checked, source);
+    const read = readSource(sent?.description ?? place, source);
     return inspect(await orAborted(read, sent?.failed), options);
   } finally {
     sent?.stop();
   }
 }
 
+/** Where a model's files are; files that lie on the Hub; or what is built in about it. */
+async function findPlace(source: ModelSource): Promise<CheckedSource | CheckpointFiles | PublishedConfig> {
+  const checked = checkSource(source);
+  const id = await findModelId(source);
+  if (id === undefined || typeof source !== "string") return checked;
+  const hub = await platform.openHub?.();
+  const found = await hub?.find(id);
+  if (found && "model" in found) return { kind: "folder", path: found.model.path };
+  return findPublishedConfig(source) ?? (hub && !hub.offline ? await hub.open(id) : checked);
+}
+
 async function readSource(description: SourceDescription, source: ModelSource): Promise<ModelFacts> {
   const files = await platform.openSource(description).catch((error: unknown) => {
     throw description.kind === "folder" ? unknownName(description.path, error) : error;
   });
+  return await readAndClose(files, source);
+}
+
+async function readAndClose(files: CheckpointFiles, source: ModelSource): Promise<ModelFacts> {
   try {
     return await readCheckpoint(files, source);
   } finally {
@@ -179,13 +193,13 @@ function checkLength(tokens: number): void {
   throw new InvalidOptionError("context", `must be a number of tokens, at least 1, not ${String(tokens)}`);
 }
 
-/** A text that names no folder was probably meant as a name. */
+/** A text that names no folder was probably meant as a name; the Hub cannot be asked. */
 function unknownName(name: string, error: unknown): unknown {
   if (!(error instanceof SkeinError && error.code === "not_found") || /\.gguf$/i.test(name)) return error;
   const known = [...publishedConfigs.keys()].join(", ");
   return new SkeinError(
     "not_found",
-    `${name}: there is no such folder, and no such name among the published configurations that are built in (${known})`,
+    `${name}: there is no such folder, no such model in the Hub's cache, and no such name among the published configurations that are built in (${known})`,
     { cause: error },
   );
 }

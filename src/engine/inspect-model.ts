@@ -5,8 +5,8 @@ import type { ModelSource } from "./source.ts";
  * Looks at a model without reading its weights: windows, position encoding, what YaRN would do, memory, end tokens, and mistakes in its
  * configuration.
  *
- * @param source - a folder, a URL or files, as for `loadModel`; `config.json` is enough. Or a published name, whose configuration is
- * built in (`Qwen/Qwen2-7B-Instruct`); a folder of that name comes first
+ * @param source - as for `loadModel`; `config.json` is enough. Of a model on the Hub that is not in the cache, what is built in
+ * (`Qwen/Qwen2-7B-Instruct`), or its files as they lie there: nothing is downloaded to be kept
  * @throws InvalidConfigError, UnsupportedError when the configuration cannot be followed; SkeinError (`not_found`,
  * `invalid_checkpoint`, ...) when it cannot be read
  *

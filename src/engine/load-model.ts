@@ -1,23 +1,23 @@
-import { platform } from "#platform";
 import { workers } from "#workers";
 import { validateContextOptions } from "../context/options.ts";
 import { InvalidOptionError, SkeinError } from "../errors.ts";
-import { findPublishedConfig } from "../model/published.ts";
 import { WorkerClient } from "./channel.ts";
 import { checkOptions } from "./check-options.ts";
 import { eitherSignal } from "./either-signal.ts";
 import type { EngineMethods } from "./methods.ts";
 import { Model } from "./model.ts";
 import type { LoadOptions } from "./options.ts";
+import { resolveSource } from "./resolve-source.ts";
 import { sendAdapters } from "./send-adapter.ts";
 import { type ModelSource, sendSource } from "./source.ts";
 import { TextClient } from "./text-client.ts";
 
 /**
- * Loads a model from a folder, a URL or files, in workers of its own.
+ * Loads a model from a folder, a URL, files, or the Hub, in workers of its own.
  *
- * @param source - path or URL of a folder with `config.json`, `model.safetensors` (or shards) and `tokenizer.json`, or these files as Blobs
- * @throws SkeinError: `not_found`, `invalid_checkpoint`, `unsupported`, ...; InvalidConfigError; InvalidOptionError; the signal's reason
+ * @param source - path or URL of a folder with `config.json`, `model.safetensors` (or shards) and `tokenizer.json`, or these files as Blobs; or a model's
+ * id on the Hub, unless a folder or file has this name
+ * @throws SkeinError: `not_found`, `not_cached`, `invalid_checkpoint`, `unsupported`, ...; InvalidConfigError; InvalidOptionError; the signal's reason
  *
  * @example
  * await using model = await loadModel("models/tiny-qwen2", { context: { extend: "yarn", factor: 4 } });
@@ -36,11 +36,11 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   }
   const adapters = sendAdapters(options.adapters);
   signal?.throwIfAborted();
-  const sent = sendSource(source);
-  await refusePublishedName(source);
+  const resolved = await resolveSource(source, { ...options, onWarning });
+  const sent = sendSource(resolved);
 
   const engine = new WorkerClient<EngineMethods>(workers.spawnEngineWorker());
-  const text = new TextClient(workers, source);
+  const text = new TextClient(workers, resolved);
   try {
     const kept = { backend, weights, embeddings, cache, threads, kernels, context };
     const call = { source: sent.description, ...kept, adapters: adapters.map((adapter) => adapter.call) };
@@ -68,13 +68,4 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   } finally {
     for (const part of [sent, ...adapters]) part.stop();
   }
-}
-
-/** The published configurations are built in, their weights are not. */
-async function refusePublishedName(source: ModelSource): Promise<void> {
-  if (typeof source !== "string" || !findPublishedConfig(source) || (await platform.isFolder(source))) return;
-  throw new SkeinError(
-    "not_found",
-    `${source}: only its configuration is built in (for inspecting). Download its files into a folder and give the folder's path`,
-  );
 }

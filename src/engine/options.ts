@@ -1,4 +1,5 @@
 import type { CacheType, WeightType } from "../backend/backend.ts";
+import type { DownloadPlan } from "../checkpoint/hub/hub.ts";
 import type { ContextOptions } from "../context/options.ts";
 import type { ContextSettings } from "../context/settings.ts";
 import type { SamplingOptions } from "../sampling/options.ts";
@@ -8,10 +9,10 @@ import type { ModelSource } from "./source.ts";
 /** What is going on, told while something takes long. */
 export interface Progress {
   /**
-   * `load`: weights, in bytes. `prefill`: reading tokens. `growth`: reading tokens again after the factor changed. `quantize`: bytes of the file that is
-   * written.
+   * `download`: from the Hub, in bytes. `load`: weights, in bytes. `prefill`: reading tokens. `growth`: reading tokens again after the factor changed.
+   * `quantize`: bytes of the file that is written.
    */
-  readonly phase: "load" | "prefill" | "growth" | "quantize";
+  readonly phase: "download" | "load" | "prefill" | "growth" | "quantize";
   readonly completed: number;
   readonly total: number;
 }
@@ -42,6 +43,11 @@ export interface LoadOptions {
   readonly context?: ContextOptions | undefined;
   /** Adapters (PEFT LoRA) beside the model, by names of your choice: sessions and requests choose one by its name. */
   readonly adapters?: Readonly<Record<string, ModelSource | AdapterOptions>> | undefined;
+  /**
+   * Whether a model named by its Hub id is downloaded where it is not in the cache (Node). No by default; a function is told what would be downloaded,
+   * and answers.
+   */
+  readonly download?: boolean | ((plan: DownloadPlan) => boolean | Promise<boolean>) | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Receives what is odd about the model or the options; `console.warn` by default. */

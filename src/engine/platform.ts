@@ -1,4 +1,5 @@
 import type { CheckpointFiles } from "../checkpoint/files.ts";
+import type { Hub } from "../checkpoint/hub/hub.ts";
 import type { OwnerPort, WorkerHandle } from "./channel.ts";
 import type { SourceDescription } from "./source.ts";
 import type { WeightCache } from "./weight-cache.ts";
@@ -20,8 +21,10 @@ export interface Platform {
   readonly ownerPort: () => OwnerPort;
   /** @throws SkeinError (code `not_found`, ...) when there is nothing to open */
   readonly openSource: (source: SourceDescription) => Promise<CheckpointFiles>;
-  /** @returns whether a folder of this name exists, so that a path wins over a published name */
-  readonly isFolder: (path: string) => Promise<boolean>;
+  /** @returns whether there is a folder or file of this name, so that a path wins over the name of a model */
+  readonly exists: (path: string) => Promise<boolean>;
+  /** The Hub as the environment says it now; undefined where there is no disk to keep models on. */
+  readonly openHub: (() => Promise<Hub>) | undefined;
   /** @param mode - access rights of a new file, less what the user's mask takes away; its owner's alone unless given */
   readonly createFile: (path: string, mode?: number) => Promise<AtomicFile>;
   readonly openFile: (path: string) => Promise<Blob>;

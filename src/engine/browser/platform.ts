@@ -13,7 +13,8 @@ export const platform: Platform = {
     onMessage: (listener) => self.addEventListener("message", (event) => listener(event.data)),
   }),
   openSource,
-  isFolder: async () => false,
+  exists: async () => false,
+  openHub: undefined,
   createFile: async (path) => {
     throw new UnsupportedError(`a browser has no file ${path}; give a WritableStream`);
   },

@@ -20,13 +20,9 @@ import { createWeightCache } from "./weight-cache.ts";
 export const platform: Platform = {
   ownerPort,
   openSource,
-  isFolder: async (path) => {
-    try {
-      return (await stat(path)).isDirectory();
-    } catch {
-      return false;
-    }
-  },
+  exists: async (path) => (await stat(path).catch(() => undefined)) !== undefined,
+  // Most models are folders, and do without this.
+  openHub: async () => (await import("../../checkpoint/hub/node/open-hub.ts")).openHub(),
   createFile: createAtomicFile,
   openFile,
   weightCache: createWeightCache(),

@@ -1,0 +1,16 @@
+import type { DownloadPlan } from "../index.ts";
+import { fitForTerminal } from "./errors.ts";
+import { formatBytes } from "./inspect-facts.ts";
+import { note, styleError } from "./node/terminal.ts";
+
+/** Says to stderr what is going to be downloaded, before anything is. */
+export function announceDownload(plan: DownloadPlan): void {
+  note(styleError("dim", fitForTerminal(describePlan(plan))));
+}
+
+function describePlan({ id, commit, files, bytes, missingBytes, host }: DownloadPlan): string {
+  const what = `${id} (commit ${commit.slice(0, 8)}): ${files.length === 1 ? "1 file" : `${files.length} files`}, ${formatBytes(bytes)}`;
+  if (missingBytes === 0) return `${what}; all of it is there`;
+  const rest = missingBytes < bytes ? `, ${formatBytes(missingBytes)} of it still to come` : "";
+  return `${what}${rest}; downloading from ${host}`;
+}

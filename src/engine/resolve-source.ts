@@ -1,0 +1,87 @@
+import { platform } from "#platform";
+import { HubError } from "../checkpoint/hub/errors.ts";
+import type { Hub, HubModel } from "../checkpoint/hub/hub.ts";
+import { formatModelId, type ModelId, parseModelId } from "../checkpoint/hub/model-id.ts";
+import { InvalidOptionError, SkeinError } from "../errors.ts";
+import { findPublishedConfig } from "../model/published.ts";
+import type { LoadOptions } from "./options.ts";
+import type { ModelSource } from "./source.ts";
+
+/**
+ * A model's id on the Hub becomes the path of its files in the cache; everything else stays as it is. A model that is there is not asked for again: `pullModel`
+ * brings it up to date.
+ *
+ * @throws HubError `not_cached` when it is not there and `download` does not ask for it; the errors of a download; the signal's reason
+ */
+export async function resolveSource(source: ModelSource, options: LoadOptions): Promise<ModelSource> {
+  const { download } = options;
+  if (download !== undefined && typeof download !== "boolean" && typeof download !== "function")
+    throw new InvalidOptionError("download", "must be true, false, or a function that answers with one of them");
+  const id = await findModelId(source);
+  if (id === undefined || typeof source !== "string") return source;
+  if (platform.openHub === undefined) {
+    // In a page it may be a path on the page's own server.
+    if (findPublishedConfig(source)) throw new SkeinError("not_found", `${source}: ${onlyConfiguration}`);
+    return source;
+  }
+  const hub = await platform.openHub();
+  const found = await hub.find(id);
+  if ("model" in found && (found.isComplete || !download || hub.offline)) return found.model.path;
+  if (!download || hub.offline) throw notCached(hub, source, "missing" in found ? found.missing : "");
+  try {
+    return (await pullAsked(hub, id, source, options)).path;
+  } catch (error) {
+    if (!("model" in found && error instanceof HubError && ["network", "rate_limited"].includes(error.code)))
+      throw error;
+    const message = `the Hub could not be asked for small files that the cache may lack (${error.message}); what is there is used`;
+    options.onWarning?.({ code: "hub_not_reached", message: `${formatModelId(id)}: ${message}` });
+    return found.model.path;
+  }
+}
+
+/** The id that a source is, unless a folder or file has this name. */
+export async function findModelId(source: ModelSource): Promise<ModelId | undefined> {
+  const id = typeof source === "string" ? parseModelId(source) : undefined;
+  return id === undefined || (await platform.exists(source as string)) ? undefined : id;
+}
+
+const onlyConfiguration =
+  "only its configuration is built in (for inspecting). Download its files into a folder and give the folder's path";
+
+async function pullAsked(
+  hub: Hub,
+  id: ModelId,
+  source: string,
+  { download, signal, onProgress }: LoadOptions,
+): Promise<HubModel> {
+  let isPlanned = false;
+  try {
+    return await hub.pull(id, {
+      signal,
+      onPlan: async (plan) => {
+        isPlanned = true;
+        if (typeof download === "function" && (await download(plan)) !== true)
+          throw new HubError("not_cached", `${source}: it is not in the cache, and download did not want it`);
+      },
+      onProgress: (completed, total) => onProgress?.({ phase: "download", completed, total }),
+    });
+  } catch (error) {
+    // What nobody knows was perhaps meant as a path.
+    if (isPlanned || !(error instanceof HubError) || !["not_found", "unauthorized", "network"].includes(error.code))
+      throw error;
+    throw new HubError(error.code as "not_found", `${error.message}. There is no folder or file ${source} either`, {
+      cause: error,
+    });
+  }
+}
+
+function notCached({ folder, offline, endpoint }: Hub, source: string, missing: string): HubError {
+  const known = findPublishedConfig(source) ? "only its configuration is built in (for inspecting); " : "";
+  const remedy = offline
+    ? "HF_HUB_OFFLINE forbids downloading it"
+    : `skein pull ${source}, or download: true, downloads it from ${new URL(endpoint).host}`;
+  return new HubError(
+    "not_cached",
+    `${source}: ${known}there is no such folder or file, and it is not in the Hub's cache, ${folder} (${missing}). ${remedy}`,
+  );
+}
