@@ -178,7 +178,7 @@ export const chinese: InspectTexts = {
     blended: "介于两者之间",
     interpolated: `转速降为 1/${factor}`,
   }),
-  weightsNotBuiltIn: "权重并未内置：请用存放模型文件的文件夹代替模型名。",
+  weightsNotBuiltIn: "权重并未内置：首次按名称使用模型时会从 Hub 下载，与 skein pull 相同。",
 
   noFindings: "未发现问题",
   fix: "修正：",

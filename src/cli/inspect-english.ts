@@ -183,7 +183,8 @@ export const english: InspectTexts = {
     blended: "between the two",
     interpolated: `turn ${factor} times slower`,
   }),
-  weightsNotBuiltIn: "The weights are not built in: give the folder with the model's files in place of its name.",
+  weightsNotBuiltIn:
+    "The weights are not built in: the first use of the name downloads them from the Hub, as skein pull does.",
 
   noFindings: "none found",
   fix: "fix: ",

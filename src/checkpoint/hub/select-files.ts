@@ -1,4 +1,4 @@
-import { type CheckpointFiles, checkFileName } from "../files.ts";
+import type { CheckpointFiles } from "../files.ts";
 import { weightFileNames } from "../shards.ts";
 import { HubError } from "./errors.ts";
 import { chooseGguf, ggufChoices } from "./gguf-choice.ts";
@@ -26,7 +26,7 @@ const described =
 /**
  * Which files of a repository make the model that an id means: no README, no copies of the weights in other formats, no pickles.
  *
- * @param names - of all files there are
+ * @param names - of all files there are, checked
  * @param files - the same files, for the index of weights in several files
  * @throws HubError `not_found` when there is no model, or there are several to choose from; CheckpointError for an index that cannot be followed
  */
@@ -35,7 +35,6 @@ export async function selectFiles(
   names: readonly string[],
   files: CheckpointFiles,
 ): Promise<SelectedFiles> {
-  for (const name of names) checkFileName(name, files.label);
   const isChosen = id.file !== undefined || id.quantisation !== undefined;
   const safetensors = isChosen ? [] : await findSafetensors(names, files);
   if (safetensors.length > 0) {

@@ -149,11 +149,11 @@ async function requestFrom(
     url: fileUrl(settings, repository, file),
     headers: position === 0 ? {} : { range: `bytes=${position}-` },
     subject: subjectOf(settings, repository, file.name),
-    timeout: settings.downloadTimeout,
+    kind: "download",
     signal,
   });
   const refuse = async (what: string): Promise<never> => {
-    await answer.response.body?.cancel();
+    await answer.discard();
     throw damaged({ settings, repository }, file, what);
   };
   const { etag, size, commit } = answer.linked;
@@ -169,7 +169,7 @@ async function requestFrom(
   if (commit !== undefined && commit !== repository.commit)
     return refuse(`the server sends it from commit ${commit.slice(0, 40)}`);
   if (answer.response.status === 416) {
-    await answer.response.body?.cancel();
+    await answer.discard();
     if (position === 0) throw damaged({ settings, repository }, file, "the server has nothing of it");
     return undefined;
   }

@@ -51,11 +51,10 @@ export function subjectOf({ endpoint }: HubSettings, { repository, revision }: M
 function fetchFor(settings: HubSettings, subject: Subject, signal: AbortSignal | undefined): typeof fetch {
   return async (input) => {
     const url = atEndpoint(new URL(String(input instanceof Request ? input.url : input)), settings);
-    const timeout = settings.questionTimeout;
     const { response, pieces } = await request(settings, {
       url: url.href,
       subject,
-      timeout,
+      kind: "question",
       signal,
       headers: { accept: "application/json" },
     });

@@ -29,7 +29,7 @@ export function openRemoteFiles(
         url: fileUrl(settings, repository, file),
         headers: { range: `bytes=${start}-${end - 1}` },
         subject,
-        timeout: settings.downloadTimeout,
+        kind: "question",
         signal,
       });
       // A server that ignores ranges sends the file from its beginning.

@@ -10,8 +10,8 @@ export interface HubRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** What is asked for: for messages. */
   readonly subject: Subject;
-  /** How long the answer may take to begin, and a body to go on; milliseconds. */
-  readonly timeout: number;
+  /** A question is asked before anything is done, and its failure said soon; a download has come some way, and is worth waiting for. */
+  readonly kind: "question" | "download";
   readonly signal: AbortSignal | undefined;
 }
 
@@ -26,10 +26,13 @@ export interface HubAnswer {
   };
   /** The body piece by piece, each within the timeout. */
   readonly pieces: () => AsyncGenerator<Uint8Array>;
+  /** In place of reading the body. */
+  readonly discard: () => Promise<void>;
 }
 
-/** How often the same thing is asked for when the server has a bad moment. */
-const mostAttempts = 5;
+/** How often the same thing is asked for when the server has a bad moment, and when it cannot be reached at all. */
+const mostAttempts = { question: 5, download: 5 };
+const mostConnections = { question: 2, download: 8 };
 const mostRedirects = 10;
 /** The longest that a server may make us wait before the next attempt, and with all attempts together; milliseconds. */
 const longestWait = 60_000;
@@ -49,8 +52,8 @@ export async function request(settings: HubSettings, asked: HubRequest): Promise
     if ("response" in outcome) return outcome;
     const wait = outcome.wait ?? Math.min(8000, 250 * 2 ** attempt);
     waited += wait;
-    if (!outcome.mayPass || attempt === mostAttempts || wait > longestWait || waited > longestWaits)
-      throw outcome.error;
+    const most = (outcome.isUnreachable ? mostConnections : mostAttempts)[asked.kind];
+    if (!outcome.mayPass || attempt >= most || wait > longestWait || waited > longestWaits) throw outcome.error;
     await pause(wait, asked.signal);
   }
 }
@@ -64,17 +67,24 @@ export async function pause(milliseconds: number, signal: AbortSignal | undefine
 interface Failure {
   readonly error: HubError;
   readonly mayPass: boolean;
+  readonly isUnreachable?: true;
   /** Milliseconds, where the server says how long. */
   readonly wait?: number;
 }
 
 async function attemptRequest(settings: HubSettings, asked: HubRequest): Promise<HubAnswer | Failure> {
-  const { signal, timeout, subject } = asked;
+  const { signal, subject } = asked;
+  const timeout = asked.kind === "question" ? settings.questionTimeout : settings.downloadTimeout;
   const clock = startClock(timeout, signal);
   try {
     const { response, linked } = await follow(settings, asked, clock.signal);
-    if (response.ok || response.status === 416)
-      return { response, linked, pieces: () => readPieces(response, clock, asked) };
+    if (response.ok || response.status === 416) {
+      const discard = async (): Promise<void> => {
+        clock.stop();
+        await response.body?.cancel();
+      };
+      return { response, linked, pieces: () => readPieces(response, clock, asked), discard };
+    }
     const failure = await explainStatus(response, subject, settings);
     clock.stop();
     return failure;
@@ -82,7 +92,7 @@ async function attemptRequest(settings: HubSettings, asked: HubRequest): Promise
     clock.stop();
     signal?.throwIfAborted();
     if (cause instanceof HubError) throw cause;
-    return { error: connectionError(subject, cause, clock.isOver() ? timeout : undefined), mayPass: true };
+    return { error: connectionError(subject, cause, clock), mayPass: true, isUnreachable: true };
   }
 }
 
@@ -134,7 +144,7 @@ function readLinked(headers: Headers): Partial<HubAnswer["linked"]> {
 async function* readPieces(
   response: Response,
   clock: Clock,
-  { subject, timeout, signal }: HubRequest,
+  { subject, signal }: HubRequest,
 ): AsyncGenerator<Uint8Array> {
   const reader = response.body?.getReader();
   let isRead = false;
@@ -149,18 +159,18 @@ async function* readPieces(
     isRead = true;
   } catch (cause) {
     signal?.throwIfAborted();
-    throw connectionError(subject, cause, clock.isOver() ? timeout : undefined);
+    throw connectionError(subject, cause, clock);
   } finally {
     clock.stop();
     if (!isRead) await reader?.cancel().catch(() => {});
   }
 }
 
-function connectionError(subject: Subject, cause: unknown, timeout: number | undefined): HubError {
+function connectionError(subject: Subject, cause: unknown, clock: Clock): HubError {
   // What happened (a refused connection, an unknown host) stands in the cause of fetch's own error.
   const origin = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
   const { code, message } = (origin instanceof Error ? origin : new Error(String(origin))) as NodeJS.ErrnoException;
-  const reason = timeout === undefined ? (code ?? message) : `nothing came for ${timeout / 1000} s`;
+  const reason = clock.isOver() ? `nothing came for ${clock.milliseconds / 1000} s` : (code ?? message);
   return new HubError(
     "network",
     `${subject.label}: the connection to ${subject.host} failed (${reason}); check the network, or name a mirror in HF_ENDPOINT. What was downloaded is kept`,
@@ -174,6 +184,7 @@ interface Clock {
   readonly restart: () => void;
   readonly stop: () => void;
   readonly isOver: () => boolean;
+  readonly milliseconds: number;
 }
 
 function startClock(milliseconds: number, signal: AbortSignal | undefined): Clock {
@@ -194,5 +205,6 @@ function startClock(milliseconds: number, signal: AbortSignal | undefined): Cloc
     restart,
     stop,
     isOver: () => isOver,
+    milliseconds,
   };
 }

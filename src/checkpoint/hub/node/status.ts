@@ -15,54 +15,70 @@ export interface Subject {
 /** What the Hub says in `X-Error-Code`. */
 const explained = ["RepoNotFound", "RevisionNotFound", "EntryNotFound", "GatedRepo", "DisabledRepo"];
 
+/** An answer that is an error. */
+export interface ExplainedStatus {
+  readonly error: HubError;
+  /** Whether the same request may succeed later. */
+  readonly mayPass: boolean;
+  /** Milliseconds, where the server says how long that takes. */
+  readonly wait?: number;
+}
+
 /**
- * An answer that is an error, in one line that says what to do. Reads the body.
+ * Says in one line what is wrong, and what to do. Reads the body.
  *
- * @returns the error, whether the same request may succeed later, and, where the server says so, after how many milliseconds
  * @see https://github.com/huggingface/huggingface_hub/blob/main/src/huggingface_hub/utils/_http.py
  */
 export async function explainStatus(
   response: Response,
   subject: Subject,
   settings: HubSettings,
-): Promise<{ readonly error: HubError; readonly mayPass: boolean; readonly wait?: number }> {
+): Promise<ExplainedStatus> {
   const { status, headers } = response;
   const said = headers.get("x-error-message") ?? (await readMessage(response));
-  const code = explained.find((known) => known === headers.get("x-error-code"));
-  const fail = (error: HubError): { error: HubError; mayPass: boolean } => ({ error, mayPass: false });
-  if (code === "GatedRepo" || (status === 403 && code === undefined))
-    return fail(gated(status, subject, settings, said));
-  if (status === 429) {
-    const wait = waitOf(headers);
-    const error = new HubError(
-      "rate_limited",
-      `${subject.label}: ${subject.host} wants fewer requests${
-        wait === undefined ? "" : ` for ${Math.ceil(wait / 1000)} s`
-      }; try again later${settings.token ? "" : ", or give a token in HF_TOKEN, with which it allows more"}`,
-    );
+  const wait = waitOf(headers);
+  const { host } = new URL(response.url);
+  const isStorage = host !== subject.host;
+  // Where files lie nobody knows of tokens and terms: the address that the Hub gave may only have grown old.
+  if (status >= 500 || status === 408 || status === 429 || isStorage) {
+    const error = status === 429 ? rateLimited(subject, settings, wait) : failing(status, host, subject, said);
     return { error, mayPass: true, ...(wait === undefined ? {} : { wait }) };
   }
-  if (code === undefined && status === 401 && settings.token !== undefined && /credential|token|username/i.test(said)) {
-    return fail(
-      new HubError(
-        "unauthorized",
-        `${subject.label}: ${subject.host} does not accept the token of ${settings.token.origin}; make a new one at ${settings.endpoint}/settings/tokens`,
-      ),
+  return { error: refused(status, headers.get("x-error-code"), said, subject, settings), mayPass: false };
+}
+
+function refused(status: number, code: string | null, said: string, subject: Subject, settings: HubSettings): HubError {
+  const { token, endpoint } = settings;
+  const { label, host } = subject;
+  const isExplained = code !== null && explained.includes(code);
+  if (code === "GatedRepo" || (status === 403 && !isExplained)) return gated(status, subject, settings, said);
+  if (!isExplained && status === 401 && token !== undefined && /credential|token|username/i.test(said)) {
+    return new HubError(
+      "unauthorized",
+      `${label}: ${host} does not accept the token of ${token.origin}; make a new one at ${endpoint}/settings/tokens`,
     );
   }
-  if (code !== undefined || status === 401 || status === 404 || status === 410)
-    return fail(notFound(code, status, subject, settings));
-  const answered = `${subject.label}: ${subject.host} answered ${status}${said === "" ? "" : ` (${quoteName(said)})`}`;
-  const mayPass = status >= 500 || status === 408;
-  const wait = mayPass ? waitOf(headers) : undefined;
-  return {
-    error: new HubError(
-      "network",
-      `${answered}; ${mayPass ? "try again later, or name a mirror in HF_ENDPOINT" : "check HF_ENDPOINT"}`,
-    ),
-    mayPass,
-    ...(wait === undefined ? {} : { wait }),
-  };
+  if (isExplained || status === 401 || status === 404 || status === 410)
+    return notFound(code, status, subject, settings);
+  return new HubError("network", `${label}: ${host} answered ${status}${quoted(said)}; check HF_ENDPOINT`);
+}
+
+function failing(status: number, host: string, subject: Subject, said: string): HubError {
+  const where = host === subject.host ? host : `${host}, where ${subject.host} keeps it,`;
+  return new HubError(
+    "network",
+    `${subject.label}: ${where} answered ${status}${quoted(said)}; try again later, or name a mirror in HF_ENDPOINT`,
+  );
+}
+
+function rateLimited({ label, host }: Subject, { token }: HubSettings, wait: number | undefined): HubError {
+  const time = wait === undefined ? "" : ` for ${Math.ceil(wait / 1000)} s`;
+  const remedy = token === undefined ? ", or give a token in HF_TOKEN, with which it allows more" : "";
+  return new HubError("rate_limited", `${label}: ${host} wants fewer requests${time}; try again later${remedy}`);
+}
+
+function quoted(said: string): string {
+  return said === "" ? "" : ` (${quoteName(said)})`;
 }
 
 function gated(status: number, { label, repository, host }: Subject, settings: HubSettings, said: string): HubError {
@@ -81,7 +97,7 @@ function gated(status: number, { label, repository, host }: Subject, settings: H
   );
 }
 
-function notFound(code: string | undefined, status: number, subject: Subject, settings: HubSettings): HubError {
+function notFound(code: string | null, status: number, subject: Subject, settings: HubSettings): HubError {
   const { label, repository, revision, host } = subject;
   if (code === "RevisionNotFound")
     return new HubError(
