@@ -8,6 +8,12 @@ export function announceDownload(plan: DownloadPlan): void {
   note(styleError("dim", fitForTerminal(describePlan(plan))));
 }
 
+/** For `download` of the API: whoever names a model wants it, and is told what it takes. */
+export function agreeToDownload(plan: DownloadPlan): true {
+  announceDownload(plan);
+  return true;
+}
+
 function describePlan({ id, commit, files, bytes, missingBytes, host }: DownloadPlan): string {
   const what = `${id} (commit ${commit.slice(0, 8)}): ${files.length === 1 ? "1 file" : `${files.length} files`}, ${formatBytes(bytes)}`;
   if (missingBytes === 0) return `${what}; all of it is there`;

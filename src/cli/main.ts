@@ -10,8 +10,8 @@ import { createListCommand } from "./list.ts";
 import { interruption } from "./node/interruption.ts";
 import { note, quietOnClosedPipe, styleError } from "./node/terminal.ts";
 import { createPullCommand } from "./pull.ts";
-import { createRemoveCommand } from "./remove.ts";
 import { createQuantizeCommand } from "./quantize.ts";
+import { createRemoveCommand } from "./remove.ts";
 import { version } from "./version.ts";
 
 const program = new Command("skein")

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { type ContextOptions, type LoadOptions, loadModel, type Model } from "../index.ts";
-import { announceDownload } from "./download.ts";
+import { agreeToDownload } from "./download.ts";
 import { fitForTerminal, inFlags, UsageError } from "./errors.ts";
 import { interruption } from "./node/interruption.ts";
 import type { ProgressLine } from "./node/progress.ts";
@@ -91,10 +91,7 @@ export function loadFromFlags(source: string, flags: ModelFlags, progress: Progr
     threads,
     kernels,
     context: contextOf(flags),
-    download: (plan) => {
-      announceDownload(plan);
-      return true;
-    },
+    download: agreeToDownload,
     signal: interruption.signal,
     onProgress: ({ phase, completed, total }) =>
       progress.update(phase === "download" ? "Downloading" : "Loading", completed, total, "bytes"),

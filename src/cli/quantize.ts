@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { type FileType, InvalidOptionError, type QuantizedModel, quantizeModel } from "../index.ts";
+import { agreeToDownload } from "./download.ts";
 import { fitForTerminal, UsageError } from "./errors.ts";
 import { formatBytes } from "./inspect-facts.ts";
 import { interruption } from "./node/interruption.ts";
@@ -17,7 +18,7 @@ interface QuantizeFlags {
 export function createQuantizeCommand(): Command {
   return new Command("quantize")
     .description("Write a model as a GGUF file, for Skein and llama.cpp, with its tokenizer and chat template.")
-    .argument("<source>", "a model's folder, GGUF file or URL, with weights in F32, F16 or BF16")
+    .argument("<source>", "a model's folder, GGUF file, URL or Hub id, with weights in F32, F16 or BF16")
     .argument("<destination>", "the file to write: NAME.gguf")
     .addOption(
       new Option("--type <type>", "what the matrices become: 16-bit floats, or 8 or 4 bits a number")
@@ -34,6 +35,7 @@ Norms and biases stay 32-bit. With q4_0 the matrix that makes the logits is Q8_0
 
 Examples:
   $ skein quantize ./Qwen2-7B-Instruct qwen2-7b-instruct-q4_0.gguf --type q4_0
+  $ skein quantize Qwen/Qwen2-0.5B-Instruct qwen2-0.5b-instruct-q8_0.gguf --type q8_0
   $ skein quantize ./qwen2-7b-instruct-f16.gguf qwen2-7b-instruct-q8_0.gguf --type q8_0 --json`,
     )
     .action((source: string, destination: string, flags: QuantizeFlags) => run(source, destination, flags));
@@ -46,8 +48,10 @@ async function run(source: string, destination: string, flags: QuantizeFlags): P
     type: flags.type,
     overwrite: flags.force ?? false,
     allowRequantize: flags.allowRequantize ?? false,
+    download: agreeToDownload,
     signal: interruption.signal,
-    onProgress: ({ completed, total }) => progress.update("Writing", completed, total, "bytes"),
+    onProgress: ({ phase, completed, total }) =>
+      progress.update(phase === "download" ? "Downloading" : "Writing", completed, total, "bytes"),
     onWarning: ({ message }) => note(`${styleError("yellow", "warning:")} ${fitForTerminal(message)}`),
   })
     .catch((error: unknown) => {

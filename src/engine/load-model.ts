@@ -34,9 +34,12 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024)) {
     throw new InvalidOptionError("threads", `must be a whole number from 1 to 1024, not ${String(threads)}`);
   }
-  const adapters = sendAdapters(options.adapters);
   signal?.throwIfAborted();
-  const resolved = await resolveSource(source, { ...options, onWarning });
+  const adapters = await sendAdapters(options.adapters, { ...options, onWarning });
+  const resolved = await resolveSource(source, { ...options, onWarning }).catch((error: unknown) => {
+    for (const adapter of adapters) adapter.stop();
+    throw error;
+  });
   const sent = sendSource(resolved);
 
   const engine = new WorkerClient<EngineMethods>(workers.spawnEngineWorker());

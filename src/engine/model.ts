@@ -18,10 +18,11 @@ import type {
   AdapterOptions,
   ChatTemplateOptions,
   GenerateOptions,
+  LoadOptions,
   SessionOptions,
   Warning,
 } from "./options.ts";
-import { checkAdapterName, sendAdapter } from "./send-adapter.ts";
+import { checkAdapterName, resolveAdapter, sendAdapter } from "./send-adapter.ts";
 import { Session } from "./session.ts";
 import { parseSnapshotHeader } from "./snapshot-header.ts";
 import type { ModelSource } from "./source.ts";
@@ -88,10 +89,11 @@ export class Model implements AsyncDisposable {
   async loadAdapter(
     name: string,
     adapter: ModelSource | AdapterOptions,
-    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+    options: Pick<LoadOptions, "download" | "signal" | "onProgress"> = {},
   ): Promise<AdapterFacts> {
-    checkOptions({ signal });
-    const { call, transfer, stop } = sendAdapter(name, adapter);
+    checkOptions(options);
+    const { signal } = options;
+    const { call, transfer, stop } = sendAdapter(name, await resolveAdapter(adapter, options));
     try {
       const { facts, warnings } = await this.#parts.engine.call("loadAdapter", call, { signal, transfer });
       for (const warning of warnings) this.#onWarning(warning);

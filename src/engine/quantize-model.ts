@@ -4,13 +4,14 @@ import { type FileType, fileTypeNumbers } from "../checkpoint/gguf/written-types
 import { InvalidOptionError, SkeinError, UnsupportedError } from "../errors.ts";
 import { WorkerClient } from "./channel.ts";
 import { checkOptions } from "./check-options.ts";
-import type { Progress, Warning } from "./options.ts";
+import type { LoadOptions, Progress, Warning } from "./options.ts";
 import type { QuantizeMethods } from "./quantize-methods.ts";
+import { resolveSource } from "./resolve-source.ts";
 import { type ModelSource, sendSource } from "./source.ts";
 import { writeAll } from "./write-all.ts";
 
 /** How a model is written as a GGUF file. */
-export interface QuantizeOptions {
+export interface QuantizeOptions extends Pick<LoadOptions, "download"> {
   /** What its matrices become: float16, or blocks of 32 numbers of 8 or 4 bits. */
   readonly type: FileType;
   /** Whether a file that is there is replaced; false by default. */
@@ -67,7 +68,7 @@ export async function quantizeModel(
   if (!workers.spawnQuantizeWorker) throw new UnsupportedError("a browser writes no GGUF files; use Node");
   signal?.throwIfAborted();
 
-  const sent = sendSource(source);
+  const sent = sendSource(await resolveSource(source, { ...options, onWarning }));
   const client = new WorkerClient<QuantizeMethods>(workers.spawnQuantizeWorker());
   try {
     const call = { source: sent.description, destination, type, overwrite, allowRequantize };

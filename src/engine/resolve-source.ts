@@ -7,13 +7,16 @@ import { findPublishedConfig } from "../model/published.ts";
 import type { LoadOptions } from "./options.ts";
 import type { ModelSource } from "./source.ts";
 
+/** What decides whether, and how, a model is downloaded. */
+export type ResolveOptions = Pick<LoadOptions, "download" | "signal" | "onProgress" | "onWarning">;
+
 /**
  * A model's id on the Hub becomes the path of its files in the cache; everything else stays as it is. A model that is there is not asked for again: `pullModel`
  * brings it up to date.
  *
  * @throws HubError `not_cached` when it is not there and `download` does not ask for it; the errors of a download; the signal's reason
  */
-export async function resolveSource(source: ModelSource, options: LoadOptions): Promise<ModelSource> {
+export async function resolveSource(source: ModelSource, options: ResolveOptions): Promise<ModelSource> {
   const { download } = options;
   if (download !== undefined && typeof download !== "boolean" && typeof download !== "function")
     throw new InvalidOptionError("download", "must be true, false, or a function that answers with one of them");
@@ -52,7 +55,7 @@ async function pullAsked(
   hub: Hub,
   id: ModelId,
   source: string,
-  { download, signal, onProgress }: LoadOptions,
+  { download, signal, onProgress }: ResolveOptions,
 ): Promise<HubModel> {
   let isPlanned = false;
   try {

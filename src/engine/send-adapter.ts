@@ -1,6 +1,7 @@
 import { InvalidOptionError } from "../errors.ts";
 import type { AdapterCall } from "./methods.ts";
 import type { AdapterOptions, LoadOptions } from "./options.ts";
+import { type ResolveOptions, resolveSource } from "./resolve-source.ts";
 import { type ModelSource, type SentSource, sendSource } from "./source.ts";
 
 /** An adapter that is ready to be sent to the engine worker. */
@@ -12,11 +13,25 @@ const longestName = 100;
 const largestWindow = 2 ** 24;
 const largestFactor = 1024;
 
-/** @throws InvalidOptionError naming the option that cannot be followed */
-export function sendAdapters(adapters: LoadOptions["adapters"] = {}): SentAdapter[] {
+/** @throws InvalidOptionError naming the option that cannot be followed; what {@link resolveAdapter} throws */
+export async function sendAdapters(
+  adapters: LoadOptions["adapters"] = {},
+  options: ResolveOptions = {},
+): Promise<SentAdapter[]> {
   if (typeof adapters !== "object" || adapters === null || Array.isArray(adapters))
     throw new InvalidOptionError("adapters", "must be an object of adapters by their names");
-  return Object.entries(adapters).map(([name, adapter]) => sendAdapter(name, adapter));
+  const resolved: [string, ModelSource | AdapterOptions][] = [];
+  for (const [name, adapter] of Object.entries(adapters)) resolved.push([name, await resolveAdapter(adapter, options)]);
+  return resolved.map(([name, adapter]) => sendAdapter(name, adapter));
+}
+
+/** An adapter's id on the Hub becomes the path of its files in the cache. @throws HubError */
+export async function resolveAdapter(
+  adapter: ModelSource | AdapterOptions,
+  options: ResolveOptions,
+): Promise<ModelSource | AdapterOptions> {
+  if (!hasOptions(adapter)) return await resolveSource(adapter, options);
+  return { ...adapter, source: await resolveSource(adapter.source, options) };
 }
 
 /** @throws InvalidOptionError naming the option that cannot be followed */
