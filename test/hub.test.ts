@@ -13,8 +13,10 @@ import {
   loadModel,
   type Progress,
   pullModel,
+  quantizeModel,
   removeHubModel,
 } from "../src/index.ts";
+import { randomAdapter } from "./adapter-models.ts";
 import { tinyGguf } from "./gguf-models.ts";
 import { tiny } from "./tiny.ts";
 
@@ -122,6 +124,27 @@ describe("in a program", () => {
     await using model = await loadModel("owner/tiny-GGUF:q8_0", { download: true });
     expect((await model.generate(request).result()).tokens.length).toBe(4);
     expect(await readdir(snapshot("owner/tiny-GGUF"))).toEqual(["tiny-Q8_0.gguf"]);
+  });
+
+  test("an adapter, and the source of quantizeModel", async () => {
+    const { files } = randomAdapter(3);
+    const bytes = async (name: string) => new Uint8Array(await files[name]!.arrayBuffer());
+    const [config, weights] = ["adapter_config.json", "adapter_model.safetensors"];
+    hub.repositories.set("owner/lora", {
+      commit,
+      files: { "README.md": "x", [config!]: await bytes(config!), [weights!]: await bytes(weights!) },
+    });
+    await using local = await loadModel(tiny, { adapters: { own: files } });
+    await using model = await loadModel(tiny, { adapters: { own: "owner/lora" }, download: true });
+    const { tokens } = await model.generate({ ...request, adapter: "own" }).result();
+    expect(tokens).toEqual((await local.generate({ ...request, adapter: "own" }).result()).tokens);
+    expect((await readdir(snapshot("owner/lora"))).sort()).toEqual([config, weights]);
+    await model.loadAdapter("again", { source: "owner/lora" });
+
+    const path = join(folder, "tiny.gguf");
+    await expect(quantizeModel("owner/tiny", path, { type: "f16" })).rejects.toMatchObject({ code: "not_cached" });
+    await quantizeModel("owner/tiny", path, { type: "f16", download: true });
+    expect((await stat(path)).size).toBeGreaterThan(1_000_000);
   });
 
   test("inspecting downloads nothing to be kept, and prefers what is cached", async () => {

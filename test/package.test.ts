@@ -4,6 +4,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kernelVariants } from "../src/backend/wasm/builder/target.ts";
+import { startTestHub } from "../src/checkpoint/hub/node/test-hub.ts";
 import { type LoadOptions, loadModel } from "../src/index.ts";
 import { chromium } from "./browser-page.ts";
 import { tinyGguf } from "./gguf-models.ts";
@@ -95,6 +96,20 @@ describe.each(["node24", "node26"] as const)("under plain %s", (name) => {
     const path = join(installed.project, "tiny.gguf");
     await writeFile(path, await tinyGguf("BF16"));
     expect(JSON.parse(await run("generate.js", "dispose", "{}", path))).toEqual(expected);
+  });
+
+  test("downloads a model of the Hub, and generates the same from it", async () => {
+    const hub = await startTestHub();
+    try {
+      const names = ["config.json", "model.safetensors", "tokenizer.json"];
+      const files = await Promise.all(names.map(async (file) => [file, await readFile(join(tiny, file))] as const));
+      hub.repositories.set("owner/tiny", { commit: "a".repeat(40), files: Object.fromEntries(files) });
+      const home = join(installed.project, `hub-${name}`);
+      expect(JSON.parse(await run("hub.js", hub.endpoint, home))).toEqual(expected);
+      expect(await readdir(join(home, "hub", "models--owner--tiny", "snapshots", "a".repeat(40)))).toEqual(names);
+    } finally {
+      await hub.close();
+    }
   });
 
   test.runIf(process.platform === "linux")("a thread more is a thread more of the process", async () => {
@@ -228,6 +243,12 @@ async function writeScripts(project: string): Promise<void> {
       const model = await ${load};
       const { tokens, text } = await model.generate(${JSON.stringify(request)}).result();
       if (process.argv[2] === "dispose") await model.dispose();
+      console.log(JSON.stringify({ tokens, text }));`,
+    "hub.js": `const [, , HF_ENDPOINT, HF_HOME] = process.argv;
+      Object.assign(process.env, { HF_ENDPOINT, HF_HOME });
+      const { loadModel } = await import("skein");
+      await using model = await loadModel("owner/tiny", { download: true });
+      const { tokens, text } = await model.generate(${JSON.stringify(request)}).result();
       console.log(JSON.stringify({ tokens, text }));`,
     "threads.js": `import { readdirSync } from "node:fs";
       import { loadModel } from "skein";

@@ -116,7 +116,10 @@ async function complete(
       await handle.truncate(0);
       onBytes(0);
       failures++;
-      if (failures >= mostFailures) throw damaged(download, file, "the server does not go on where it broke off");
+      if (failures >= mostFailures) {
+        await answer?.discard();
+        throw damaged(download, file, "the server does not go on where it broke off");
+      }
       if (answer === undefined) continue;
     }
     try {

@@ -26,14 +26,14 @@ async function listModel(folder: RepositoryFolder, repository: string): Promise<
   for (const commit of (await namesIn(join(folder.path, "snapshots"))).filter(isCommit)) {
     const revision = await listRevision(folder, commit, names.get(commit) ?? []);
     if (revision.files.length > 0) revisions.push(revision);
-    for (const { name, size } of revision.files) contents.set(await realpath(join(revision.path, name)), size);
+    for (const { name, size } of revision.files) contents.set(await whereItLies(join(revision.path, name)), size);
   }
   let unfinishedBytes = 0;
   for (const name of await namesIn(join(folder.path, "blobs"))) {
     const path = join(folder.path, "blobs", name);
     const size = (await sizeOf(path)) ?? 0;
     if (name.endsWith(".incomplete")) unfinishedBytes += size;
-    contents.set(await realpath(path).catch(() => path), size);
+    contents.set(await whereItLies(path), size);
   }
   return {
     repository,
@@ -50,7 +50,7 @@ async function listRevision(
 ): Promise<ListedRevision> {
   const path = folder.snapshot(commit);
   const files = await listSnapshot(path);
-  const times = await Promise.all(files.map(async ({ name }) => (await stat(join(path, name))).mtimeMs));
+  const times = await Promise.all(files.map(async ({ name }) => timeOf(join(path, name))));
   return {
     commit,
     names,
@@ -69,6 +69,16 @@ export async function readRevisionNames({ path }: RepositoryFolder): Promise<Map
     if (isCommit(commit)) found.set(commit, [...(found.get(commit) ?? []), name]);
   }
   return found;
+}
+
+/** What is removed while the list is made counts as it was. */
+async function whereItLies(path: string): Promise<string> {
+  return await realpath(path).catch(() => path);
+}
+
+/** @returns when it was last changed; milliseconds since 1970 */
+async function timeOf(path: string): Promise<number> {
+  return (await stat(path).catch(() => undefined))?.mtimeMs ?? 0;
 }
 
 async function namesIn(path: string): Promise<string[]> {
