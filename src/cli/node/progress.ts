@@ -23,7 +23,8 @@ export function createProgressLine(): ProgressLine {
   };
   return {
     update: (newLabel, completed, total, unit) => {
-      if (process.stderr.isTTY !== true) return;
+      // A terminal that does not know its width (in some containers) says 0, and ora would count lines without end.
+      if (process.stderr.isTTY !== true || !process.stderr.columns) return;
       const now = performance.now();
       if (newLabel !== label) {
         label = newLabel;

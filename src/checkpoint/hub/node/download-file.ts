@@ -2,6 +2,7 @@ import type { Hash } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { quoteName } from "../../errors.ts";
 import { HubError } from "../errors.ts";
 import type { HubFile, HubRepository } from "../repository.ts";
 import { type RepositoryFolder, sizeOf } from "./cache-layout.ts";
@@ -170,7 +171,7 @@ async function requestFrom(
     return refuse(`the server has another version of it now (${etag})`);
   if (size !== undefined && size !== file.size) return refuse(`the server has ${size} bytes of it now`);
   if (commit !== undefined && commit !== repository.commit)
-    return refuse(`the server sends it from commit ${commit.slice(0, 40)}`);
+    return refuse(`the server sends it from commit ${quoteName(commit)}`);
   if (answer.response.status === 416) {
     await answer.discard();
     if (position === 0) throw damaged({ settings, repository }, file, "the server has nothing of it");
@@ -182,7 +183,7 @@ async function requestFrom(
   const { headers, status } = answer.response;
   const length = headers.has("content-encoding") ? null : headers.get("content-length");
   if (status === 200 && length !== null && Number(length) !== file.size)
-    return refuse(`the server has ${length} bytes of it now`);
+    return refuse(`the server has ${quoteName(length)} bytes of it now`);
   if (range !== null && range[2] !== "*" && Number(range[2]) !== file.size)
     return refuse(`the server has ${range[2]} bytes of it now`);
   return answer;

@@ -92,7 +92,7 @@ async function attemptRequest(settings: HubSettings, asked: HubRequest): Promise
     clock.stop();
     signal?.throwIfAborted();
     if (cause instanceof HubError) throw cause;
-    return { error: connectionError(subject, cause, clock), mayPass: true, isUnreachable: true };
+    return { error: connectionError(asked, cause, clock), mayPass: true, isUnreachable: true };
   }
 }
 
@@ -141,11 +141,7 @@ function readLinked(headers: Headers): Partial<HubAnswer["linked"]> {
   };
 }
 
-async function* readPieces(
-  response: Response,
-  clock: Clock,
-  { subject, signal }: HubRequest,
-): AsyncGenerator<Uint8Array> {
+async function* readPieces(response: Response, clock: Clock, asked: HubRequest): AsyncGenerator<Uint8Array> {
   const reader = response.body?.getReader();
   let isRead = false;
   try {
@@ -158,22 +154,23 @@ async function* readPieces(
     }
     isRead = true;
   } catch (cause) {
-    signal?.throwIfAborted();
-    throw connectionError(subject, cause, clock);
+    asked.signal?.throwIfAborted();
+    throw connectionError(asked, cause, clock);
   } finally {
     clock.stop();
     if (!isRead) await reader?.cancel().catch(() => {});
   }
 }
 
-function connectionError(subject: Subject, cause: unknown, clock: Clock): HubError {
+function connectionError({ subject, kind }: HubRequest, cause: unknown, clock: Clock): HubError {
   // What happened (a refused connection, an unknown host) stands in the cause of fetch's own error.
   const origin = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
   const { code, message } = (origin instanceof Error ? origin : new Error(String(origin))) as NodeJS.ErrnoException;
   const reason = clock.isOver() ? `nothing came for ${clock.milliseconds / 1000} s` : (code ?? message);
+  const kept = kind === "download" ? ". What was downloaded is kept" : "";
   return new HubError(
     "network",
-    `${subject.label}: the connection to ${subject.host} failed (${reason}); check the network, or name a mirror in HF_ENDPOINT. What was downloaded is kept`,
+    `${subject.label}: the connection to ${subject.host} failed (${reason}); check the network, or name a mirror in HF_ENDPOINT${kept}`,
     { cause },
   );
 }
