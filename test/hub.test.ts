@@ -178,6 +178,30 @@ describe("in a program", () => {
     expect(warnings.filter((code) => code === "hub_not_reached").length).toBe(1);
   });
 
+  test("what the cache lacks of a model is completed at its own commit, also when there is a newer one", async () => {
+    await pullModel("owner/tiny");
+    const folderOfModel = join(folder, "hf", "hub", "models--owner--tiny");
+    await rm(join(folderOfModel, ".no_exist"), { recursive: true });
+    await rm(join(snapshot("owner/tiny"), "tokenizer_config.json"));
+    hub.requests.length = 0;
+    await using without = await loadModel("owner/tiny", { download: () => false });
+    expect(without.warnings).toEqual([]);
+    await using model = await loadModel("owner/tiny", { download: true });
+    expect(model.context.nativeWindow).toBe(256);
+    expect(hub.requests.every(({ path }) => !path.includes("main"))).toBe(true);
+    expect(await readdir(snapshot("owner/tiny"))).toContain("tokenizer_config.json");
+
+    await rm(join(folderOfModel, ".no_exist"), { recursive: true });
+    const { files } = hub.repositories.get("owner/tiny")!;
+    hub.repositories.set("owner/tiny", { commit: "f".repeat(40), files });
+    const warnings: string[] = [];
+    await using old = await loadModel("owner/tiny", { download: true, onWarning: ({ code }) => warnings.push(code) });
+    hub.repositories.set("owner/tiny", { commit, files });
+    expect(old.context.nativeWindow).toBe(256);
+    expect(warnings).toContain("hub_not_reached");
+    expect(await readdir(join(folderOfModel, "snapshots"))).toEqual([commit]);
+  });
+
   test("the cache is listed and cleared", async () => {
     await pullModel("owner/tiny");
     expect((await listHubModels()).models.map(({ repository }) => repository)).toEqual(["owner/tiny"]);

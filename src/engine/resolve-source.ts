@@ -31,12 +31,14 @@ export async function resolveSource(source: ModelSource, options: ResolveOptions
   const found = await hub.find(id);
   if ("model" in found && (found.isComplete || !download || hub.offline)) return found.model.path;
   if (!download || hub.offline) throw notCached(hub, source, "missing" in found ? found.missing : "");
+  if (!("model" in found)) return (await pullAsked(hub, id, source, options)).path;
   try {
-    return (await pullAsked(hub, id, source, options)).path;
+    // What is there is completed; a newer commit would be another model.
+    return (await pullAsked(hub, { ...id, revision: found.model.commit }, source, options)).path;
   } catch (error) {
-    if (!("model" in found && error instanceof HubError && ["network", "rate_limited"].includes(error.code)))
-      throw error;
-    const message = `the Hub could not be asked for small files that the cache may lack (${error.message}); what is there is used`;
+    if (!(error instanceof HubError) || ["disk_full", "write_failed"].includes(error.code)) throw error;
+    if (error.code === "not_cached") return found.model.path; // `download` said no
+    const message = `the Hub did not give small files that the cache may lack (${error.message}); what is there is used`;
     options.onWarning?.({ code: "hub_not_reached", message: `${formatModelId(id)}: ${message}` });
     return found.model.path;
   }

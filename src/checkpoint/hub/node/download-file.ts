@@ -92,7 +92,10 @@ async function downloadBlob(
   } finally {
     await handle.close();
   }
-  await rename(part, blob);
+  await rename(part, blob).catch(async (error: unknown) => {
+    // Who was thought dead and was only asleep may have been quicker.
+    if ((await sizeOf(blob)) !== file.size) throw error;
+  });
 }
 
 /** Downloads what is missing. @returns whether the hash of all of it is right */

@@ -25,7 +25,6 @@ export async function removeModel(settings: HubSettings, id: ModelId, everything
     if (before.size === 0) throw notCached(id, settings);
     if (everything) {
       await rm(folder.path, { recursive: true, force: true });
-      await rm(folder.locks, { recursive: true, force: true });
     } else {
       await removeFromSnapshots(folder, id, settings);
       await removeUnneeded(folder);
