@@ -19,6 +19,7 @@ export { listHubModels, type PullModelOptions, pullModel, removeHubModel } from 
 export { inspectModel } from "./engine/inspect-model.ts";
 export type * from "./engine/inspection.ts";
 export { loadModel } from "./engine/load-model.ts";
+export { mergeAdapter } from "./engine/merge-adapter.ts";
 export type { EngineStatistics } from "./engine/methods.ts";
 export type { Model } from "./engine/model.ts";
 export type * from "./engine/options.ts";

@@ -1,7 +1,7 @@
 import { Command } from "commander";
-import type { ChatMessage, Model, Session } from "../index.ts";
+import type { ChatMessage, ContextSettings, Model, Session } from "../index.ts";
 import { describeError, UsageError } from "./errors.ts";
-import { addModelFlags, loadFromFlags, type ModelFlags } from "./model-flags.ts";
+import { addModelFlags, loadFromFlags, type ModelFlags, windowsOf } from "./model-flags.ts";
 import { interruption } from "./node/interruption.ts";
 import { createLineReader } from "./node/lines.ts";
 import { createProgressLine, type ProgressLine } from "./node/progress.ts";
@@ -40,6 +40,7 @@ Examples:
   $ skein chat ./Qwen2-7B-Instruct --yarn
   $ skein chat Qwen/Qwen2.5-7B-Instruct-GGUF:Q4_K_M
   $ skein chat ./Qwen2-7B-Instruct --weights q4 --cache q8 --threads 4
+  $ skein chat ./Qwen2-7B-Instruct --adapter law=./law-lora
   $ skein chat ./Qwen2-7B-Instruct --system "Answer in one sentence." --temperature 0
   $ printf 'Hello\\nWhat did I say?\\n' | skein chat ./Qwen2-7B-Instruct --json
 
@@ -58,7 +59,7 @@ async function run(source: string, flags: ChatFlags): Promise<void> {
     // Without a chat template there is no conversation: better said now than after the first message.
     await model.applyChatTemplate([{ role: "user", content: "" }]);
     interruption.signal.throwIfAborted();
-    await new Conversation(model, await model.createSession(), flags, progress).hold();
+    await new Conversation(model, await model.createSession({ adapter: flags.adapter?.name }), flags, progress).hold();
   } finally {
     progress.clear();
     await model.dispose();
@@ -70,6 +71,7 @@ class Conversation {
   readonly #session: Session;
   readonly #flags: ChatFlags;
   readonly #progress: ProgressLine;
+  readonly #windows: ContextSettings;
   #messages: ChatMessage[];
 
   constructor(model: Model, session: Session, flags: ChatFlags, progress: ProgressLine) {
@@ -77,13 +79,14 @@ class Conversation {
     this.#session = session;
     this.#flags = flags;
     this.#progress = progress;
+    this.#windows = windowsOf(model, flags);
     this.#messages = this.#beginning();
   }
 
   async hold(): Promise<void> {
     const isPerson = isInteractive() && !this.#flags.json;
     if (isPerson)
-      note(styleError("dim", `${describeWindow(this.#model.context, this.#session)}\n/help for what you can do here`));
+      note(styleError("dim", `${describeWindow(this.#windows, this.#session)}\n/help for what you can do here`));
     const lines = createLineReader(isPerson ? style("cyan", "> ") : "");
     for (;;) {
       const line = await lines.next();
@@ -104,7 +107,7 @@ class Conversation {
       case "/help":
         return note(help);
       case "/window":
-        return note(describeWindow(this.#model.context, this.#session));
+        return note(describeWindow(this.#windows, this.#session));
       case "/reset":
         this.#messages = this.#beginning();
         await this.#session.truncate(0);
@@ -165,7 +168,7 @@ class Conversation {
         print();
         if (reason === "length")
           note(styleError("dim", `(the answer was cut off at ${maxTokens} tokens; --max-tokens sets more)`));
-        note(styleError("dim", describeWindow(this.#model.context, this.#session)));
+        note(styleError("dim", describeWindow(this.#windows, this.#session)));
       }
     } catch (error) {
       this.#progress.clear();
@@ -184,7 +187,7 @@ class Conversation {
 
   /** A conversation is planned turn by turn: for its text and an answer of ordinary length, or what is left of the window. */
   async #roomFor(messages: readonly ChatMessage[]): Promise<number> {
-    const { nativeWindow, extendedWindow } = this.#model.context;
+    const { nativeWindow, extendedWindow } = this.#windows;
     const ordinary = Math.max(1, Math.min(longestOrdinaryAnswer, Math.floor(nativeWindow / 8)));
     const tokens = await this.#model.applyChatTemplate(messages, { tokenize: true });
     return Math.max(1, Math.min(ordinary, extendedWindow - tokens.length));

@@ -40,7 +40,7 @@ export function reportError(
 /** One line for people who type commands: options of the API appear as flags. */
 export function describeError(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  const where = error instanceof InvalidConfigError && !message.includes("config") ? "config.json: " : "";
+  const where = error instanceof InvalidConfigError && !/config|skein\.json/.test(message) ? "config.json: " : "";
   return fitForTerminal(inFlags(where + message.replaceAll(/\s*\n\s*/g, " ")));
 }
 

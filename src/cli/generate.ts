@@ -49,6 +49,7 @@ Examples:
   $ skein generate ./Qwen2-7B-Instruct --weights q4 --cache q8 --file report.txt --yarn --max-tokens 300 --prompt-lookup
   $ skein generate ./Qwen2-7B-Instruct --file report.txt --yarn --max-tokens 0 --save report.skein
   $ skein generate ./Qwen2-7B-Instruct --resume report.skein --yarn --prompt "In short:" --max-tokens 100
+  $ skein generate ./Qwen2-7B-Instruct --adapter law=./law-lora,window=65536,factor=2 --file contract.txt --max-tokens 300
   $ git diff | skein generate ./Qwen2-7B-Instruct --chat --system "Review this change." --json`,
     )
     .action((model: string, flags: GenerateFlags) => run(model, flags));
@@ -70,7 +71,13 @@ async function run(source: string, flags: GenerateFlags): Promise<void> {
     const session = await openSession(model, flags);
     try {
       if (flags.maxTokens === 0) await readOnly(model, session, input, progress);
-      else await answer(session ?? model, { ...samplingOf(flags), ...input }, flags, progress);
+      else
+        await answer(
+          session ?? model,
+          { ...samplingOf(flags), ...input, adapter: flags.adapter?.name },
+          flags,
+          progress,
+        );
     } catch (error) {
       // An open answer that reached the end of its window was read and written all the same.
       if (error instanceof ContextLengthError && session && session.length > 0) await save(session, flags);
@@ -107,8 +114,11 @@ async function readInput(flags: GenerateFlags): Promise<GenerateOptions> {
 }
 
 async function openSession(model: Model, flags: GenerateFlags): Promise<Session | undefined> {
-  if (flags.resume !== undefined) return model.restoreSession(flags.resume, { signal: interruption.signal });
-  return flags.save === undefined ? undefined : model.createSession();
+  const adapter = flags.adapter?.name;
+  if (flags.resume === undefined) return flags.save === undefined ? undefined : model.createSession({ adapter });
+  const session = await model.restoreSession(flags.resume, { signal: interruption.signal });
+  if (session.adapter === adapter) return session;
+  throw new UsageError(`--adapter ${adapter}: ${flags.resume} was saved without an adapter; leave --adapter out`);
 }
 
 async function readOnly(

@@ -7,6 +7,7 @@ import { reportError } from "./errors.ts";
 import { createGenerateCommand } from "./generate.ts";
 import { createInspectCommand } from "./inspect.ts";
 import { createListCommand } from "./list.ts";
+import { createMergeCommand } from "./merge.ts";
 import { interruption } from "./node/interruption.ts";
 import { note, quietOnClosedPipe, styleError } from "./node/terminal.ts";
 import { createPullCommand } from "./pull.ts";
@@ -44,6 +45,7 @@ for (const command of [
   createRemoveCommand(),
   createQuantizeCommand(),
   createCacheCommand(),
+  createMergeCommand(),
 ]) {
   const hint = `skein ${command.name()} --help has the options and examples`;
   for (const part of command.commands) inOneLine(part, hint);

@@ -1,11 +1,11 @@
 import { type Command, Option } from "commander";
-import { type ContextOptions, type LoadOptions, loadModel, type Model } from "../index.ts";
+import { type ContextOptions, type ContextSettings, type LoadOptions, loadModel, type Model } from "../index.ts";
 import { agreeToDownload } from "./download.ts";
 import { fitForTerminal, inFlags, UsageError } from "./errors.ts";
 import { interruption } from "./node/interruption.ts";
 import type { ProgressLine } from "./node/progress.ts";
 import { note, styleError } from "./node/terminal.ts";
-import { parseFactor, parseSteps, parseWhole } from "./parse.ts";
+import { type AdapterFlag, parseAdapter, parseFactor, parseSteps, parseWhole } from "./parse.ts";
 
 /** Flags of every command that loads a model. */
 export interface ModelFlags {
@@ -23,12 +23,18 @@ export interface ModelFlags {
   readonly backend?: NonNullable<LoadOptions["backend"]>;
   readonly threads?: number;
   readonly kernels?: NonNullable<LoadOptions["kernels"]>;
+  readonly adapter?: AdapterFlag;
 }
 
 const weightTypes = ["f32", "f16", "bf16", "q8", "q4"];
 
 export function addModelFlags(command: Command): Command {
   return command
+    .option(
+      "--adapter <name=path>",
+      "a LoRA beside the model; with ,window=N and ,factor=N where it was tuned at a length of its own",
+      parseAdapter,
+    )
     .option("--yarn", "let the window be extended by YaRN, only as far as an input needs")
     .addOption(
       new Option("--extend <how>", "how the window may be extended").choices([
@@ -82,7 +88,7 @@ export function addModelFlags(command: Command): Command {
 
 /** Loads a model as the flags say; warnings go to stderr. */
 export function loadFromFlags(source: string, flags: ModelFlags, progress: ProgressLine): Promise<Model> {
-  const { backend, weights, embeddings, cache, threads, kernels } = flags;
+  const { backend, weights, embeddings, cache, threads, kernels, adapter } = flags;
   return loadModel(source, {
     backend,
     weights,
@@ -90,6 +96,7 @@ export function loadFromFlags(source: string, flags: ModelFlags, progress: Progr
     cache,
     threads,
     kernels,
+    ...(adapter && { adapters: { [adapter.name]: adapter } }),
     context: contextOf(flags),
     download: agreeToDownload,
     signal: interruption.signal,
@@ -97,6 +104,11 @@ export function loadFromFlags(source: string, flags: ModelFlags, progress: Progr
       progress.update(phase === "download" ? "Downloading" : "Loading", completed, total, "bytes"),
     onWarning: ({ message }) => note(`${styleError("yellow", "warning:")} ${fitForTerminal(inFlags(message))}`),
   });
+}
+
+/** The windows of the sequences that a command computes: the adapter's, where there is one. */
+export function windowsOf(model: Model, { adapter }: ModelFlags): ContextSettings {
+  return (adapter && model.adapters.get(adapter.name)?.context) ?? model.context;
 }
 
 function contextOf(flags: ModelFlags): ContextOptions {

@@ -21,6 +21,34 @@ export function parseSteps(text: string): readonly number[] | "continuous" {
   return text === "continuous" ? text : text.split(",").map(parseFactor);
 }
 
+/** `--adapter`: a name, a path, and at which length the adapter was tuned. */
+export interface AdapterFlag {
+  readonly name: string;
+  readonly source: string;
+  readonly window: number | undefined;
+  readonly factor: number | undefined;
+}
+
+/** `NAME=PATH[,window=N][,factor=N]`; a path may have commas and equal signs. */
+export function parseAdapter(text: string): AdapterFlag {
+  const found = /^([^=,]+)=(.+?)((?:,(?:window|factor)=[^,]*)*)$/.exec(text);
+  if (!found) throw new InvalidArgumentError("It must be NAME=PATH, as law=./law-lora,window=65536,factor=2.");
+  const [, name = "", source = "", fields = ""] = found;
+  const given = fields
+    .split(",")
+    .slice(1)
+    .map((field) => field.split("=") as [string, string]);
+  const tuning = new Map(given);
+  if (tuning.size < given.length) throw new InvalidArgumentError("It says window or factor twice.");
+  const [window, factor] = [tuning.get("window"), tuning.get("factor")];
+  return {
+    name,
+    source,
+    window: window === undefined ? undefined : parseWhole(window),
+    factor: factor === undefined ? undefined : parseFactor(factor),
+  };
+}
+
 /** For flags that may be given several times. */
 export function collectTexts(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];

@@ -10,9 +10,9 @@ import type { ModelSource } from "./source.ts";
 export interface Progress {
   /**
    * `download`: from the Hub, in bytes. `load`: weights, in bytes. `prefill`: reading tokens. `growth`: reading tokens again after the factor changed.
-   * `quantize`: bytes of the file that is written.
+   * `quantize`, `merge`: bytes of the weights that are written.
    */
-  readonly phase: "download" | "load" | "prefill" | "growth" | "quantize";
+  readonly phase: "download" | "load" | "prefill" | "growth" | "quantize" | "merge";
   readonly completed: number;
   readonly total: number;
 }
@@ -73,6 +73,23 @@ export interface AdapterFacts {
   readonly rank: number;
   /** The windows of sequences that have it. */
   readonly context: ContextSettings;
+}
+
+/** How an adapter is merged. */
+export interface MergeOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** A checkpoint that was written. */
+export interface MergedModel {
+  readonly folder: string;
+  /** Of its weights. */
+  readonly bytes: number;
+  /** How many modules the adapter changed. */
+  readonly modules: number;
+  /** What was odd about the adapter. */
+  readonly warnings: readonly Warning[];
 }
 
 /** How a session is created. */

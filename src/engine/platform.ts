@@ -13,6 +13,16 @@ export interface AtomicFile {
   discard(): Promise<void>;
 }
 
+/** A folder that appears at its path whole, or not at all. */
+export interface AtomicFolder {
+  /** @param name - with `/` between parts */
+  createFile(name: string): Promise<{ write(bytes: Uint8Array): Promise<void>; close(): Promise<void> }>;
+  /** Puts the folder in its place; all files have to be closed. */
+  commit(): Promise<void>;
+  /** Throws away what was written. */
+  discard(): Promise<void>;
+}
+
 /**
  * What differs between Node and a browser. `#platform` in package.json names the implementation, behind the `browser` condition.
  */
@@ -27,6 +37,7 @@ export interface Platform {
   readonly openHub: (() => Promise<Hub>) | undefined;
   /** @param mode - access rights of a new file, less what the user's mask takes away; its owner's alone unless given */
   readonly createFile: (path: string, mode?: number) => Promise<AtomicFile>;
+  readonly createFolder: (path: string) => Promise<AtomicFolder>;
   readonly openFile: (path: string) => Promise<Blob>;
   /** Undefined where there is no disk. */
   readonly weightCache: WeightCache | undefined;

@@ -115,7 +115,7 @@ export async function prepareBeside(
 }
 
 /** Reads `config.json` and `generation_config.json`. */
-async function readConfiguration(
+export async function readConfiguration(
   files: CheckpointFiles,
 ): Promise<{ readonly config: ModelConfig; readonly defaults: GenerationDefaults }> {
   const json = await readJson(files, "config.json");

@@ -1,0 +1,53 @@
+import { Command } from "commander";
+import { mergeAdapter } from "../index.ts";
+import { fitForTerminal } from "./errors.ts";
+import { formatBytes } from "./inspect-facts.ts";
+import { interruption } from "./node/interruption.ts";
+import { createProgressLine } from "./node/progress.ts";
+import { note, print, printJson, styleError } from "./node/terminal.ts";
+import { parseFactor, parseWhole } from "./parse.ts";
+
+interface MergeFlags {
+  readonly window?: number;
+  readonly factor?: number;
+  readonly json?: true;
+}
+
+/** `skein merge`: a checkpoint with an adapter in it. */
+export function createMergeCommand(): Command {
+  return new Command("merge")
+    .description("Write a checkpoint of a model with an adapter (PEFT LoRA) merged into it, as transformers reads it.")
+    .argument("<model>", "the base: a folder or URL with config.json and safetensors")
+    .argument("<adapter>", "a folder or URL with adapter_config.json and adapter_model.safetensors")
+    .argument("<folder>", "where to write: a folder that there is not, or an empty one")
+    .option("--window <tokens>", "at which length the adapter was tuned (default: as its skein.json says)", parseWhole)
+    .option("--factor <n>", "with which factor of YaRN it was tuned (default: as its skein.json says)", parseFactor)
+    .option("--json", "one JSON object")
+    .addHelpText(
+      "after",
+      `
+Every tensor keeps its type; config.json gets the adapter's window and factor.
+
+Examples:
+  $ skein merge ./Qwen2-7B-Instruct ./law-lora ./Qwen2-7B-law
+  $ skein merge ./Qwen2-7B-Instruct ./law-lora ./Qwen2-7B-law --window 65536 --factor 2`,
+    )
+    .action(run);
+}
+
+async function run(model: string, source: string, folder: string, flags: MergeFlags): Promise<void> {
+  const { window, factor } = flags;
+  const progress = createProgressLine();
+  try {
+    const merged = await mergeAdapter(model, { source, window, factor }, folder, {
+      signal: interruption.signal,
+      onProgress: ({ completed, total }) => progress.update("Merging", completed, total, "bytes"),
+    });
+    progress.clear();
+    for (const { message } of merged.warnings) note(`${styleError("yellow", "warning:")} ${fitForTerminal(message)}`);
+    if (flags.json) printJson(merged);
+    else print(`Wrote ${folder}: ${formatBytes(merged.bytes)} of weights, ${merged.modules} of its matrices changed.`);
+  } finally {
+    progress.clear();
+  }
+}

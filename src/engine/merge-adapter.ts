@@ -1,0 +1,45 @@
+import { workers } from "#workers";
+import { InvalidOptionError, SkeinError } from "../errors.ts";
+import { WorkerClient } from "./channel.ts";
+import { checkOptions } from "./check-options.ts";
+import type { EngineMethods } from "./methods.ts";
+import type { AdapterOptions, MergedModel, MergeOptions } from "./options.ts";
+import { sendAdapter } from "./send-adapter.ts";
+import { type ModelSource, sendSource } from "./source.ts";
+
+/**
+ * Writes a checkpoint of a model with an adapter merged into it, as transformers reads it: the same files, every tensor in the type that it had. The folder
+ * appears when all of it is written, or not at all.
+ *
+ * @param folder - one that there is not, or that is empty
+ * @throws UnsupportedError for a GGUF file, and in a browser; SkeinError: `not_found`, `invalid_checkpoint`, `write_failed`, ...; InvalidConfigError;
+ * InvalidOptionError; the signal's reason
+ *
+ * @example
+ * await mergeAdapter("./Qwen2-7B-Instruct", "./law-lora", "./Qwen2-7B-law");
+ */
+export async function mergeAdapter(
+  source: ModelSource,
+  adapter: ModelSource | AdapterOptions,
+  folder: string,
+  options: MergeOptions = {},
+): Promise<MergedModel> {
+  checkOptions(options);
+  if (typeof folder !== "string" || folder === "")
+    throw new InvalidOptionError("folder", "must be the path of a folder to write");
+  const { signal, onProgress } = options;
+  signal?.throwIfAborted();
+  const base = sendSource(source);
+  const added = sendAdapter("adapter", adapter);
+  const engine = new WorkerClient<EngineMethods>(workers.spawnEngineWorker());
+  try {
+    const call = { source: base.description, adapter: added.call, folder };
+    const transfer = [...base.transfer, ...added.transfer];
+    // Not abandoned: the worker takes away what it has written by then.
+    return { folder, ...(await engine.call("merge", call, { signal, onEvent: onProgress, transfer })) };
+  } finally {
+    engine.close(new SkeinError("disposed", "the merge is over"));
+    base.stop();
+    added.stop();
+  }
+}
