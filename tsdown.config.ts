@@ -19,6 +19,7 @@ const library = {
 const nodeEntries = {
   ...library,
   "quantize-worker": "src/engine/node/quantize-worker.ts",
+  "merge-worker": "src/engine/node/merge-worker.ts",
   "thread-worker": "src/backend/wasm/node/thread-worker.ts",
   "template-process": "src/engine/node/template-process.ts",
 };

@@ -1,8 +1,8 @@
 import { workers } from "#workers";
-import { InvalidOptionError, SkeinError } from "../errors.ts";
+import { InvalidOptionError, SkeinError, UnsupportedError } from "../errors.ts";
 import { WorkerClient } from "./channel.ts";
 import { checkOptions } from "./check-options.ts";
-import type { EngineMethods } from "./methods.ts";
+import type { MergeMethods } from "./merge-methods.ts";
 import type { AdapterOptions, MergedModel, MergeOptions } from "./options.ts";
 import { sendAdapter } from "./send-adapter.ts";
 import { type ModelSource, sendSource } from "./source.ts";
@@ -27,18 +27,19 @@ export async function mergeAdapter(
   checkOptions(options);
   if (typeof folder !== "string" || folder === "")
     throw new InvalidOptionError("folder", "must be the path of a folder to write");
+  if (!workers.spawnMergeWorker) throw new UnsupportedError("a browser writes no checkpoints; use Node");
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
   const base = sendSource(source);
   const added = sendAdapter("adapter", adapter);
-  const engine = new WorkerClient<EngineMethods>(workers.spawnEngineWorker());
+  const worker = new WorkerClient<MergeMethods>(workers.spawnMergeWorker());
   try {
     const call = { source: base.description, adapter: added.call, folder };
     const transfer = [...base.transfer, ...added.transfer];
     // Not abandoned: the worker takes away what it has written by then.
-    return { folder, ...(await engine.call("merge", call, { signal, onEvent: onProgress, transfer })) };
+    return { folder, ...(await worker.call("merge", call, { signal, onEvent: onProgress, transfer })) };
   } finally {
-    engine.close(new SkeinError("disposed", "the merge is over"));
+    worker.close(new SkeinError("disposed", "the merge is over"));
     base.stop();
     added.stop();
   }

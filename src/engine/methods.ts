@@ -8,15 +8,7 @@ import type { SamplingOptions } from "../sampling/options.ts";
 import type { ChatMessage } from "../text/chat-input.ts";
 import type { ChatPiece } from "../text/chat-pieces.ts";
 import type { TokenTable } from "../text/token-table.ts";
-import type {
-  AdapterFacts,
-  FinishReason,
-  LoadOptions,
-  MergedModel,
-  Progress,
-  TokenLogprob,
-  Warning,
-} from "./options.ts";
+import type { AdapterFacts, FinishReason, LoadOptions, Progress, TokenLogprob, Warning } from "./options.ts";
 import type { SourceDescription } from "./source.ts";
 
 /** A session's number in the engine worker. */
@@ -44,13 +36,6 @@ export interface AdapterCall {
   /** In place of what its folder says. */
   readonly window: number | undefined;
   readonly factor: number | undefined;
-}
-
-/** A merge of an adapter into its base. */
-export interface MergeCall {
-  readonly source: SourceDescription;
-  readonly adapter: AdapterCall;
-  readonly folder: string;
 }
 
 export interface LoadedFacts {
@@ -142,8 +127,6 @@ export interface EngineMethods {
     result: { readonly facts: AdapterFacts; readonly warnings: readonly Warning[] };
   };
   unloadAdapter: { params: { readonly name: string }; event: never; result: undefined };
-  /** Answered without a model. */
-  merge: { params: MergeCall; event: Progress; result: Omit<MergedModel, "folder"> };
   setTokenTable: { params: TokenTable; event: never; result: undefined };
   createSession: {
     params: {

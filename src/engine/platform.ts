@@ -37,7 +37,6 @@ export interface Platform {
   readonly openHub: (() => Promise<Hub>) | undefined;
   /** @param mode - access rights of a new file, less what the user's mask takes away; its owner's alone unless given */
   readonly createFile: (path: string, mode?: number) => Promise<AtomicFile>;
-  readonly createFolder: (path: string) => Promise<AtomicFolder>;
   readonly openFile: (path: string) => Promise<Blob>;
   /** Undefined where there is no disk. */
   readonly weightCache: WeightCache | undefined;
@@ -54,6 +53,8 @@ export interface Workers {
   readonly spawnGgufWorker: (() => WorkerHandle) | undefined;
   /** Undefined where there are no files to write. */
   readonly spawnQuantizeWorker: (() => WorkerHandle) | undefined;
+  /** Undefined where there are no folders to write. */
+  readonly spawnMergeWorker: (() => WorkerHandle) | undefined;
   /** In Node a process. */
   readonly spawnTemplateWorker: () => WorkerHandle;
 }

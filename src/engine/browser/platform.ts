@@ -18,9 +18,6 @@ export const platform: Platform = {
   createFile: async (path) => {
     throw new UnsupportedError(`a browser has no file ${path}; give a WritableStream`);
   },
-  createFolder: async (path) => {
-    throw new UnsupportedError(`a browser has no folder ${path}`);
-  },
   openFile: async (path) => {
     throw new UnsupportedError(`a browser has no file ${path}; give a Blob`);
   },

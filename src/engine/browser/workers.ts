@@ -6,6 +6,7 @@ export const workers: Workers = {
   spawnTextWorker: () => handleOf(new Worker(new URL("../text-worker.ts", import.meta.url), { type: "module" })),
   spawnGgufWorker: () => handleOf(new Worker(new URL("./gguf-worker.ts", import.meta.url), { type: "module" })),
   spawnQuantizeWorker: undefined,
+  spawnMergeWorker: undefined,
   spawnTemplateWorker: () => handleOf(new Worker(new URL("./template-worker.ts", import.meta.url), { type: "module" })),
 };
 

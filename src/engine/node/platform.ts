@@ -15,7 +15,6 @@ import type { Platform } from "../platform.ts";
 import { openSharedFiles } from "../shared-files.ts";
 import type { SourceDescription } from "../source.ts";
 import { createAtomicFile } from "./atomic-file.ts";
-import { createAtomicFolder } from "./atomic-folder.ts";
 import { createWeightCache } from "./weight-cache.ts";
 
 export const platform: Platform = {
@@ -25,7 +24,6 @@ export const platform: Platform = {
   // Most models are folders, and do without this.
   openHub: async () => (await import("../../checkpoint/hub/node/open-hub.ts")).openHub(),
   createFile: createAtomicFile,
-  createFolder: createAtomicFolder,
   openFile,
   weightCache: createWeightCache(),
 };

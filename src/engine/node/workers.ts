@@ -26,6 +26,8 @@ export const workers: Workers = {
   spawnGgufWorker: undefined,
   spawnQuantizeWorker: () =>
     handleOf(new Worker(new URL("./quantize-worker.ts", import.meta.url), { name: "skein-quantize", ...flags })),
+  spawnMergeWorker: () =>
+    handleOf(new Worker(new URL("./merge-worker.ts", import.meta.url), { name: "skein-merge", ...flags })),
   spawnTemplateWorker: spawnTemplateProcess,
 };
 

@@ -1,4 +1,3 @@
-import { platform } from "#platform";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { type Context, narrowContext } from "../../context/narrow.ts";
 import type { ContextOptions } from "../../context/options.ts";
@@ -10,7 +9,6 @@ import { loadAdapter } from "./adapters.ts";
 import { append } from "./append.ts";
 import { generate } from "./generate.ts";
 import { type LoadedModel, loadCheckpoint, prepareBeside } from "./loaded-model.ts";
-import { mergeCheckpoint } from "./merge-checkpoint.ts";
 import { Sequence } from "./sequence.ts";
 import { describeSnapshot, restoreSnapshot } from "./snapshots.ts";
 
@@ -69,24 +67,6 @@ export class EngineHost {
       }
       adapters.remove(name);
       return undefined;
-    },
-    merge: async ({ source, adapter, folder: path }, { signal, emit }) => {
-      const opened: CheckpointFiles[] = [];
-      try {
-        for (const part of [source, adapter.source]) opened.push(await this.#openSource(part));
-        const [files, adapterFiles] = opened;
-        const folder = await platform.createFolder(path);
-        try {
-          const merged = await mergeCheckpoint(files!, adapterFiles!, adapter, { folder, signal, onProgress: emit });
-          await folder.commit();
-          return merged;
-        } catch (error) {
-          await folder.discard();
-          throw error;
-        }
-      } finally {
-        for (const files of opened) await files.close();
-      }
     },
     setTokenTable: (table) => {
       this.#loaded.tokenTable = table;

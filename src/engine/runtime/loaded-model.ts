@@ -1,16 +1,15 @@
 import type { Backend, CacheLayout, WeightSpec } from "../../backend/backend.ts";
 import { BlockPool } from "../../cache/block-pool.ts";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
-import { readJson } from "../../checkpoint/files.ts";
 import { checkTensors, openTensors, type TensorIndex } from "../../checkpoint/tensors.ts";
 import { chooseEncoding, resolveEncoding } from "../../context/encoding.ts";
 import type { Context } from "../../context/narrow.ts";
 import { type ContextSettings, resolveContext } from "../../context/settings.ts";
 import { contextWarnings } from "../../context/warnings.ts";
 import { SkeinError, UnsupportedError } from "../../errors.ts";
-import { expectedTensors, type ModelConfig, optionalTensors, parseModelConfig } from "../../model/config.ts";
+import { expectedTensors, type ModelConfig, optionalTensors } from "../../model/config.ts";
 import { createDecoder } from "../../model/family.ts";
-import { type GenerationDefaults, parseGenerationConfig } from "../../model/generation-config.ts";
+import type { GenerationDefaults } from "../../model/generation-config.ts";
 import { rotaryRows } from "../../position/index.ts";
 import type { TokenTable } from "../../text/token-table.ts";
 import type { AdapterCall, LoadCall } from "../methods.ts";
@@ -18,6 +17,7 @@ import type { Progress, Warning } from "../options.ts";
 import { Adapters, adapterSpecs, loadAdapter, type PreparedAdapter, prepareAdapter } from "./adapters.ts";
 import { checkBackendOptions, chooseBackend } from "./choose-backend.ts";
 import { loadWeights, weightSpecs } from "./load-weights.ts";
+import { readConfiguration } from "./read-configuration.ts";
 import { Scheduler } from "./scheduler.ts";
 
 /** A model in the engine worker: all that sequences share. */
@@ -112,21 +112,6 @@ export async function prepareBeside(
   const prepared = await prepareAdapter(files, call, config, base);
   refuseSlidingWindow(config, prepared.context.settings);
   return prepared;
-}
-
-/** Reads `config.json` and `generation_config.json`. */
-export async function readConfiguration(
-  files: CheckpointFiles,
-): Promise<{ readonly config: ModelConfig; readonly defaults: GenerationDefaults }> {
-  const json = await readJson(files, "config.json");
-  if (json === undefined) {
-    throw new SkeinError(
-      "not_found",
-      `${files.label}: there is no config.json; a model is a folder with config.json and model.safetensors`,
-    );
-  }
-  const config = parseModelConfig(json);
-  return { config, defaults: parseGenerationConfig(await readJson(files, "generation_config.json"), config) };
 }
 
 function cacheLayout(config: ModelConfig, { cache = "f32" }: LoadCall, { blockTokens }: Backend): CacheLayout {

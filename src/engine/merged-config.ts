@@ -1,6 +1,6 @@
-import { chooseEncoding, resolveEncoding } from "../../context/encoding.ts";
-import type { Context } from "../../context/narrow.ts";
-import type { ModelConfig } from "../../model/config.ts";
+import { chooseEncoding, resolveEncoding } from "../context/encoding.ts";
+import type { Context } from "../context/narrow.ts";
+import type { ModelConfig } from "../model/config.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 

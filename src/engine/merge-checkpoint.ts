@@ -1,18 +1,18 @@
-import type { CheckpointFiles } from "../../checkpoint/files.ts";
-import { readJson } from "../../checkpoint/files.ts";
-import type { TensorEntry } from "../../checkpoint/safetensors.ts";
-import { checkTensors, openTensors, type TensorIndex } from "../../checkpoint/tensors.ts";
-import { resolveContext } from "../../context/settings.ts";
-import { UnsupportedError } from "../../errors.ts";
-import type { OpenAdapter } from "../../model/adapter/open-adapter.ts";
-import { expectedTensors, optionalTensors } from "../../model/config.ts";
-import type { AdapterCall } from "../methods.ts";
-import type { MergedModel, Progress } from "../options.ts";
-import type { AtomicFolder } from "../platform.ts";
-import { prepareAdapter } from "./adapters.ts";
-import { readConfiguration } from "./loaded-model.ts";
+import type { CheckpointFiles } from "../checkpoint/files.ts";
+import { readJson } from "../checkpoint/files.ts";
+import type { TensorEntry } from "../checkpoint/safetensors.ts";
+import { checkTensors, openTensors, type TensorIndex } from "../checkpoint/tensors.ts";
+import { resolveContext } from "../context/settings.ts";
+import { UnsupportedError } from "../errors.ts";
+import type { OpenAdapter } from "../model/adapter/open-adapter.ts";
+import { expectedTensors, optionalTensors } from "../model/config.ts";
+import type { MergeCall } from "./merge-methods.ts";
 import { mergeTensor } from "./merge-tensor.ts";
 import { mergedConfig } from "./merged-config.ts";
+import type { MergedModel, Progress } from "./options.ts";
+import type { AtomicFolder } from "./platform.ts";
+import { prepareAdapter } from "./runtime/adapters.ts";
+import { readConfiguration } from "./runtime/read-configuration.ts";
 
 /** What a merge writes into, and whom it tells. */
 export interface MergeTarget {
@@ -49,7 +49,7 @@ const knownFiles = [
 export async function mergeCheckpoint(
   files: CheckpointFiles,
   adapterFiles: CheckpointFiles,
-  call: AdapterCall,
+  call: MergeCall["adapter"],
   { folder, signal, onProgress }: MergeTarget,
 ): Promise<Omit<MergedModel, "folder">> {
   if (files.tensors)

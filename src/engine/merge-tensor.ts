@@ -1,7 +1,7 @@
-import type { TensorEntry } from "../../checkpoint/safetensors.ts";
-import type { TensorIndex } from "../../checkpoint/tensors.ts";
-import { UnsupportedError } from "../../errors.ts";
-import { type AdapterModule, readMatrix } from "../../model/adapter/open-adapter.ts";
+import type { TensorEntry } from "../checkpoint/safetensors.ts";
+import type { TensorIndex } from "../checkpoint/tensors.ts";
+import { UnsupportedError } from "../errors.ts";
+import { type AdapterModule, readMatrix } from "../model/adapter/open-adapter.ts";
 
 /** Multiplications between two looks at the signal: a tenth of a second. */
 const pieceWork = 5e7;

@@ -1,0 +1,28 @@
+import type { CheckpointFiles } from "../../checkpoint/files.ts";
+import { serve } from "../channel.ts";
+import { mergeCheckpoint } from "../merge-checkpoint.ts";
+import type { MergeMethods } from "../merge-methods.ts";
+import { createAtomicFolder } from "./atomic-folder.ts";
+import { platform } from "./platform.ts";
+
+/** The worker that merges an adapter into its base and writes the checkpoint. One folder, then it is ended. */
+serve<MergeMethods>(platform.ownerPort(), {
+  merge: async ({ source, adapter, folder: path }, { signal, emit }) => {
+    const opened: CheckpointFiles[] = [];
+    try {
+      for (const part of [source, adapter.source]) opened.push(await platform.openSource(part));
+      const [files, adapterFiles] = opened;
+      const folder = await createAtomicFolder(path);
+      try {
+        const merged = await mergeCheckpoint(files!, adapterFiles!, adapter, { folder, signal, onProgress: emit });
+        await folder.commit();
+        return merged;
+      } catch (error) {
+        await folder.discard();
+        throw error;
+      }
+    } finally {
+      for (const files of opened) await files.close();
+    }
+  },
+});
