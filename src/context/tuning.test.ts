@@ -141,7 +141,7 @@ test("on scaling that the base was trained with a window counts, and a factor is
     extendedWindow: 65536,
   });
   expect(() => settingsOf({ factor: 2 }, {}, llama)).toThrow(
-    /adapters\.law\.factor: .*llama3 scaling that the base was trained with/,
+    /^adapter\.factor: the adapter law: .*llama3 scaling that the base was trained with/,
   );
   expect(() => settingsOf({ factor: 2 }, { extend: "ntk" })).toThrow(/cannot be put on ntk/);
 });
@@ -159,5 +159,5 @@ test.each<[Omit<Tuning, "adapter">, ContextOptions, string[]]>([
 ])("what %j says beside a base of 32768 tokens with %j is odd or not", (tuning, options, codes) => {
   const warnings = tuningWarnings(resolveContext(instruct, options), { adapter: "law", ...tuning });
   expect(warnings.map(({ code }) => code)).toEqual(codes);
-  for (const { message } of warnings) expect(message).toMatch(/^adapter law: .*\b\d+ tokens/);
+  for (const { message } of warnings) expect(message).toMatch(/^the adapter law: .*\b\d+ tokens/);
 });

@@ -48,21 +48,21 @@ export function tuningWarnings(base: ContextSettings, { adapter, window, factor 
     return [
       {
         code: "adapter_window_beyond_factor",
-        message: `adapter ${adapter}: factor ${factor} stretches the base's window of ${base.originalWindow} tokens to ${reach}, less than the ${window} that it says it was tuned at; both are followed. If it was tuned with another factor, give that one`,
+        message: `the adapter ${adapter}: factor ${factor} stretches the base's window of ${base.originalWindow} tokens to ${reach}, less than the ${window} that it says it was tuned at; both are followed. If it was tuned with another factor, give that one`,
       },
     ];
   if (factor === 1 && base.method !== "trained" && window > base.nativeWindow)
     return [
       {
         code: "adapter_window_without_factor",
-        message: `adapter ${adapter}: it says it was tuned at ${window} tokens, and the base's native window has ${base.nativeWindow}; positions up to ${window} are used unscaled. If it was tuned with YaRN, give its factor (${Number((window / base.originalWindow).toFixed(3))}?)`,
+        message: `the adapter ${adapter}: it says it was tuned at ${window} tokens, and the base's native window has ${base.nativeWindow}; positions up to ${window} are used unscaled. If it was tuned with YaRN, give its factor (${Number((window / base.originalWindow).toFixed(3))}?)`,
       },
     ];
   if (window < base.nativeWindow)
     return [
       {
         code: "adapter_window_shorter",
-        message: `adapter ${adapter}: it says it was tuned at ${window} tokens, fewer than the ${base.nativeWindow} of the base's native window; its sequences end there, unless they are extended`,
+        message: `the adapter ${adapter}: it says it was tuned at ${window} tokens, fewer than the ${base.nativeWindow} of the base's native window; its sequences end there, unless they are extended`,
       },
     ];
   return [];
@@ -73,7 +73,10 @@ function stretchTo(base: ContextSettings, adapter: string, factor: number, nativ
   if (base.method !== "none" && base.method !== "yarn") {
     const what =
       base.method === "trained" ? `the ${base.declared} scaling that the base was trained with` : base.method;
-    throw new InvalidOptionError(`adapters.${adapter}.factor`, `YaRN of factor ${factor} cannot be put on ${what}`);
+    throw new InvalidOptionError(
+      "adapter.factor",
+      `the adapter ${adapter}: YaRN of factor ${factor} cannot be put on ${what}`,
+    );
   }
   const { originalWindow } = base;
   const windows = { nativeWindow, originalWindow };

@@ -31,7 +31,7 @@ export async function mergeAdapter(
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
   const base = sendSource(source);
-  const added = sendAdapter("adapter", adapter);
+  const added = sendAdapter("to merge", adapter, "adapter");
   const worker = new WorkerClient<MergeMethods>(workers.spawnMergeWorker());
   try {
     const call = { source: base.description, adapter: added.call, folder };

@@ -60,7 +60,7 @@ export async function mergeCheckpoint(
   const index = await openTensors(files);
   checkTensors(index, expectedTensors(config), { optional: optionalTensors(config) });
   const base = { options: {}, settings: resolveContext(config) };
-  const { adapter, context, warnings } = await prepareAdapter(adapterFiles, call, config, base);
+  const { adapter, context, warnings } = await prepareAdapter(adapterFiles, call, config, base, "");
   if (config.tie_word_embeddings && adapter.modules.has("lm_head"))
     throw new UnsupportedError(
       `${files.label}: the adapter changes the output matrix (lm_head), which is the embedding too (tie_word_embeddings), so that a merge would change both; load it beside its base`,

@@ -34,11 +34,17 @@ export async function resolveAdapter(
   return { ...adapter, source: await resolveSource(adapter.source, options) };
 }
 
-/** @throws InvalidOptionError naming the option that cannot be followed */
-export function sendAdapter(name: string, adapter: ModelSource | AdapterOptions): SentAdapter {
+/**
+ * @param option - for messages
+ * @throws InvalidOptionError naming the option that cannot be followed
+ */
+export function sendAdapter(
+  name: string,
+  adapter: ModelSource | AdapterOptions,
+  option = `adapters.${name}`,
+): SentAdapter {
   checkAdapterName(name);
   const { source, window, factor } = hasOptions(adapter) ? adapter : { source: adapter };
-  const option = `adapters.${name}`;
   if (window !== undefined && !(Number.isInteger(window) && window >= 1 && window <= largestWindow))
     throw new InvalidOptionError(
       `${option}.window`,

@@ -17,9 +17,9 @@ let isWatched = false;
  * @throws SkeinError (code `write_failed`) with the path and the reason
  */
 export async function createAtomicFile(path: string, mode = 0o600): Promise<AtomicFile> {
-  const { target, rights = mode } = await explain(path, () => findTarget(path));
+  const { target, rights = mode } = await explainWriteError(path, () => findTarget(path));
   const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
-  const file = await explain(path, () => open(temporary, "wx", rights));
+  const file = await explainWriteError(path, () => open(temporary, "wx", rights));
   keepTrack(temporary);
   const discard = async (): Promise<void> => {
     await file.close().catch(() => {});
@@ -28,11 +28,11 @@ export async function createAtomicFile(path: string, mode = 0o600): Promise<Atom
   };
   return {
     write: (bytes) =>
-      explain(path, async () => {
+      explainWriteError(path, async () => {
         for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done)).bytesWritten;
       }),
     commit: () =>
-      explain(path, async () => {
+      explainWriteError(path, async () => {
         await file.sync();
         await file.close();
         await rename(temporary, target);
@@ -79,10 +79,16 @@ const fullDisk: ReadonlyMap<string, string> = new Map([
   ["EFBIG", "the file is larger than this disk, or the user's limit, allows: EFBIG"],
 ]);
 
-async function explain<T>(path: string, work: () => Promise<T>): Promise<T> {
+/**
+ * What goes wrong with a file or folder that is written, with its path and the reason.
+ *
+ * @throws SkeinError (code `write_failed`), or the work's own
+ */
+export async function explainWriteError<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    if (error instanceof SkeinError) throw error;
     const { code = "", message } = error as NodeJS.ErrnoException;
     const reason = fullDisk.get(code) ?? (code || message);
     throw new SkeinError("write_failed", `${path}: cannot be written (${reason})`, { cause: error });

@@ -2,8 +2,9 @@ import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { InvalidOptionError, SkeinError } from "../../errors.ts";
+import { InvalidOptionError } from "../../errors.ts";
 import type { AtomicFolder } from "../platform.ts";
+import { explainWriteError } from "./atomic-file.ts";
 
 /** Folders that are being written: a process that is ended in the middle takes them away. */
 const unfinished = new Set<string>();
@@ -17,9 +18,9 @@ let isWatched = false;
  */
 export async function createAtomicFolder(path: string): Promise<AtomicFolder> {
   const target = resolve(path);
-  await explain(path, () => refuseOccupied(path));
+  await explainWriteError(path, () => refuseOccupied(path));
   const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
-  await explain(path, () => mkdir(temporary));
+  await explainWriteError(path, () => mkdir(temporary));
   keepTrack(temporary);
   const opened = new Set<FileHandle>();
   const discard = async (): Promise<void> => {
@@ -29,18 +30,18 @@ export async function createAtomicFolder(path: string): Promise<AtomicFolder> {
   };
   return {
     createFile: (name) =>
-      explain(join(path, name), async () => {
+      explainWriteError(join(path, name), async () => {
         const place = join(temporary, name);
         if (dirname(name) !== ".") await mkdir(dirname(place), { recursive: true });
         const file = await open(place, "wx");
         opened.add(file);
         return {
           write: (bytes) =>
-            explain(join(path, name), async () => {
+            explainWriteError(join(path, name), async () => {
               for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done)).bytesWritten;
             }),
           close: () =>
-            explain(join(path, name), async () => {
+            explainWriteError(join(path, name), async () => {
               await file.sync();
               await file.close();
               opened.delete(file);
@@ -48,7 +49,7 @@ export async function createAtomicFolder(path: string): Promise<AtomicFolder> {
         };
       }),
     commit: () =>
-      explain(path, async () => {
+      explainWriteError(path, async () => {
         await refuseOccupied(path);
         await rmdir(target).catch(() => {}); // an empty one, which not every system replaces
         await rename(temporary, target);
@@ -77,14 +78,4 @@ function keepTrack(temporary: string): void {
   process.on("exit", () => {
     for (const path of unfinished) rmSync(path, { recursive: true, force: true });
   });
-}
-
-async function explain<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof SkeinError) throw error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new SkeinError("write_failed", `${path}: cannot be written (${code ?? message})`, { cause: error });
-  }
 }

@@ -82,6 +82,7 @@ export class Adapters {
  * Opens an adapter and decides the windows of its sequences: what the call says about its tuning wins over what its folder says.
  *
  * @param base - the model's context
+ * @param option - for messages: where the adapter stands
  * @throws CheckpointError, InvalidConfigError, UnsupportedError, InvalidOptionError
  */
 export async function prepareAdapter(
@@ -89,8 +90,9 @@ export async function prepareAdapter(
   { name, window, factor }: AdapterCall,
   config: ModelConfig,
   base: Context,
+  option = `adapters.${name}.`,
 ): Promise<PreparedAdapter> {
-  const adapter = await openAdapter(files, config, `adapters.${name}.adapter_config.`);
+  const adapter = await openAdapter(files, config, `${option}adapter_config.`);
   const tuning = {
     adapter: name,
     window: window ?? adapter.tuning.window,

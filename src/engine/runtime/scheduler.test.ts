@@ -5,6 +5,7 @@ import { BlockPool } from "../../cache/block-pool.ts";
 import { resolveContext } from "../../context/settings.ts";
 import { SkeinError } from "../../errors.ts";
 import type { DecoderStep } from "../../model/decoder.ts";
+import type { LoadedAdapter } from "./adapters.ts";
 import { type Computation, Scheduler } from "./scheduler.ts";
 import { Sequence } from "./sequence.ts";
 
@@ -19,7 +20,7 @@ const context = { options: {}, settings: resolveContext(config) };
 function create(
   vocabulary = 4,
   onStep: (step: DecoderStep) => void = () => {},
-): { scheduler: Scheduler; steps: DecoderStep[]; open: (length: number) => Sequence } {
+): { scheduler: Scheduler; steps: DecoderStep[]; open: (length: number, adapter?: LoadedAdapter) => Sequence } {
   const backend = createReferenceBackend();
   const layout = { layers: 1, keyValueHeads: 1, headDim: 2, blockTokens, type: "f32" } as const;
   const pool = new BlockPool(backend.createBlockStore(layout));
@@ -37,8 +38,8 @@ function create(
     });
     return logits;
   };
-  const open = (length: number): Sequence => {
-    const sequence = new Sequence(config, pool, context);
+  const open = (length: number, adapter?: LoadedAdapter): Sequence => {
+    const sequence = new Sequence(config, pool, context, { adapter });
     sequence.push(Array.from({ length }, (_, i) => i));
     return sequence;
   };
@@ -199,4 +200,47 @@ test("a step that memory does not suffice for fails for the sequence that wants 
   expect(small.cache.length).toBe(3);
   // Alone it fails as well.
   await expect(scheduler.compute({ sequence: open(1000) })).rejects.toMatchObject({ code: "out_of_memory" });
+});
+
+test("sequences with the same adapter are neighbours in a step, and none is told of where there is none", async () => {
+  const adapter = (name: string): LoadedAdapter => ({
+    facts: { name, modules: 0, rank: 1, context: context.settings },
+    matrices: new Map(),
+    context,
+    fingerprint: async () => name,
+    free: () => {},
+  });
+  const { scheduler, steps, open } = create();
+  const [a, b] = [adapter("a"), adapter("b")];
+  const sequences = [a, undefined, b, a, undefined, b].map((own) => open(3, own));
+  await Promise.all(sequences.map((sequence) => scheduler.compute({ sequence })));
+  const { segments, adapters } = steps[0]!;
+  expect(segments.map(({ blocks }) => blocks)).toEqual([0, 3, 1, 4, 2, 5].map((i) => sequences[i]!.cache.blocks));
+  expect(segments.map(({ firstRow, rows }) => firstRow / rows)).toEqual([0, 1, 2, 3, 4, 5]);
+  expect(adapters).toEqual([a, a, undefined, undefined, b, b].map((own) => own?.matrices));
+  expect(sequences.map(({ cache }) => cache.length)).toEqual(sequences.map(() => 3));
+  await scheduler.compute({ sequence: open(3) });
+  expect(steps.at(-1)!.adapters).toBeUndefined();
+});
+
+test("what needs the backend for itself gets it between two steps, whether any is running or not", async () => {
+  const { scheduler, steps, open } = create();
+  const seen: (number | string)[] = [];
+  const work = (name: string) =>
+    scheduler.alone(async () => {
+      const before = steps.length;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(steps).toHaveLength(before); // nothing is computed meanwhile
+      seen.push(name);
+      return name;
+    });
+  expect(await work("idle")).toBe("idle");
+  const reading = scheduler.compute({ sequence: open(3000), onStep: (cached) => seen.push(cached) });
+  const later = work("running").then(() => work("again"));
+  const failing = scheduler.alone(() => Promise.reject(new Error("no")));
+  await expect(failing).rejects.toThrow("no");
+  await Promise.all([reading, later]);
+  expect(seen.indexOf("running")).toBeLessThan(seen.indexOf(3000));
+  expect(seen.filter((entry) => typeof entry === "string")).toEqual(["idle", "running", "again"]);
+  expect(await work("idle again")).toBe("idle again");
 });
