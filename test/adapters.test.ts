@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LoadOptions, loadModel, type Model, type Session, type SessionOptions } from "../src/index.ts";
 import { mergedByHand, randomAdapter, readFiles, type TestAdapter } from "./adapter-models.ts";
+import { tinyGguf } from "./gguf-models.ts";
 import { largestDifference } from "./logits-fixtures.ts";
 import { dequantisedModel, divergence } from "./quantised-models.ts";
 import { someTokens, tiny } from "./tiny.ts";
@@ -125,6 +126,13 @@ describe.each(["q8", "q4"] as const)("beside weights of type %s", (weights) => {
       expect(measured).toBeLessThan(5e-4);
     }
   });
+});
+
+test("beside a GGUF file an adapter gives the bits that it gives beside the checkpoint", async () => {
+  const gguf = { "tiny.gguf": new Blob([await tinyGguf("BF16")]) };
+  await using fromFile = await loadModel(gguf, { adapters: filesOf(["law"]) });
+  await using fromFolder = await loadModel(tiny, { adapters: filesOf(["law"]) });
+  expect(await logitsWith(fromFile, { adapter: "law" })).toEqual(await logitsWith(fromFolder, { adapter: "law" }));
 });
 
 describe("choosing", () => {

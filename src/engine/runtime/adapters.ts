@@ -112,7 +112,7 @@ export function adapterSpecs({ adapter }: PreparedAdapter, isReference: boolean)
 }
 
 /**
- * Reads the matrices, one at a time.
+ * Reads the matrices, module by module.
  *
  * @param alone - does what needs the backend for itself
  * @throws CheckpointError, UnsupportedError; SkeinError (code `out_of_memory`); the signal's reason

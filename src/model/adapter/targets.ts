@@ -21,7 +21,8 @@ export function readTargets(fields: ConfigFields): (module: string) => boolean {
 function readMatcher(fields: ConfigFields, name: string): ((module: string) => boolean) | undefined {
   const value = fieldOf(fields, name);
   if (value === undefined || value === null) return undefined;
-  if (value === "all-linear") return (module) => module !== "lm_head" && module !== "model.embed_tokens";
+  if (value === "all-linear" && name === "target_modules")
+    return (module) => module !== "lm_head" && module !== "model.embed_tokens";
   if (typeof value === "string") {
     const pattern = compileNamePattern(`${fields.prefix}${name}`, value);
     return (module) => pattern.matches(module);
