@@ -36,7 +36,7 @@ const adapters = {
   ),
   notes: randomAdapter(
     3,
-    { target_modules: ["o_proj", "gate_proj", "lm_head"], layers_to_transform: [0, 2], layers_pattern: "layers" },
+    { target_modules: ["o_proj", "gate_proj"], layers_to_transform: [0, 2], layers_pattern: "layers" },
     (module) => (/layers\.[02]\..*(o|gate)_proj$/.test(module) ? { rank: 8, scale: 2 } : undefined),
   ),
 } as const;

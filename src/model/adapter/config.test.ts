@@ -36,7 +36,8 @@ test.each<[object, readonly string[]]>([
   [{ target_modules: ["q_proj", "down_proj"], layers_to_transform: [3, 4] }, [q]],
   [{ target_modules: ["q_proj", "down_proj"], layers_to_transform: [3], layers_pattern: "layers" }, [q]],
   [{ target_modules: ["q_proj", "down_proj"], layers_to_transform: [3], layers_pattern: ["h", "blocks"] }, []],
-  [{ target_modules: ["q_proj", "lm_head"], layers_to_transform: [3] }, [q]],
+  [{ target_modules: ["q_proj", "lm_head"], layers_to_transform: [3] }, [q, "lm_head"]],
+  [{ target_modules: ["q_proj", down], layers_to_transform: [0] }, [down]],
   [{ target_modules: ["q_proj", "lm_head"], layers_to_transform: [] }, [q, "lm_head"]],
 ])("%j targets %j", (change, expected) => {
   const { ruleFor: rule } = parseAdapterConfig({ ...plain, ...change });
@@ -68,6 +69,8 @@ test.each<[object, RegExp]>([
   [{ task_type: "SEQ_CLS" }, /task_type "SEQ_CLS"/],
   [{ init_lora_weights: "pissa_niter_16" }, /init_lora_weights "pissa_niter_16"/],
   [{ init_lora_weights: "olora" }, /init_lora_weights "olora"/],
+  [{ init_lora_weights: "lora_ga" }, /init_lora_weights "lora_ga"/],
+  [{ kasa_config: {} }, /kasa_config an object is not supported: KaSA/],
   [{ layer_replication: [[0, 4]] }, /layer_replication a list/],
   [{ trainable_token_indices: [5] }, /trainable_token_indices a list/],
   [{ target_parameters: ["mlp.experts"] }, /target_parameters a list/],

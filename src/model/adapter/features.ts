@@ -25,7 +25,7 @@ export function refuseFeatures(fields: ConfigFields): void {
   const task = fieldOf(fields, "task_type") ?? "CAUSAL_LM";
   if (task !== "CAUSAL_LM") throw unsupported(fields, "task_type", task, "only CAUSAL_LM is, which continues text");
   const initial = fieldOf(fields, "init_lora_weights");
-  if (typeof initial === "string" && /^(pissa|olora|corda|loftq)/i.test(initial))
+  if (typeof initial === "string" && /^(pissa|olora|corda|loftq|lora_ga)/i.test(initial))
     throw unsupported(
       fields,
       "init_lora_weights",
@@ -41,6 +41,9 @@ const FEATURES: readonly (readonly [string, string])[] = [
   ["use_qalora", "QALoRA is not"],
   ["use_bdlora", "BD-LoRA is not"],
   ["alora_invocation_tokens", "adapters that begin at a token of the text are not"],
+  ["kasa_config", "KaSA takes a part out of the base's weights; only plain LoRA is"],
+  ["monteclora_config", "MonteCLoRA is not"],
+  ["velora_config", "VeLoRA is not"],
   ["arrow_config", "adapters that are mixed token by token are not"],
   ["layer_replication", "a base with repeated layers is not"],
   ["target_parameters", "only target_modules are"],

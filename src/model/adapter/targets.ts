@@ -15,7 +15,10 @@ export function readTargets(fields: ConfigFields): (module: string) => boolean {
   const isNamed = readMatcher(fields, "target_modules");
   if (!isNamed) throw invalidField(fields, "target_modules", "is missing; it says which modules the adapter changes");
   const isInLayers = readLayers(fields);
-  return (module) => !isExcluded(module) && isNamed(module) && isInLayers(module);
+  const whole = fieldOf(fields, "target_modules");
+  // As in PEFT: a module that the list names in full is changed whatever layers are chosen.
+  const isWhole = (module: string): boolean => Array.isArray(whole) && whole.includes(module);
+  return (module) => !isExcluded(module) && isNamed(module) && (isWhole(module) || isInLayers(module));
 }
 
 function readMatcher(fields: ConfigFields, name: string): ((module: string) => boolean) | undefined {
