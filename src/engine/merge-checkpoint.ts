@@ -1,5 +1,5 @@
 import type { CheckpointFiles } from "../checkpoint/files.ts";
-import { readJson } from "../checkpoint/files.ts";
+import { readText } from "../checkpoint/files.ts";
 import type { TensorEntry } from "../checkpoint/safetensors.ts";
 import { checkTensors, openTensors, type TensorIndex } from "../checkpoint/tensors.ts";
 import { resolveContext } from "../context/settings.ts";
@@ -75,8 +75,8 @@ export async function mergeCheckpoint(
     onProgress({ phase: "merge", completed, total });
   };
   advance(0);
-  const json = mergedConfig(await readJson(files, "config.json"), config, context);
-  await writeFile(folder, "config.json", [new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`)]);
+  const text = mergedConfig((await readText(files, "config.json"))!, config, context);
+  await writeFile(folder, "config.json", [new TextEncoder().encode(text)]);
   const isSharded = !shards.has(singleFile) || shards.size > 1;
   for (const name of [...(await otherFiles(files)), ...(isSharded ? [indexFile] : [])]) await copy(files, name, folder);
   for (const [name, tensors] of shards) {

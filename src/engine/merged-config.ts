@@ -8,29 +8,41 @@ type Json = Readonly<Record<string, unknown>>;
  * The base's `config.json` for the merged model: with the window that the adapter was tuned at. A factor becomes a block of YaRN with its own
  * `attention_factor`, of the value that it has anyway: a model that was trained with YaRN is followed as declared, at every length.
  *
- * @param json - the base's, as the file has it
+ * @param text - the base's, a JSON object; numbers stay as they are written there
  */
-export function mergedConfig(json: unknown, config: ModelConfig, { settings, tuning }: Context): Json {
-  const base = json as Json;
-  const { nativeWindow, originalWindow, minimumFactor } = settings;
-  if (minimumFactor > 1) {
-    const { attentionScaling } = resolveEncoding(config, chooseEncoding(settings, minimumFactor));
-    return withBlock(
-      base,
-      {
+export function mergedConfig(text: string, config: ModelConfig, { settings, tuning }: Context): string {
+  const { nativeWindow, originalWindow, minimumFactor, method } = settings;
+  if (tuning?.window === undefined && minimumFactor === 1) return text;
+  const base = JSON.parse(text, keepNumber) as Json;
+  const changed = (): Json => {
+    if (minimumFactor > 1) {
+      const { attentionScaling } = resolveEncoding(config, chooseEncoding(settings, minimumFactor));
+      const block = {
         rope_type: "yarn",
-        factor: minimumFactor,
+        factor: float(minimumFactor),
         original_max_position_embeddings: originalWindow,
-        attention_factor: attentionScaling,
-      },
-      nativeWindow,
-    );
-  }
-  if (tuning?.window === undefined) return base;
-  const isStretched = settings.method === "yarn";
-  return isStretched
-    ? withBlock(base, { original_max_position_embeddings: nativeWindow }, nativeWindow)
-    : { ...base, max_position_embeddings: nativeWindow };
+        attention_factor: float(attentionScaling),
+      };
+      return withBlock(base, block, nativeWindow);
+    }
+    if (method === "yarn") return withBlock(base, { original_max_position_embeddings: nativeWindow }, nativeWindow);
+    return { ...base, max_position_embeddings: nativeWindow };
+  };
+  return `${JSON.stringify(changed(), null, 2)}\n`;
+}
+
+/** For Python `500.0` is a number of another type than `500`, and transformers looks at that. */
+function keepNumber(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  return typeof value === "number" && context?.source !== undefined ? rawJson(context.source) : value;
+}
+
+function float(value: number): unknown {
+  return Number.isInteger(value) ? rawJson(`${value}.0`) : value;
+}
+
+/** A number as it is to be written. TypeScript does not know of the function yet. */
+function rawJson(text: string): unknown {
+  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(text);
 }
 
 /** Puts fields into the block that the file has, under the name that it has there. */

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { InvalidConfigError, SkeinError, UnsupportedError } from "../../errors.ts";
@@ -19,6 +20,21 @@ test("rank and scale are α / r, or α / √r, with what patterns say of a modul
   expect(ruleFor({ ...both, use_rslora: true }, q)).toEqual({ rank: 4, scale: 0.5 });
   // Whole parts of names only, and only at their end.
   expect(ruleFor({ rank_pattern: { _proj: 4, self_attn: 4, "model.layers": 4 } }, q)).toEqual({ rank: 8, scale: 2 });
+});
+
+test("ranks and scales of 160 random configurations are those that PEFT computes", async () => {
+  const { modules, cases } = JSON.parse(
+    await readFile(new URL("../../../fixtures/adapters/peft-rules.json", import.meta.url), "utf8"),
+  ) as { modules: string[]; cases: { config: object; rules: [module: number, rank: number, scale: number][] }[] };
+  expect(cases).toHaveLength(160);
+  for (const { config, rules } of cases) {
+    const { ruleFor: rule } = parseAdapterConfig(config);
+    const found = modules.flatMap((module, i) => {
+      const own = rule(module);
+      return own ? [[i, own.rank, expect.closeTo(own.scale, 12)]] : [];
+    });
+    expect(rules, JSON.stringify(config)).toEqual(found);
+  }
 });
 
 /** PEFT's own rules: `check_target_module_exists`. */
