@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type KernelVariant, kernelVariants } from "../src/backend/wasm/builder/target.ts";
 import { type LoadOptions, loadModel, type ModelSource } from "../src/index.ts";
+import { randomAdapter } from "./adapter-models.ts";
 import { chromium, type Served } from "./browser-page.ts";
 import { tinyGguf } from "./gguf-models.ts";
 import { runTool } from "./installed-package.ts";
@@ -21,9 +22,12 @@ const request = { prompt: "In the beginning", maxTokens: 16, temperature: 0 };
 const context = { extend: "yarn", factor: 4 } as const;
 const vocabulary = 1024;
 const kinds = kernelVariants.length;
+const adapter = randomAdapter(1);
 
 /** Tokens of a text past the embedded model's window: four tiles of the cache, three of them quantised when the last is read. */
 let tokens: number[];
+/** What the embedded model says with a random adapter. */
+let adapted: { readonly tokens: readonly number[]; readonly text: string };
 let generated: { readonly tokens: readonly number[]; readonly text: string };
 /** The reference backend's, of the weights that `q4` makes. */
 let reference: Float32Array;
@@ -43,11 +47,14 @@ beforeAll(async () => {
     "/gguf/q8.gguf": new Blob([q8]),
     "/gguf/k.gguf": new Blob([await tinyGguf("Q5_1")]),
     "/gguf/cut.gguf": new Blob([q8.slice(0, q8.length >> 1)]),
+    ...Object.fromEntries(Object.entries(adapter.files).map(([name, file]) => [`/adapter/${name}`, file])),
     ...Object.fromEntries(Object.entries(fixture.files).map(([name, file]) => [`/fixture/${name}`, file])),
   };
-  await using model = await loadModel(tiny);
+  await using model = await loadModel(tiny, { adapters: { law: adapter.files } });
   const result = await model.generate(request).result();
   generated = { tokens: result.tokens, text: result.text };
+  const other = await model.generate({ ...request, adapter: "law" }).result();
+  adapted = { tokens: other.tokens, text: other.text };
   const text = await readFile(`${tiny}/haystack.txt`, "utf8");
   tokens = [...(await model.tokenize(text.slice(0, 4000)))].slice(0, 450);
   const files = {
@@ -82,12 +89,17 @@ describe.runIf(chromium !== undefined).each([true, false])(
           options: { kernels, context: { allowBeyondWindow: true, schedule: "static" } as const },
           tokens: longest().tokens,
         })),
+        {
+          source: "/model/",
+          options: { adapters: { law: "/adapter/" }, threads: 1 },
+          request: { ...request, adapter: "law" },
+        },
       ];
       page = await runTasks(served, isIsolated, tasks);
       byDefault = page.results[0]!;
       onTwoThreads = page.results.slice(1, 1 + kinds);
       onOne = page.results[1 + kinds]!;
-      ofFixture = page.results.slice(2 + kinds);
+      ofFixture = page.results.slice(2 + kinds, -1);
     });
 
     test("the page is what it should be", () => {
@@ -97,6 +109,11 @@ describe.runIf(chromium !== undefined).each([true, false])(
 
     test("with default options, the embedded model generates what it does in Node", () => {
       expect(byDefault).toMatchObject({ warnings: [], generated });
+    });
+
+    test("with an adapter from the page's server it generates what it does in Node", () => {
+      expect(page.results.at(-1)).toMatchObject({ warnings: [], generated: adapted });
+      expect(adapted.tokens).not.toEqual(generated.tokens);
     });
 
     test.each(kernelVariants)("float32 weights and cache: a fixture's logits, %s kernels", (variant) => {
