@@ -40,7 +40,7 @@ export async function createChatModel(changes: Readonly<Record<string, object>> 
 }
 
 /** Weights that are the same in every run, as a safetensors file. */
-function randomCheckpoint(config: object): Uint8Array<ArrayBuffer> {
+export function randomCheckpoint(config: object): Uint8Array<ArrayBuffer> {
   const tensors = [...expectedTensors(parseModelConfig(config))];
   const header: Record<string, object> = {};
   let offset = 0;

@@ -1,5 +1,6 @@
 import { platform } from "#platform";
 import { type CheckpointFiles, readJson } from "../checkpoint/files.ts";
+import { inFile } from "../checkpoint/in-file.ts";
 import { openTensors, type TensorIndex } from "../checkpoint/tensors.ts";
 import { diagnoseContext } from "../context/diagnose.ts";
 import { chooseEncoding, resolveEncoding } from "../context/encoding.ts";
@@ -31,11 +32,13 @@ export async function inspectFiles(source: ModelSource, options: InspectOptions)
   if (context !== undefined) checkLength(context);
   const place = await findPlace(source);
   if ("config" in place) return inspect(readPublished(place), options);
-  if ("read" in place) return inspect(await readAndClose(place, source), options);
+  const inspectNamed = (facts: ModelFacts): ModelInspection =>
+    inFile(`config.json in ${facts.name}`, () => inspect(facts, options));
+  if ("read" in place) return inspectNamed(await readAndClose(place, source));
   const sent = sendGguf(place);
   try {
     const read = readSource(sent?.description ?? place, source);
-    return inspect(await orAborted(read, sent?.failed), options);
+    return inspectNamed(await orAborted(read, sent?.failed));
   } finally {
     sent?.stop();
   }
@@ -134,7 +137,7 @@ async function readCheckpoint(files: CheckpointFiles, source: ModelSource): Prom
   if (json === undefined) {
     throw new SkeinError("not_found", `${files.label}: there is no config.json, which says what the model is`);
   }
-  const config = parseModelConfig(json);
+  const config = inFile(`config.json in ${files.label}`, () => parseModelConfig(json));
   const generationConfig = await readJson(files, "generation_config.json");
   const tokenizerConfig = await readJson(files, "tokenizer_config.json");
   return {
@@ -143,7 +146,7 @@ async function readCheckpoint(files: CheckpointFiles, source: ModelSource): Prom
     format: files.tensors ? "gguf" : "checkpoint",
     files: { config: json, generationConfig, tokenizerConfig },
     config,
-    defaults: parseGenerationConfig(generationConfig, config),
+    defaults: inFile(`generation_config.json in ${files.label}`, () => parseGenerationConfig(generationConfig, config)),
     tokenizer: await readTokenizerFacts(files, tokenizerConfig),
     tensors: (await hasWeights(files)) ? await openTensors(files) : undefined,
   };

@@ -1,4 +1,5 @@
 import { type CheckpointFiles, readText } from "../checkpoint/files.ts";
+import { inFile } from "../checkpoint/in-file.ts";
 import { readTokenizerConfig, tokenContent } from "../text/tokenizer-files.ts";
 import type { ChatTemplateOrigin, EndToken } from "./inspection.ts";
 
@@ -25,7 +26,7 @@ const largestLength = 2 ** 40;
  * @throws InvalidConfigError, CheckpointError when a file cannot be read
  */
 export async function readTokenizerFacts(files: CheckpointFiles, json: unknown): Promise<TokenizerFacts> {
-  const config = readTokenizerConfig(json);
+  const config = inFile(files.label, () => readTokenizerConfig(json));
   const texts = readTexts(config.added_tokens_decoder);
   const endText = tokenContent(config.eos_token);
   const endToken = [...texts].find(([, text]) => text === endText)?.[0] ?? null;

@@ -194,10 +194,18 @@ export class Model implements AsyncDisposable {
    */
   async restoreSession(source: string | Blob, options: { readonly signal?: AbortSignal } = {}): Promise<Session> {
     checkOptions(options);
-    const { signal } = options;
     if (typeof source !== "string" && !(source instanceof Blob))
       throw new InvalidOptionError("source", "must be a path or a Blob");
     const blob = typeof source === "string" ? await platform.openFile(source) : source;
+    const name = typeof source === "string" ? source : source instanceof File ? source.name : undefined;
+    try {
+      return await this.#restore(blob, options.signal);
+    } catch (error) {
+      throw inSnapshot(error, name);
+    }
+  }
+
+  async #restore(blob: Blob, signal: AbortSignal | undefined): Promise<Session> {
     const { reader, header: json } = await SnapshotReader.open(blob);
     const header = parseSnapshotHeader(json);
     const tokens = header.length === 0 ? new Uint8Array() : await reader.next(header.length * 4);
@@ -250,6 +258,16 @@ export class Model implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }
+}
+
+/** An error of a saved session says which file it is; an option that cannot be is none of the caller's. */
+function inSnapshot(error: unknown, name: string | undefined): unknown {
+  if (!(error instanceof SkeinError)) return error;
+  const isOption = error instanceof InvalidOptionError;
+  if (!isOption && error.code !== "invalid_snapshot" && error.code !== "snapshot_mismatch") return error;
+  const message = isOption ? `this saved session is damaged: ${error.message}` : error.message;
+  const code = isOption ? "invalid_snapshot" : error.code;
+  return new SkeinError(code, name === undefined ? message : `${name}: ${message}`, { cause: error });
 }
 
 /** The most bytes that a block of a saved session takes: numbers of 32 bits, of heads that are padded. The engine knows exactly. */

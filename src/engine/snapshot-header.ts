@@ -58,7 +58,9 @@ function object(value: unknown, field: string): Record<string, unknown> {
 }
 
 function text(value: unknown, field: string): string {
-  if (typeof value !== "string" || value.length > 1000) throw invalid(field, "must be a short text");
+  // Messages show them.
+  if (typeof value !== "string" || value.length > 200 || /\p{C}/u.test(value))
+    throw invalid(field, "must be a short text");
   return value;
 }
 

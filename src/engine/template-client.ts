@@ -4,8 +4,8 @@ import { WorkerClient, type WorkerHandle } from "./channel.ts";
 import type { RenderCall, TemplateMethods } from "./methods.ts";
 import { orAborted } from "./or-aborted.ts";
 
-/** How long a chat template may run: a hundred times longer than one takes for a long conversation. */
-const mostMilliseconds = 5000;
+/** How long a chat template may run: twenty times longer than Qwen's takes for a conversation of four million characters. */
+const usualMilliseconds = 5000;
 
 /**
  * Renders chat templates. They are programs, and come from the checkpoint: each runs where it can be thrown away, one after the other, with a deadline. What it runs in is
@@ -13,12 +13,14 @@ const mostMilliseconds = 5000;
  */
 export class TemplateClient {
   readonly #spawn: () => WorkerHandle;
+  readonly #mostMilliseconds: number;
   #client: WorkerClient<TemplateMethods> | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #disposed: SkeinError | undefined;
 
-  constructor(spawn: () => WorkerHandle) {
+  constructor(spawn: () => WorkerHandle, mostMilliseconds: number = usualMilliseconds) {
     this.#spawn = spawn;
+    this.#mostMilliseconds = mostMilliseconds;
   }
 
   /**
@@ -57,11 +59,12 @@ export class TemplateClient {
     signal?.throwIfAborted();
     const client = await this.#ready();
     const { origin } = call.template;
-    const stop = (): void => client.close(tooLong(origin));
+    const half = this.#mostMilliseconds / 2;
+    const stop = (): void => client.close(tooLong(origin, half * 2));
     // In two steps: whoever was held up for longer than that has not looked yet whether there is an answer.
     let timer = setTimeout(() => {
-      timer = setTimeout(stop, mostMilliseconds / 2);
-    }, mostMilliseconds / 2);
+      timer = setTimeout(stop, half);
+    }, half);
     try {
       return await client.call(method, call, { signal, abandon: true });
     } catch (error) {
@@ -98,10 +101,10 @@ function noPlainData(error: Error): InvalidOptionError {
   return new InvalidOptionError("messages", `with tools and templateArguments, must be plain data: ${error.message}`);
 }
 
-function tooLong(origin: string): SkeinError {
+function tooLong(origin: string, milliseconds: number): SkeinError {
   return new SkeinError(
     "template_timeout",
-    `the chat template (${origin}) ran for more than ${mostMilliseconds / 1000} seconds and was stopped; ${remedy}`,
+    `the chat template (${origin}) ran for more than ${milliseconds / 1000} seconds and was stopped; ${remedy}`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { InvalidConfigError, UnsupportedError } from "../errors.ts";
 import { byteToken, tokenBytes } from "./byte-alphabet.ts";
-import type { TokenizerFile } from "./tokenizer-files.ts";
+import { describe, type TokenizerFile } from "./tokenizer-files.ts";
 
 /**
  * What turns token ids back into text: plain data, so that another worker can have it (structured clone, or transfer of
@@ -57,7 +57,7 @@ function checkDecoder(decoder: unknown): void {
   const type = typeof decoder === "object" && decoder !== null && "type" in decoder ? decoder.type : null;
   if (type !== "ByteLevel") {
     throw new UnsupportedError(
-      `tokenizer.json: a decoder of type ${JSON.stringify(type)} is not supported; Skein reads byte-level tokenizers ("ByteLevel")`,
+      `tokenizer.json: a decoder of type ${describe(type)} is not supported; Skein reads byte-level tokenizers ("ByteLevel")`,
     );
   }
 }

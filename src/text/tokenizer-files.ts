@@ -40,7 +40,7 @@ export function readTokenizerFile(value: unknown): TokenizerFile {
   const type = model.type ?? ("merges" in model ? "BPE" : undefined);
   if (type !== "BPE") {
     throw new UnsupportedError(
-      `tokenizer.json: a model of type ${JSON.stringify(type)} is not supported; Skein reads byte-pair encoding ("BPE")`,
+      `tokenizer.json: a model of type ${describe(type)} is not supported; Skein reads byte-pair encoding ("BPE")`,
     );
   }
   for (const part of ["continuing_subword_prefix", "end_of_word_suffix"]) {
@@ -80,9 +80,9 @@ function readVocabulary(vocab: Readonly<Record<string, unknown>>): Map<string, n
   const vocabulary = new Map<string, number>();
   const taken = new Map<number, string>();
   for (const [token, id] of Object.entries(vocab)) {
-    const field = `tokenizer.json model.vocab[${JSON.stringify(token)}]`;
+    const field = `tokenizer.json model.vocab[${describe(token)}]`;
     const other = taken.get(requireId(id, field));
-    if (other !== undefined) throw new InvalidConfigError(field, `has the id ${id} of ${JSON.stringify(other)} too`);
+    if (other !== undefined) throw new InvalidConfigError(field, `has the id ${id} of ${describe(other)} too`);
     vocabulary.set(token, id as number);
     taken.set(id as number, token);
   }
@@ -118,13 +118,13 @@ function readAddedTokens(value: unknown, vocabulary: ReadonlyMap<string, number>
       throw new InvalidConfigError(`${field}[${index}].content`, `must be a text, got ${describe(content)}`);
     }
     if (ids.has(id) || contents.has(content)) {
-      throw new InvalidConfigError(`${field}[${index}]`, `${JSON.stringify(content)} or its id ${id} occurs twice`);
+      throw new InvalidConfigError(`${field}[${index}]`, `${describe(content)} or its id ${id} occurs twice`);
     }
     const other = vocabulary.get(content);
     if (other !== undefined && other !== id) {
       throw new InvalidConfigError(
         `${field}[${index}]`,
-        `${JSON.stringify(content)} has the id ${id} here and ${other} in model.vocab`,
+        `${describe(content)} has the id ${id} here and ${other} in model.vocab`,
       );
     }
     ids.add(id);
@@ -135,7 +135,7 @@ function readAddedTokens(value: unknown, vocabulary: ReadonlyMap<string, number>
       throw new InvalidConfigError(`${field}[${index}].${name}`, `must be true or false, got ${describe(flagged)}`);
     };
     if (flag("single_word")) {
-      throw new UnsupportedError(`${field}[${index}]: single_word is not supported (token ${JSON.stringify(content)})`);
+      throw new UnsupportedError(`${field}[${index}]: single_word is not supported (token ${describe(content)})`);
     }
     return { id, content, lstrip: flag("lstrip"), rstrip: flag("rstrip"), special: flag("special"), json: token };
   });
@@ -151,7 +151,8 @@ function requireObject(value: unknown, field: string): Readonly<Record<string, u
   throw new InvalidConfigError(field, `must be an object, got ${describe(value)}; is the file a Hugging Face one?`);
 }
 
-function describe(value: unknown): string {
+/** A value for a message: one line, and short however long it is. */
+export function describe(value: unknown): string {
   if (value === undefined) return "nothing";
   if (typeof value === "number" || typeof value === "boolean" || value === null) return String(value);
   if (Array.isArray(value)) return "a list";

@@ -1,8 +1,9 @@
 import { type BPE, Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
-import { InvalidConfigError, InvalidOptionError, UnsupportedError } from "../errors.ts";
+import { InvalidConfigError, InvalidOptionError, SkeinError, UnsupportedError } from "../errors.ts";
 import { createTokenTable, type TokenTable } from "./token-table.ts";
 import {
   type AddedToken,
+  describe,
   readTokenizerConfig,
   readTokenizerFile,
   type TokenizerFile,
@@ -85,8 +86,13 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
     }),
     encode: (text, { specialTokens = true, addSpecialTokens = true } = {}) => {
       if (typeof text !== "string") throw new InvalidOptionError("text", `must be a string, got ${typeof text}`);
-      if (!specialTokens) return encodeLetters(text.toWellFormed(), addSpecialTokens);
-      return toIds(withControl.encode(text.toWellFormed(), { add_special_tokens: addSpecialTokens }).ids);
+      const wellFormed = text.toWellFormed();
+      // Parts of the file are looked at when there is a text for them.
+      return followFile(() =>
+        specialTokens
+          ? toIds(withControl.encode(wellFormed, { add_special_tokens: addSpecialTokens }).ids)
+          : encodeLetters(wellFormed, addSpecialTokens),
+      );
     },
     decode: (tokens, { skipSpecialTokens = false } = {}) => decodeAtOnce(table, tokens, skipSpecialTokens),
   };
@@ -114,7 +120,7 @@ function createLetterEncoder(
       const id = file.vocabulary.get(part);
       if (id !== undefined && !controlIds.has(id)) return [id];
       if (parts.length > 1) return spell(part);
-      throw new InvalidConfigError("tokenizer.json added_tokens", `${JSON.stringify(part)} cannot be written as text`);
+      throw new InvalidConfigError("tokenizer.json added_tokens", `${describe(part)} cannot be written as text`);
     });
   };
 
@@ -154,7 +160,9 @@ function followFile<Result>(action: () => Result): Result {
   try {
     return action();
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    if (error instanceof SkeinError) throw error;
+    // The library quotes what it does not know, which can be anything.
+    const message = (error instanceof Error ? error.message : String(error)).replace(/[\s\p{C}]+/gu, " ").slice(0, 200);
     if (message.startsWith("Unknown ")) {
       throw new UnsupportedError(`tokenizer.json: ${message}; Skein does not have it`);
     }

@@ -1,5 +1,6 @@
 import { CheckpointError, quoteName } from "../errors.ts";
 import { type CheckpointFiles, checkRange } from "../files.ts";
+import { inFile } from "../in-file.ts";
 import type { TensorIndex } from "../tensors.ts";
 import { configOfGguf, generationConfigOfGguf } from "./config.ts";
 import { type GgufHeader, readGgufHeader } from "./header.ts";
@@ -45,7 +46,8 @@ export async function openGguf(files: CheckpointFiles, file: string): Promise<Gg
   const contentOf = (name: string): Uint8Array<ArrayBuffer> | undefined => {
     const make = made.get(name);
     if (make === undefined) return undefined;
-    const known = contents.get(name) ?? new TextEncoder().encode(JSON.stringify(make()));
+    const known =
+      contents.get(name) ?? new TextEncoder().encode(JSON.stringify(inFile(`${file} in ${files.label}`, make)));
     contents.set(name, known);
     return known;
   };

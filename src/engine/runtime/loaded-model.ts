@@ -1,6 +1,7 @@
 import type { Backend, CacheLayout, WeightSpec } from "../../backend/backend.ts";
 import { BlockPool } from "../../cache/block-pool.ts";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
+import { inFile } from "../../checkpoint/in-file.ts";
 import { checkTensors, openTensors, type TensorIndex } from "../../checkpoint/tensors.ts";
 import { chooseEncoding, resolveEncoding } from "../../context/encoding.ts";
 import type { Context } from "../../context/narrow.ts";
@@ -52,7 +53,8 @@ export async function loadCheckpoint(
 ): Promise<LoadedModel> {
   checkBackendOptions(call);
   const { config, defaults } = await readConfiguration(files);
-  const context = { options: call.context, settings: resolveContext(config, call.context) };
+  const settings = inFile(`config.json in ${files.label}`, () => resolveContext(config, call.context));
+  const context = { options: call.context, settings };
   refuseSlidingWindow(config, context.settings);
   const index = await openTensors(files);
   checkTensors(index, expectedTensors(config), { optional: optionalTensors(config) });

@@ -1,4 +1,5 @@
 import { type CheckpointFiles, readJson } from "../../checkpoint/files.ts";
+import { inFile } from "../../checkpoint/in-file.ts";
 import { SkeinError } from "../../errors.ts";
 import { type ModelConfig, parseModelConfig } from "../../model/config.ts";
 import { type GenerationDefaults, parseGenerationConfig } from "../../model/generation-config.ts";
@@ -14,6 +15,8 @@ export async function readConfiguration(
       `${files.label}: there is no config.json; a model is a folder with config.json and model.safetensors`,
     );
   }
-  const config = parseModelConfig(json);
-  return { config, defaults: parseGenerationConfig(await readJson(files, "generation_config.json"), config) };
+  const config = inFile(`config.json in ${files.label}`, () => parseModelConfig(json));
+  const generation = await readJson(files, "generation_config.json");
+  const file = `generation_config.json in ${files.label}`;
+  return { config, defaults: inFile(file, () => parseGenerationConfig(generation, config)) };
 }

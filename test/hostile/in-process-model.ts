@@ -1,0 +1,41 @@
+import { openBlobs } from "../../src/checkpoint/blobs.ts";
+import { type Methods, type OwnerPort, serve, WorkerClient, type WorkerHandle } from "../../src/engine/channel.ts";
+import type { EngineMethods } from "../../src/engine/methods.ts";
+import { Model } from "../../src/engine/model.ts";
+import { EngineHost } from "../../src/engine/runtime/engine-host.ts";
+import { TextClient } from "../../src/engine/text-client.ts";
+import type { ModelFiles } from "../../src/index.ts";
+
+/** A model without workers, on the plain backend: thousands of files are tried with it. It has no text. */
+export async function loadInProcess(files: ModelFiles): Promise<Model> {
+  const host = new EngineHost(async () => openBlobs(files));
+  const engine = connect<EngineMethods>((port) => serve(port, host.handlers));
+  const facts = await engine.call("load", { source: { kind: "files", files }, context: {}, backend: "reference" });
+  const none = (): never => {
+    throw new Error("this model has no text");
+  };
+  return new Model(engine, new TextClient({ spawnTextWorker: none, spawnTemplateWorker: none }, files), facts);
+}
+
+/** Two ends of a channel in one thread; messages are cloned, as they would be. */
+function connect<M extends Methods<M>>(start: (port: OwnerPort) => void): WorkerClient<M> {
+  const toOwner: ((message: unknown) => void)[] = [];
+  const toWorker: ((message: unknown) => void)[] = [];
+  const sender =
+    (listeners: readonly ((message: unknown) => void)[]) =>
+    (message: unknown): void => {
+      const clone: unknown = structuredClone(message);
+      queueMicrotask(() => {
+        for (const listener of listeners) listener(clone);
+      });
+    };
+  const handle: WorkerHandle = {
+    post: sender(toWorker),
+    onMessage: (listener) => void toOwner.push(listener),
+    onFailure: () => {},
+    keepAlive: () => {},
+    terminate: () => {},
+  };
+  start({ post: sender(toOwner), onMessage: (listener) => void toWorker.push(listener) });
+  return new WorkerClient<M>(handle);
+}
