@@ -1,4 +1,5 @@
 import { CheckpointError, quoteName } from "./errors.ts";
+import { explainForeignFile, TELLING_BYTES } from "./foreign-file.ts";
 import type { FileIdentity } from "./identity.ts";
 import type { TensorIndex } from "./tensors.ts";
 
@@ -93,6 +94,8 @@ export function parseJson(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
+    const foreign = explainForeignFile(new TextEncoder().encode(text.slice(0, TELLING_BYTES)), where);
+    if (foreign) throw foreign;
     // The engine's message may quote the text, which can be anything: one line and a bounded piece of it are enough.
     const reason = cause instanceof Error ? cause.message.replace(/\s+/g, " ").slice(0, 120) : "";
     throw new CheckpointError("invalid_checkpoint", `${where} is not valid JSON: ${reason}`, { cause });

@@ -1,5 +1,6 @@
 import { CheckpointError, quoteName } from "./errors.ts";
 import { type CheckpointFiles, decodeText, missingFile, parseJson } from "./files.ts";
+import { explainForeignFile } from "./foreign-file.ts";
 import { findDuplicateKey } from "./json-keys.ts";
 
 /** Bits an element has, for every type that the safetensors format knows. */
@@ -47,6 +48,8 @@ export interface TensorEntry {
 /** A file begins with the header's size: 8 bytes, little-endian. */
 const PREFIX_BYTES = 8;
 
+const openingBrace = 0x7b;
+
 /** The format's own limit. */
 const HEADER_LIMIT = 100_000_000;
 
@@ -66,14 +69,14 @@ export async function readHeader(files: CheckpointFiles, name: string): Promise<
   const prefix = await files.read(name, 0, PREFIX_BYTES);
   const headerBytes = new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true);
   if (headerBytes > BigInt(Math.min(HEADER_LIMIT, size - PREFIX_BYTES))) {
-    throw invalid(
-      where,
-      `claims a header of ${headerBytes} bytes; the file has ${size} and a header at most ${HEADER_LIMIT}. ` +
-        "It is not a safetensors file, or only a part of one",
-    );
+    const problem = `claims a header of ${headerBytes} bytes; the file has ${size} and a header at most ${HEADER_LIMIT}. It is not a safetensors file, or only a part of one`;
+    throw explainForeignFile(prefix, where) ?? invalid(where, problem);
   }
   const dataStart = PREFIX_BYTES + Number(headerBytes);
-  const text = decodeText(await files.read(name, PREFIX_BYTES, dataStart), `The header of ${where}`);
+  const header = await files.read(name, PREFIX_BYTES, dataStart);
+  const foreign = header[0] === openingBrace ? undefined : explainForeignFile(prefix, where);
+  if (foreign) throw foreign;
+  const text = decodeText(header, `The header of ${where}`);
   const entries = parseHeader(text, name, where, dataStart);
   checkLayout(entries, where, dataStart, size);
   return entries;

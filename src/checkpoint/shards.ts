@@ -1,10 +1,12 @@
 import { UnsupportedError } from "../errors.ts";
 import { CheckpointError, quoteName } from "./errors.ts";
 import { type CheckpointFiles, checkFileName, parseJson, readText } from "./files.ts";
+import { explainForeignFile, isPickleName, refusePickle, TELLING_BYTES } from "./foreign-file.ts";
 import { findDuplicateKey } from "./json-keys.ts";
 import { readHeader, type TensorEntry } from "./safetensors.ts";
 
 const SINGLE_FILE = "model.safetensors";
+const PICKLE_INDEX = "pytorch_model.bin.index.json";
 const INDEX_FILE = "model.safetensors.index.json";
 
 /**
@@ -79,20 +81,26 @@ async function noWeights(files: CheckpointFiles): Promise<CheckpointError | Unsu
   const gguf = names.find((name) => name.toLowerCase().endsWith(".gguf"));
   if (gguf !== undefined) {
     return new UnsupportedError(
-      `${files.label} has its weights in GGUF (${quoteName(gguf)}), which is not supported yet; use the safetensors files`,
+      `${files.label} has its weights in GGUF (${quoteName(gguf)}), which is not supported beside a config.json; give the path of the GGUF file`,
     );
   }
-  for (const pickled of ["pytorch_model.bin", "pytorch_model.bin.index.json"]) {
-    if ((await files.size(pickled)) === undefined) continue;
-    return new UnsupportedError(
-      `${files.label} has its weights in ${pickled}, a format that can run code and is not supported; ` +
-        "save the model with safe_serialization=True, or use a version with safetensors files",
+  // A web address cannot list its files.
+  for (const name of files.list ? names.filter(isPickleName).sort() : ["pytorch_model.bin"]) {
+    const size = await files.size(name);
+    if (size === undefined) continue;
+    const foreign = explainForeignFile(
+      await files.read(name, 0, Math.min(size, TELLING_BYTES)),
+      `${name} in ${files.label}`,
+    );
+    return foreign?.code === "invalid_checkpoint" ? foreign : refusePickle(`${files.label} has its weights in ${name}`);
+  }
+  if ((await files.size(PICKLE_INDEX)) === undefined) {
+    return new CheckpointError(
+      "not_found",
+      `${files.label} has no weights: neither ${SINGLE_FILE} nor ${INDEX_FILE} is there`,
     );
   }
-  return new CheckpointError(
-    "not_found",
-    `${files.label} has no weights: neither ${SINGLE_FILE} nor ${INDEX_FILE} is there`,
-  );
+  return refusePickle(`${files.label} has its weights in the files of ${PICKLE_INDEX}`);
 }
 
 function isObject(value: unknown): value is object {

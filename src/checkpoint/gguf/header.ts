@@ -2,6 +2,7 @@ import { gguf } from "@huggingface/gguf";
 import { SkeinError, UnsupportedError } from "../../errors.ts";
 import { CheckpointError, quoteName } from "../errors.ts";
 import { type CheckpointFiles, missingFile } from "../files.ts";
+import { explainForeignFile, TELLING_BYTES } from "../foreign-file.ts";
 import { numberTypesById, numberTypesByName } from "./number-types.ts";
 
 /** A value of the metadata; integers of 64 bits are numbers. */
@@ -40,8 +41,11 @@ export async function readGgufHeader(files: CheckpointFiles, file: string): Prom
   const where = `${file} in ${files.label}`;
   const size = await files.size(file);
   if (size === undefined) throw missingFile(file, files.label);
-  const parsed = await parse(files, file, size).catch((error: unknown) => {
+  const parsed = await parse(files, file, size).catch(async (error: unknown) => {
     if (error instanceof SkeinError) throw error; // the source's own
+    const start = await files.read(file, 0, Math.min(size, TELLING_BYTES));
+    const foreign = isGguf(start) ? undefined : explainForeignFile(start, where);
+    if (foreign) throw foreign;
     const reason = error instanceof Error ? error.message.replace(/\s+/g, " ").slice(0, 200) : String(error);
     throw new CheckpointError("invalid_checkpoint", `${where} is not a GGUF file that can be followed: ${reason}`, {
       cause: error,
@@ -59,6 +63,10 @@ export async function readGgufHeader(files: CheckpointFiles, file: string): Prom
     placeTensor({ name, dimensions: shape.map(Number), dtype, start: dataStart + Number(offset), file, size, where }),
   );
   return { metadata, tensors };
+}
+
+function isGguf(start: Uint8Array): boolean {
+  return String.fromCharCode(...start.subarray(0, 4)) === "GGUF";
 }
 
 /** The library reads by HTTP ranges: it gets them from the source. */

@@ -40,7 +40,8 @@ beforeAll(async () => {
   await writeFile(join(folder, "model", "data.bin"), new Uint8Array([1, 2, 3, 4, 5]));
   await writeFile(join(folder, "model", "nested", "inner.bin"), "inner");
   await writeFile(join(folder, "outside.bin"), "outside");
-  await symlink(join("..", "outside.bin"), join(folder, "model", "linked.bin"));
+  await symlink(join("nested", "inner.bin"), join(folder, "model", "linked.bin"));
+  await symlink(join("..", "outside.bin"), join(folder, "model", "leaving.bin"));
   await symlink("nowhere", join(folder, "model", "broken.bin"));
 });
 
@@ -60,9 +61,63 @@ test("sizes and ranges of bytes, also in nested folders and through links", asyn
   expect([...(await files.read("data.bin", 1, 4))]).toEqual([2, 3, 4]);
   expect(await files.read("data.bin", 5, 5)).toHaveLength(0);
   expect(await files.size("nested/inner.bin")).toBe(5);
-  expect(new TextDecoder().decode(await files.read("linked.bin", 0, 7))).toBe("outside");
+  expect(new TextDecoder().decode(await files.read("linked.bin", 0, 5))).toBe("inner");
   expect(await files.list?.()).toContain("linked.bin");
   await files.close();
+});
+
+test("a link that leads out of the folder is refused, unless the user named it", async () => {
+  const files = await openDirectory(join(folder, "model"));
+  for (const name of ["leaving.bin", "elsewhere/outside.bin"]) {
+    await symlink("..", join(folder, "model", "elsewhere")).catch(() => {});
+    for (const read of [() => files.size(name), () => files.read(name, 0, 1), () => files.identify!(name)])
+      await expect(read()).rejects.toMatchObject({
+        code: "permission_denied",
+        message: expect.stringMatching(
+          /is a link that leads out of the folder, to .*outside\.bin, and is not followed/,
+        ),
+      });
+  }
+  await files.close();
+  const named = await openDirectory(join(folder, "model"), { named: "leaving.bin" });
+  expect(await named.size("leaving.bin")).toBe(7);
+  await named.close();
+});
+
+test("a snapshot of the Hub's cache is links to the blobs beside it, and to nothing else", async () => {
+  const repository = join(folder, "models--a--b");
+  const snapshot = join(repository, "snapshots", "0123");
+  await mkdir(snapshot, { recursive: true });
+  await mkdir(join(repository, "blobs"));
+  await writeFile(join(repository, "blobs", "abc"), "blob");
+  await writeFile(join(repository, "other"), "other");
+  await symlink(join("..", "..", "blobs", "abc"), join(snapshot, "config.json"));
+  await symlink(join("..", "..", "other"), join(snapshot, "tokenizer.json"));
+  await symlink(snapshot, join(folder, "alias-of-snapshot"));
+  for (const path of [snapshot, join(folder, "alias-of-snapshot")]) {
+    const files = await openDirectory(path);
+    expect(new TextDecoder().decode(await files.read("config.json", 0, 4))).toBe("blob");
+    await expect(files.size("tokenizer.json")).rejects.toMatchObject({ code: "permission_denied" });
+    await files.close();
+  }
+});
+
+test("a file in the place of a folder says what it is", async () => {
+  const given = async (name: string, content: string) => {
+    await writeFile(join(folder, name), content, "latin1");
+    return openDirectory(join(folder, name)).then(
+      () => "opened",
+      (error: Error & { code: string }) => `${error.code}: ${error.message.replace(folder, "")}`,
+    );
+  };
+  expect(await given("model.pt", "PK\x03\x04...")).toMatch(
+    /^unsupported: \/model\.pt is a pickle, a format that can run code/,
+  );
+  expect(await given("pytorch_model.bin", "")).toMatch(
+    /^unsupported: \/pytorch_model\.bin is a file of weights, a format that can run code/,
+  );
+  expect(await given("page", "<!doctype html>")).toMatch(/^invalid_checkpoint: \/page is a web page/);
+  expect(await given("model.safetensors", "x")).toMatch(/^invalid_option: .*is a file; give the folder that holds/);
 });
 
 test("a file is identified by size, time and beginning; a folder by its real path", async () => {

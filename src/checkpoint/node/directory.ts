@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, isAbsolute, join, relative, sep } from "node:path";
 import { InvalidOptionError } from "../../errors.ts";
 import { CheckpointError } from "../errors.ts";
 import { type CheckpointFiles, checkFileName, checkRange, closedFiles, missingFile } from "../files.ts";
+import { explainGivenFile, TELLING_BYTES } from "../foreign-file.ts";
 import type { FileIdentity } from "../identity.ts";
 
 /** The most that one system call reads: Linux ends a read a page short of 2 GiB. */
@@ -14,9 +15,11 @@ const READ_BYTES: number = 2 ** 30;
 const IDENTIFYING_BYTES: number = 2 ** 20;
 
 /**
- * A checkpoint from a folder. Files are opened when they are first read and stay open until `close()`. Links inside the
- * folder are followed (the Hub's cache consists of them).
+ * A checkpoint from a folder. Files are opened when they are first read and stay open until `close()`. Links are followed
+ * inside the folder, and from a snapshot of the Hub's cache to the blobs beside it; elsewhere they are refused, because
+ * whoever made the checkpoint does not decide which files of this machine are read.
  *
+ * @param options.named - a file that the user named: it may be a link to anywhere
  * @throws CheckpointError `not_found` when there is no such folder, `permission_denied` when it may not be read.
  * @throws InvalidOptionError when the path is a file.
  * @example
@@ -24,7 +27,10 @@ const IDENTIFYING_BYTES: number = 2 ** 20;
  * const files = await openDirectory("models/tiny-qwen2");
  * ```
  */
-export async function openDirectory(path: string): Promise<CheckpointFiles> {
+export async function openDirectory(
+  path: string,
+  { named }: { readonly named?: string } = {},
+): Promise<CheckpointFiles> {
   await checkDirectory(path);
   const realPath = await realpath(path).catch((error: unknown) => {
     throw readError(path, error);
@@ -38,10 +44,12 @@ export async function openDirectory(path: string): Promise<CheckpointFiles> {
     const file = join(path, name);
     try {
       const status = await stat(file);
+      if (name !== named) checkInside(file, await realpath(file), realPath);
       // A folder is no file; a pipe or device would block or never end.
       return status.isFile() ? status : undefined;
     } catch (error) {
       if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
+      if (error instanceof CheckpointError) throw error;
       throw readError(file, error);
     }
   }
@@ -115,6 +123,23 @@ export async function openDirectory(path: string): Promise<CheckpointFiles> {
   return { label: path, size, read, list: () => readdir(path), realPath, identify, close };
 }
 
+/** @throws CheckpointError when a link leads out of the folder */
+function checkInside(file: string, target: string, folder: string): void {
+  if (isInside(target, folder)) return;
+  // models--NAME/snapshots/REVISION/config.json -> models--NAME/blobs/HASH
+  const repository = dirname(dirname(folder));
+  if (basename(dirname(folder)) === "snapshots" && isInside(target, join(repository, "blobs"))) return;
+  throw new CheckpointError(
+    "permission_denied",
+    `${file} is a link that leads out of the folder, to ${target}, and is not followed; copy that file there, or make it a hard link`,
+  );
+}
+
+function isInside(path: string, folder: string): boolean {
+  const way = relative(folder, path);
+  return way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}
+
 async function checkDirectory(path: string): Promise<void> {
   let isDirectory: boolean;
   try {
@@ -128,10 +153,26 @@ async function checkDirectory(path: string): Promise<void> {
     throw readError(path, error);
   }
   if (!isDirectory) {
+    const explained = explainGivenFile(await firstBytes(path), path);
+    if (explained) throw explained;
     throw new InvalidOptionError(
       "source",
       `${path} is a file; give the folder that holds config.json and the weights (model.safetensors), or a GGUF file (.gguf)`,
     );
+  }
+}
+
+async function firstBytes(path: string): Promise<Uint8Array> {
+  const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch((error: unknown) => {
+    throw readError(path, error);
+  });
+  try {
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(TELLING_BYTES), 0, TELLING_BYTES, 0);
+    return buffer.subarray(0, bytesRead);
+  } catch {
+    return new Uint8Array(); // a pipe, or a device
+  } finally {
+    await handle.close();
   }
 }
 

@@ -60,7 +60,8 @@ async function openAddress(url: URL): Promise<CheckpointFiles> {
 async function openPath(path: string): Promise<CheckpointFiles> {
   const isFile = /\.gguf$/i.test(path) && (await stat(path).catch(() => undefined))?.isFile() === true;
   if (!isFile) return followGguf(await openDirectory(path));
-  return followGguf(await openDirectory(dirname(path)), basename(path));
+  const named = basename(path);
+  return followGguf(await openDirectory(dirname(path), { named }), named);
 }
 
 async function openFile(path: string): Promise<Blob> {
