@@ -9,10 +9,14 @@ export function inFile<T>(file: string, make: () => T): T {
   try {
     return make();
   } catch (error) {
-    if (!(error instanceof Error) || error.message.includes(file)) throw error;
-    if (error instanceof InvalidConfigError)
-      throw new InvalidConfigError(error.field, `${error.message.slice(error.field.length + 2)} (${file})`);
-    if (error instanceof UnsupportedError) throw new UnsupportedError(`${error.message} (${file})`);
-    throw error;
+    throw namingFile(error, file);
   }
+}
+
+/** The error with the file's name in its message, unless it has that already, or is about something else. */
+export function namingFile(error: unknown, file: string): unknown {
+  if (!(error instanceof Error) || error.message.includes(file)) return error;
+  if (error instanceof InvalidConfigError)
+    return new InvalidConfigError(error.field, `${error.message.slice(error.field.length + 2)} (${file})`);
+  return error instanceof UnsupportedError ? new UnsupportedError(`${error.message} (${file})`) : error;
 }

@@ -1,4 +1,4 @@
-import { InvalidConfigError, InvalidOptionError, SkeinError } from "../index.ts";
+import { InvalidOptionError, SkeinError } from "../index.ts";
 import { describeForDebugging, note, printJson, styleError } from "./node/terminal.ts";
 
 /** Characters. */
@@ -40,8 +40,7 @@ export function reportError(
 /** One line for people who type commands: options of the API appear as flags. */
 export function describeError(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  const where = error instanceof InvalidConfigError && !/config|skein\.json/.test(message) ? "config.json: " : "";
-  return fitForTerminal(inFlags(where + message.replaceAll(/\s*\n\s*/g, " ")));
+  return fitForTerminal(inFlags(message.replaceAll(/\s*\n\s*/g, " ")));
 }
 
 /** A message of the API in the words of the command line. */

@@ -141,10 +141,10 @@ function isInside(path: string, folder: string): boolean {
 }
 
 async function checkDirectory(path: string): Promise<void> {
-  let isDirectory: boolean;
+  let status: Stats;
   try {
-    isDirectory = (await stat(path)).isDirectory();
-    if (isDirectory) await readdir(path);
+    status = await stat(path);
+    if (status.isDirectory()) await readdir(path);
   } catch (error) {
     if (hasCode(error, "ENOENT", "ENOTDIR")) {
       const what = /\.gguf$/i.test(path) ? "file" : "folder; give the folder of a checkpoint, or a GGUF file";
@@ -152,14 +152,18 @@ async function checkDirectory(path: string): Promise<void> {
     }
     throw readError(path, error);
   }
-  if (!isDirectory) {
-    const explained = explainGivenFile(await firstBytes(path), path);
-    if (explained) throw explained;
+  if (status.isDirectory()) return;
+  if (!status.isFile())
     throw new InvalidOptionError(
       "source",
-      `${path} is a file; give the folder that holds config.json and the weights (model.safetensors), or a GGUF file (.gguf)`,
+      `${path} is neither a folder nor an ordinary file; give the folder of a checkpoint, or a GGUF file`,
     );
-  }
+  const explained = explainGivenFile(await firstBytes(path), path);
+  if (explained) throw explained;
+  throw new InvalidOptionError(
+    "source",
+    `${path} is a file; give the folder that holds config.json and the weights (model.safetensors), or a GGUF file (.gguf)`,
+  );
 }
 
 async function firstBytes(path: string): Promise<Uint8Array> {
@@ -169,8 +173,6 @@ async function firstBytes(path: string): Promise<Uint8Array> {
   try {
     const { buffer, bytesRead } = await handle.read(new Uint8Array(TELLING_BYTES), 0, TELLING_BYTES, 0);
     return buffer.subarray(0, bytesRead);
-  } catch {
-    return new Uint8Array(); // a pipe, or a device
   } finally {
     await handle.close();
   }

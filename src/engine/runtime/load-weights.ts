@@ -3,6 +3,7 @@ import type { Backend, KeyScales, Weight, WeightSpace, WeightSpec, WeightType } 
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { canFingerprint, digestTensor, fingerprintModel } from "../../checkpoint/fingerprint.ts";
 import { identifyCheckpoint } from "../../checkpoint/identity.ts";
+import { namingFile } from "../../checkpoint/in-file.ts";
 import type { TensorBlocks, TensorIndex } from "../../checkpoint/tensors.ts";
 import { expectedTensors, type ModelConfig } from "../../model/config.ts";
 import { areExponents, KeyScaleFinder, keyScales } from "../../model/key-scales.ts";
@@ -130,8 +131,8 @@ async function readSource(
   };
   for (const [i, { name, type }] of specs.entries()) {
     const { readBlocks } = index;
-    await space.fill(i, {
-      read: async (start, end) => {
+    const source = {
+      read: async (start: number, end: number) => {
         signal.throwIfAborted();
         const numbers = await index.readFloat32(name, start, end);
         finder.observe(name, start, numbers);
@@ -150,6 +151,9 @@ async function readSource(
             },
           }
         : {}),
+    };
+    await space.fill(i, source).catch((error: unknown) => {
+      throw namingFile(error, index.entry(name)!.file);
     });
   }
 }
