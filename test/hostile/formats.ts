@@ -10,11 +10,13 @@ import { openTensors } from "../../src/checkpoint/tensors.ts";
 import { safetensorsBytes } from "../../src/checkpoint/test-safetensors.ts";
 import { loadText, selectTemplate } from "../../src/engine/load-text.ts";
 import { inspectModel, type ModelFiles } from "../../src/index.ts";
+import { openAdapter, readMatrix } from "../../src/model/adapter/open-adapter.ts";
+import { parseModelConfig } from "../../src/model/config.ts";
 import { byteToken } from "../../src/text/byte-alphabet.ts";
 import { ggufOf, tinyGguf } from "../gguf-models.ts";
 import { tiny } from "../tiny.ts";
 import { loadInProcess } from "./in-process-model.ts";
-import { microModel } from "./micro-model.ts";
+import { microAdapter, microModel } from "./micro-model.ts";
 
 /** A kind of file that models come in. One that is read from somewhere else is one more entry in {@link formats}. */
 export interface Format {
@@ -56,6 +58,9 @@ export async function formats(): Promise<readonly Format[]> {
     await ggufFormat(),
     await embeddedGgufFormat(),
     await sessionFormat(micro),
+    adapterFormat("adapter_config.json", 1500),
+    adapterFormat("adapter_model.safetensors", 1500),
+    adapterFormat("skein.json", 300),
   ];
 }
 
@@ -125,7 +130,7 @@ function safetensorsFormat(micro: Record<string, Uint8Array<ArrayBuffer>>): Form
     headerBytes: 1500,
     json: safetensorsJson,
     readers: [readTensors(file), ...readersOf(micro, file)],
-    runs: 4500,
+    runs: 3000,
   };
 }
 
@@ -242,6 +247,28 @@ async function sessionFormat(micro: Record<string, Uint8Array<ArrayBuffer>>): Pr
       },
     ],
     runs: 2500,
+  };
+}
+
+/** A file of an adapter's folder. */
+function adapterFormat(file: string, runs: number): Format {
+  const folder = microAdapter();
+  const base = parseModelConfig(JSON.parse(wholeText.get(microModel()["config.json"]!)));
+  return {
+    name: file,
+    // Matrices that do not fit the rules are an error of either.
+    files: ["adapter_config", "adapter_model.safetensors", "skein.json"],
+    samples: [folder[file]!],
+    headerBytes: 1000,
+    json: file.endsWith(".json") ? wholeText : safetensorsJson,
+    readers: [
+      async (bytes) => {
+        const { modules, tensors } = await openAdapter(openBlobs(blobsOf({ ...folder, [file]: bytes })), base);
+        for (const { down, up } of modules.values())
+          await Promise.all([down, up].map((name) => readMatrix(tensors, name)));
+      },
+    ],
+    runs,
   };
 }
 

@@ -14,7 +14,12 @@ export async function loadInProcess(files: ModelFiles): Promise<Model> {
   const none = (): never => {
     throw new Error("this model has no text");
   };
-  return new Model(engine, new TextClient({ spawnTextWorker: none, spawnTemplateWorker: none }, files), facts);
+  return new Model(
+    engine,
+    new TextClient({ spawnTextWorker: none, spawnTemplateWorker: none }, files),
+    facts,
+    () => {},
+  );
 }
 
 /** Two ends of a channel in one thread; messages are cloned, as they would be. */

@@ -1,3 +1,4 @@
+import { safetensorsBytes } from "../../src/checkpoint/test-safetensors.ts";
 import { parseModelConfig } from "../../src/model/config.ts";
 import { byteToken } from "../../src/text/byte-alphabet.ts";
 import { miniatureTokenizer } from "../../src/text/miniature-tokenizer.ts";
@@ -63,5 +64,41 @@ export function microModel(): Record<string, Uint8Array<ArrayBuffer>> {
     "tokenizer.json": text(tokenizer),
     "tokenizer_config.json": text(tokenizerConfig),
     "model.safetensors": randomCheckpoint(config),
+  };
+}
+
+/** The files of an adapter of it. */
+export function microAdapter(): Record<string, Uint8Array<ArrayBuffer>> {
+  const text = (value: unknown): Uint8Array<ArrayBuffer> => new TextEncoder().encode(JSON.stringify(value));
+  const shapes = {
+    "q_proj.lora_A": [2, 16],
+    "q_proj.lora_B": [16, 2],
+    "v_proj.lora_A": [2, 16],
+    "v_proj.lora_B": [8, 2],
+  };
+  const header: Record<string, object> = {};
+  let end = 0;
+  for (const [name, [rows = 0, columns = 0]] of Object.entries(shapes)) {
+    const start = end;
+    end += 4 * rows * columns;
+    const tensor = `base_model.model.model.layers.0.self_attn.${name}.weight`;
+    header[tensor] = { dtype: "F32", shape: [rows, columns], data_offsets: [start, end] };
+  }
+  return {
+    "adapter_config.json": text({
+      peft_type: "LORA",
+      task_type: "CAUSAL_LM",
+      base_model_name_or_path: "../../../etc",
+      r: 2,
+      lora_alpha: 4,
+      use_rslora: false,
+      target_modules: ["q_proj", "v_proj"],
+      rank_pattern: {},
+      alpha_pattern: { "layers.0.self_attn.v_proj": 8 },
+      bias: "none",
+      modules_to_save: null,
+    }),
+    "adapter_model.safetensors": safetensorsBytes(header, new Uint8Array(new Float32Array(end / 4).fill(0.1).buffer)),
+    "skein.json": text({ window: 128, factor: 2 }),
   };
 }

@@ -82,7 +82,7 @@ export async function openAdapter(files: CheckpointFiles, config: ModelConfig, p
 export async function readMatrix(tensors: TensorIndex, name: string): Promise<Float32Array<ArrayBuffer>> {
   const numbers = await tensors.readFloat32(name);
   if (numbers.every(Number.isFinite)) return numbers;
-  throw new UnsupportedError(`${name}: a number is not finite. Is the adapter damaged?`);
+  throw new UnsupportedError(`${name}: a number is not finite. Is the adapter damaged? (${weightsFile})`);
 }
 
 /** Every matrix that inputs are multiplied by, by its module: [outputs, inputs]. */
