@@ -5,6 +5,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ranged, serve } from "../src/checkpoint/node/test-server.ts";
 import { inspectModel, type LoadOptions, loadModel, type ModelSource, SkeinError } from "../src/index.ts";
 import { type MatrixType, tinyGguf, tinyGgufParts } from "./gguf-models.ts";
+import { divergence } from "./quantised-models.ts";
+import { randomGguf } from "./random-gguf.ts";
 import { someTokens, tiny } from "./tiny.ts";
 
 let folder: string;
@@ -67,6 +69,34 @@ test("a quantised cache finds the same key scales in blocks as in numbers", asyn
   const path = await written("scales.gguf", await tinyGguf("Q8_0"));
   expect(await logitsOf(path, { cache: "q8" })).toEqual(await logitsOf(tiny, { weights: "q8", cache: "q8" }));
 });
+
+test.for([
+  ["Q4_K", "Q6_K"],
+  ["Q6_K", "Q4_K"],
+] as const)(
+  "%s, and embeddings in %s, compute what the reference does with the same numbers",
+  async ([type, outer]) => {
+    const path = await written(`random-${type}.gguf`, await randomGguf(type, outer));
+    const said: string[] = [];
+    const compute = (options: LoadOptions) =>
+      logitsOf(path, { ...options, onWarning: ({ message }) => void said.push(message) });
+    const expected = await compute({ backend: "reference" });
+    const [relaxed, pairs, plain] = [
+      await compute({ kernels: "relaxed" }),
+      await compute({ kernels: "pairs" }),
+      await compute({ kernels: "plain" }),
+    ];
+    expect(Buffer.from(pairs.buffer).equals(Buffer.from(relaxed.buffer))).toBe(true);
+    for (const logits of [relaxed, plain]) {
+      const { divergence: cost, entropy } = divergence(expected, logits, 1024);
+      if (process.env.SHOW) console.log(type, { cost, entropy });
+      // Bounds of CONTRIBUTING.md: Q6_K meets activations of 15 bits, Q4_K, as q4, of 8.
+      expect(cost).toBeLessThan(type === "Q6_K" ? 5e-4 : 1e-3);
+      expect(entropy).toBeGreaterThan(0.5);
+    }
+    expect(said).toEqual([]);
+  },
+);
 
 test("a folder with one GGUF file is that model; with two it is an error that names them", async () => {
   const own = await mkdtemp(join(folder, "one-"));

@@ -6,6 +6,12 @@ export type CacheType = "f32" | "f16" | "q8";
 /** How the weights of matrices are kept in memory; q8 and q4: in 8 and 4 bits, with a float16 scale to 32 inputs. */
 export type WeightType = "f32" | "f16" | "bf16" | "q8" | "q4";
 
+/** ggml's Q4_K and Q6_K: super-blocks of 256 inputs. Nothing is quantised to them here; a checkpoint has them, or not. */
+export type SuperBlockType = "q4_k" | "q6_k";
+
+/** All ways in which a matrix may be kept. */
+export type MatrixType = WeightType | SuperBlockType;
+
 /** A matrix of one step, [rows, columns]; what it holds is the backend's business. Valid until {@link Backend.endStep}. */
 export interface Tensor {
   readonly rows: number;
@@ -22,8 +28,8 @@ export interface WeightSpec {
   readonly name: string;
   /** [outputs, inputs], or [width] */
   readonly shape: readonly number[];
-  /** Of a matrix; vectors are kept as f32. */
-  readonly type: WeightType;
+  /** Of a matrix; vectors are kept as f32. Rows of super-blocks are whole ones. */
+  readonly type: MatrixType;
   /** That activations which meet the matrix should be quantised finely, if they are quantised at all. */
   readonly isFine?: boolean;
 }
@@ -44,6 +50,8 @@ export interface WeightSource {
    * The same numbers as they are in the checkpoint, where this has them in blocks of the tensor's own type: they are kept as they are. Rows are whole blocks.
    */
   readonly readBlocks?: ((start: number, end: number) => Promise<WeightBlocks>) | undefined;
+  /** The same numbers in ggml's super-blocks, byte for byte. Sources of tensors of such a type have this. */
+  readonly readSuperBlocks?: ((start: number, end: number) => Promise<Uint8Array>) | undefined;
 }
 
 /** Room for all weights of a model. */

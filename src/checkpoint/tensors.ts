@@ -13,6 +13,9 @@ export interface TensorBlocks {
   readonly integers: Int8Array;
 }
 
+/** Blocks of 32 that are a float16 times integers of 4 or 8 bits, or ggml's super-blocks of Q4_K and Q6_K. */
+export type BlockKind = "q4" | "q8" | "q4_k" | "q6_k";
+
 /** A checkpoint's tensors: all are known, none is read before it is asked for. */
 export interface TensorIndex {
   /** In the order of the files, and in each file in the order of the data. */
@@ -20,10 +23,12 @@ export interface TensorIndex {
   entry(name: string): TensorEntry | undefined;
   /** Whether the tensor's type holds weights. */
   isReadable(name: string): boolean;
-  /** Of a tensor in blocks of 32, each a float16 times integers of 4 or 8 bits: which; undefined for all others. */
-  blockType?(name: string): "q4" | "q8" | undefined;
-  /** Such a tensor's numbers from `start` to `end`, which whole blocks make up. */
+  /** Of a tensor whose blocks can be kept as they are: which kind they are of; undefined for all others. */
+  blockType?(name: string): BlockKind | undefined;
+  /** The numbers of a tensor of q4 or q8 from `start` to `end`, which whole blocks make up. */
   readBlocks?(name: string, start: number, end: number): Promise<TensorBlocks>;
+  /** The bytes of those of a tensor of q4_k or q6_k, which whole super-blocks make up. */
+  readSuperBlocks?(name: string, start: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
   /**
    * A tensor's numbers, row-major, as float32; F16 and BF16 are widened exactly. At most 64 MiB of the file are in
    * memory beside the result.

@@ -2,7 +2,7 @@ import { afterEach, expect, test } from "vitest";
 import { openBlobs } from "../checkpoint/blobs.ts";
 import type { CheckpointFiles } from "../checkpoint/files.ts";
 import { openGguf } from "../checkpoint/gguf/open-gguf.ts";
-import { encodeGgufHeader, tensorBytes } from "../checkpoint/gguf/write-header.ts";
+import { aligned, encodeGgufHeader, tensorBytes } from "../checkpoint/gguf/write-header.ts";
 import { InvalidConfigError, SkeinError } from "../errors.ts";
 import { openSharedFiles, serveFiles } from "./shared-files.ts";
 
@@ -30,8 +30,11 @@ function smallGguf(): CheckpointFiles {
   const tensors = [
     { name: "output_norm.weight", shape: [5], type: "F32" },
     { name: "output.weight", shape: [2, 32], type: "Q8_0" },
+    { name: "token_embd.weight", shape: [2, 256], type: "Q6_K" },
   ] as const;
-  const data = [new Uint8Array(32), new Uint8Array(tensorBytes(tensors[1])).map((_, i) => (i * 11) % 60)];
+  const bytesOf = (tensor: (typeof tensors)[number]) =>
+    new Uint8Array(aligned(tensorBytes(tensor))).map((_, i) => (i * 11) % 60);
+  const data = [new Uint8Array(32), bytesOf(tensors[1]), bytesOf(tensors[2])];
   data[0]!.set(new Uint8Array(Float32Array.of(1, 2, 3, 4, 5).buffer));
   const architecture = { type: "string", value: "qwen2" } as const;
   const parts = [encodeGgufHeader({ "general.architecture": architecture }, tensors), ...data];
@@ -43,7 +46,7 @@ test("tensors that another worker reads are the same ones", async () => {
   const shared = await share(openGguf(smallGguf(), "small.gguf"));
   const [own, other] = [direct.tensors, shared.tensors!];
   expect(shared.label).toBe(direct.label);
-  expect(other.names).toEqual(["model.norm.weight", "lm_head.weight"]);
+  expect(other.names).toEqual(["model.norm.weight", "lm_head.weight", "model.embed_tokens.weight"]);
   for (const name of own.names) {
     expect(other.entry(name)).toMatchObject(own.entry(name)!);
     expect(other.isReadable(name)).toBe(true);
@@ -53,6 +56,8 @@ test("tensors that another worker reads are the same ones", async () => {
   }
   expect(await other.readFloat32("model.norm.weight", 1, 3)).toEqual(Float32Array.of(2, 3));
   expect(await other.readBlocks!("lm_head.weight", 32, 64)).toEqual(await own.readBlocks!("lm_head.weight", 32, 64));
+  const superBlocks = ["model.embed_tokens.weight", 256, 512] as const;
+  expect(await other.readSuperBlocks!(...superBlocks)).toEqual(await own.readSuperBlocks!(...superBlocks));
   expect(other.entry("none")).toBeUndefined();
   expect(() => other.blockType!("none")).toThrow(/no tensor "none"/);
 });

@@ -1,12 +1,12 @@
 import { CheckpointError, quoteName } from "../checkpoint/errors.ts";
 import type { TensorEntry } from "../checkpoint/safetensors.ts";
-import type { TensorIndex } from "../checkpoint/tensors.ts";
+import type { BlockKind, TensorIndex } from "../checkpoint/tensors.ts";
 import { SkeinError } from "../errors.ts";
 
 /** A tensor as a worker knows it that reads it from another one. */
 export interface ListedTensor extends TensorEntry {
   readonly isReadable: boolean;
-  readonly blockType: "q4" | "q8" | undefined;
+  readonly blockType: BlockKind | undefined;
 }
 
 /** What is asked for of a tensor. */
@@ -17,7 +17,7 @@ export type TensorRequest =
       readonly start: number | undefined;
       readonly end: number | undefined;
     }
-  | { readonly ask: "blocks"; readonly name: string; readonly start: number; readonly end: number }
+  | { readonly ask: "blocks" | "superBlocks"; readonly name: string; readonly start: number; readonly end: number }
   | { readonly ask: "bytes"; readonly name: string };
 
 export function listTensors(index: TensorIndex): readonly ListedTensor[] {
@@ -30,12 +30,15 @@ export function listTensors(index: TensorIndex): readonly ListedTensor[] {
 
 /** @param index - undefined for files that have none, which nobody asks then */
 export async function answerTensor(index: TensorIndex | undefined, request: TensorRequest): Promise<unknown> {
-  if (!index?.readBlocks) throw new SkeinError("internal", "these files have no tensors of their own");
+  if (!index?.readBlocks || !index.readSuperBlocks)
+    throw new SkeinError("internal", "these files have no tensors of their own");
   switch (request.ask) {
     case "float32":
       return index.readFloat32(request.name, request.start, request.end);
     case "blocks":
       return index.readBlocks(request.name, request.start, request.end);
+    case "superBlocks":
+      return index.readSuperBlocks(request.name, request.start, request.end);
     case "bytes":
       return index.readBytes(request.name);
   }
@@ -65,6 +68,7 @@ export function askForTensors(
     blockType: (name) => tensorOf(name).blockType,
     readFloat32: (name, start, end) => ask({ ask: "float32", name, start, end }),
     readBlocks: (name, start, end) => ask({ ask: "blocks", name, start, end }),
+    readSuperBlocks: (name, start, end) => ask({ ask: "superBlocks", name, start, end }),
     readBytes: (name) => ask({ ask: "bytes", name }),
   };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getLlama, type Llama, LlamaLogLevel, type LlamaModel, type Token } from "node-llama-cpp";
 import { blockTypes } from "../../../src/checkpoint/gguf/block-types.ts";
-import type { TypedValue, WrittenTensor } from "../../../src/checkpoint/gguf/write-header.ts";
+import type { TypedValue } from "../../../src/checkpoint/gguf/write-header.ts";
 import {
   type ContextOptions,
   type FileType,
@@ -13,9 +13,9 @@ import {
   quantizeModel,
 } from "../../../src/index.ts";
 import { tokenLogprob } from "../../../src/sampling/logprobs.ts";
-import { createRandom } from "../../../src/sampling/random.ts";
-import { ggufOf, type MatrixType, tinyGguf, tinyMetadata } from "../../../test/gguf-models.ts";
+import { type MatrixType, tinyGguf } from "../../../test/gguf-models.ts";
 import { randomWithTokenizer } from "../../../test/quantised-models.ts";
+import { randomGguf } from "../../../test/random-gguf.ts";
 import { tiny } from "../../../test/tiny.ts";
 
 /*
@@ -26,10 +26,6 @@ import { tiny } from "../../../test/tiny.ts";
  */
 
 const tokenCount = 256;
-/** Of the random models. */
-const hidden = 512;
-const intermediate = 1024;
-const layers = 2;
 const vocabulary = 1024;
 
 const tokens = Array.from({ length: tokenCount }, (_, i) => (i * 7919 + (i % 13) * 31) % 1000);
@@ -53,19 +49,6 @@ const texts = [
   "a<|endoftext|>b<|endoftext|>",
   "  ",
 ];
-
-/** Where a type has its scale, and its minimum with how many times the scale it has to be for numbers around 0. */
-const scalesAt: Readonly<
-  Record<string, { readonly scale: number; readonly minimum?: number; readonly times?: number }>
-> = {
-  Q4_1: { scale: 0, minimum: 2, times: -7.5 },
-  Q5_1: { scale: 0, minimum: 2, times: -15.5 },
-  Q2_K: { scale: 80, minimum: 82, times: 1.5 },
-  Q3_K: { scale: 108 },
-  Q4_K: { scale: 0, minimum: 2, times: 7.5 },
-  Q5_K: { scale: 0, minimum: 2, times: 15.5 },
-  Q6_K: { scale: 208 },
-};
 
 const folder = await mkdtemp(join(tmpdir(), "skein-gguf-"));
 const llama = await getLlama({ gpu: false, build: "never", logLevel: LlamaLogLevel.error, progressLogs: false });
@@ -180,69 +163,4 @@ async function quantised(source: ModelSource, type: FileType): Promise<Uint8Arra
   const path = join(folder, "quantised.gguf");
   await quantizeModel(source, path, { type, overwrite: true });
   return await readFile(path);
-}
-
-/** A random model whose matrices are blocks of random bytes. */
-async function randomGguf(type: string): Promise<Uint8Array> {
-  const uint32 = (value: number): TypedValue => ({ type: "uint32", value });
-  const metadata = await tinyMetadata({
-    "qwen2.block_count": uint32(layers),
-    "qwen2.context_length": uint32(1024),
-    "qwen2.embedding_length": uint32(hidden),
-    "qwen2.feed_forward_length": uint32(intermediate),
-    "qwen2.attention.head_count": uint32(8),
-    "qwen2.attention.head_count_kv": uint32(2),
-    "qwen2.rope.freq_base": { type: "float32", value: 1e6 },
-  });
-  const matrix = (name: string, ...shape: number[]): WrittenTensor => ({ name, shape, type });
-  const vector = (name: string, ...shape: number[]): WrittenTensor => ({ name, shape, type: "F32" });
-  const keys = hidden / 4;
-  const tensors = [matrix("token_embd.weight", vocabulary, hidden), vector("output_norm.weight", hidden)];
-  for (let layer = 0; layer < layers; layer++) {
-    const blk = `blk.${layer}.`;
-    tensors.push(
-      vector(`${blk}attn_norm.weight`, hidden),
-      vector(`${blk}ffn_norm.weight`, hidden),
-      matrix(`${blk}attn_q.weight`, hidden, hidden),
-      matrix(`${blk}attn_k.weight`, keys, hidden),
-      matrix(`${blk}attn_v.weight`, keys, hidden),
-      vector(`${blk}attn_q.bias`, hidden),
-      vector(`${blk}attn_k.bias`, keys),
-      vector(`${blk}attn_v.bias`, keys),
-      matrix(`${blk}attn_output.weight`, hidden, hidden),
-      matrix(`${blk}ffn_gate.weight`, intermediate, hidden),
-      matrix(`${blk}ffn_up.weight`, intermediate, hidden),
-      matrix(`${blk}ffn_down.weight`, hidden, intermediate),
-    );
-  }
-  const random = createRandom(11);
-  return ggufOf(metadata, tensors, ({ name, shape, type }) => {
-    const count = shape.reduce((product, size) => product * size, 1);
-    if (type === "F32") {
-      const number = () => (name.endsWith("bias") ? random.next() - 0.5 : 0.5 + random.next());
-      return new Uint8Array(Float32Array.from({ length: count }, number).buffer);
-    }
-    // Large numbers there make a token clearly the most likely one.
-    return randomBlocks(type, count, name === "token_embd.weight" ? 3 : 1, random);
-  });
-}
-
-/** @param factor - how large the numbers are: 1: a row of them and one of normal numbers come to about a normal number */
-function randomBlocks(type: string, count: number, factor: number, random: { next(): number }): Uint8Array {
-  const { numbers, bytes, dequantise } = [...blockTypes.values()].find(({ name }) => name === type)!;
-  const { scale, minimum, times = 0 } = scalesAt[type] ?? { scale: 0 };
-  const out = Uint8Array.from({ length: (count / numbers) * bytes }, () => Math.floor(random.next() * 256));
-  const view = new DataView(out.buffer);
-  const block = new Float32Array(numbers);
-  for (let at = 0; at < out.length; at += bytes) {
-    const set = (d: number): void => {
-      view.setFloat16(at + scale, d, true);
-      if (minimum !== undefined) view.setFloat16(at + minimum, d * times, true);
-    };
-    set(1 / 64);
-    dequantise(view, at, block, 0);
-    const size = Math.sqrt(block.reduce((sum, number) => sum + number ** 2, 0) / numbers);
-    set((factor / 64) * (1 / size / Math.sqrt(hidden)));
-  }
-  return out;
 }

@@ -8,6 +8,9 @@ export const groupOutputs = 16;
 /** Inputs that share a scale, in weights of 4 and 8 bits and in the activations that meet them. */
 export const blockInputs = 32;
 
+/** Blocks of a super-block of K-quants, which share a scale of scales; blocks of inputs are cut between these only. */
+export const blocksInSuperBlock = 8;
+
 /** Rows of activations that a matrix kernel computes together; the last rows of a step may be fewer. */
 export const panelRows = 5;
 

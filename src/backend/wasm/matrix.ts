@@ -1,5 +1,5 @@
 import type { RotaryRows } from "../../position/index.ts";
-import type { Tensor, Weight, WeightType } from "../backend.ts";
+import type { MatrixType, Tensor, Weight } from "../backend.ts";
 import { blocksOf, groupsOf, rowStride } from "./layout.ts";
 import type { PanelType } from "./operations/panels.ts";
 import { packedBlockBytes } from "./pack.ts";
@@ -48,7 +48,7 @@ export function strideOf({ columns }: Tensor): number {
 /** What a weight of this backend is: a packed matrix, or a vector of float32. */
 export interface PackedWeight extends Weight {
   readonly name: string;
-  readonly type: WeightType;
+  readonly type: MatrixType;
   /** See `WeightSpec`. */
   readonly isFine: boolean;
   readonly address: number;
@@ -61,7 +61,7 @@ export interface PackedWeight extends Weight {
 /** @returns how much memory a weight takes, and how it is divided */
 export function packedSize(
   shape: readonly number[],
-  type: WeightType,
+  type: MatrixType,
 ): { readonly groups: number; readonly blocks: number; readonly bytes: number } {
   const [outputs, inputs] = shape as [number, number | undefined];
   if (inputs === undefined) return { groups: 1, blocks: 1, bytes: rowStride(outputs) * 4 };

@@ -1,16 +1,22 @@
 import { type Quantise, quantiseQ4, quantiseQ8 } from "../../checkpoint/quantise.ts";
-import type { WeightBlocks, WeightType } from "../backend.ts";
+import type { MatrixType, WeightBlocks, WeightType } from "../backend.ts";
 import { q4BlockBytes, q4WeightsOffset } from "./kernels/linear-q4.ts";
 import { q8BlockBytes, q8WeightsOffset } from "./kernels/linear-q8.ts";
-import { blockInputs, groupOutputs } from "./layout.ts";
+import { blockInputs, blocksInSuperBlock, groupOutputs } from "./layout.ts";
+import { packedSuperBlockBytes } from "./pack-super-blocks.ts";
 
-/** Bytes of one block of 32 inputs of a group of 16 outputs; what is in them is drawn in the kernels `linear-*`. */
-export const packedBlockBytes: Readonly<Record<WeightType, number>> = {
+/**
+ * Bytes of one block of 32 inputs of a group of 16 outputs; what is in them is drawn in the kernels `linear-*`. Of super-blocks, of which rows have whole
+ * ones: an eighth.
+ */
+export const packedBlockBytes: Readonly<Record<MatrixType, number>> = {
   f32: blockInputs * groupOutputs * 4,
   f16: blockInputs * groupOutputs * 2,
   bf16: blockInputs * groupOutputs * 2,
   q8: q8BlockBytes,
   q4: q4BlockBytes,
+  q4_k: packedSuperBlockBytes.q4_k / blocksInSuperBlock,
+  q6_k: packedSuperBlockBytes.q6_k / blocksInSuperBlock,
 };
 
 /** The largest magnitudes that types hold; in 8 and 4 bits it is the scale, a float16, that ends. */

@@ -2,10 +2,11 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { dequantised, quantiseQ4, quantiseQ8 } from "../../checkpoint/quantise.ts";
 import { createRandom } from "../../sampling/random.ts";
-import type { Backend, Tensor, WeightType } from "../backend.ts";
+import type { Backend, Tensor, WeightSource, WeightType } from "../backend.ts";
 import { createReferenceBackend } from "../reference/reference.ts";
 import { computeStep, randomNumbers, relativeDifference, tensors, upload, wasmBackend } from "./backend-harness.ts";
 import { roundToBfloat16 } from "./kernels/linear-harness.ts";
+import { quantiseSuperBlocks } from "./kernels/super-block-harness.ts";
 
 const reference = createReferenceBackend();
 const backends = {
@@ -131,6 +132,32 @@ for (const [name, backend] of Object.entries(backends)) {
     const bad = { read: async () => expect.unreachable(), readBlocks: async () => ({ scales: infinite, integers }) };
     await expect(space.fill(0, bad)).rejects.toThrow(/embedding: a weight is not finite/);
   });
+
+  test.for(["q4_k", "q6_k"] as const)(
+    `${name}: super-blocks of %s that are given are kept as they are`,
+    async (type) => {
+      const [tokens, hidden] = [37, 512];
+      const { bytes, run, scales, minima, integers } = quantiseSuperBlocks(type, randomNumbers(tokens * hidden, 3));
+      const blockBytes = (bytes.length / integers.length) * 256;
+      const space = backend.allocateWeights([{ name: "embedding", shape: [tokens, hidden], type }]);
+      const source = (of: Uint8Array): WeightSource => ({
+        read: async () => expect.unreachable(),
+        readSuperBlocks: async (start, end) => of.slice((start / 256) * blockBytes, (end / 256) * blockBytes),
+      });
+      await space.fill(0, source(bytes));
+      const all = Uint32Array.from({ length: tokens }, (_, token) => token);
+      const got = await computeStep(backend, () => backend.embed(space.weights[0]!, all));
+      const numbers = Float32Array.from(integers, (integer, i) => {
+        const part = Math.floor(i / run);
+        return scales[part]! * integer - minima[part]!;
+      });
+      expect(got).toEqual(numbers);
+      const infinite = bytes.slice();
+      new DataView(infinite.buffer).setUint16(36 * 2 * blockBytes + (type === "q4_k" ? 0 : 208), 0x7c00, true);
+      await expect(space.fill(0, source(infinite))).rejects.toThrow(/embedding: a weight is not finite/);
+      await expect(space.fill(0, { read: source(bytes).read })).rejects.toThrow(/not given in super-blocks/);
+    },
+  );
 
   test(`${name}: a row of an embedding is what its type holds`, async () => {
     const [tokens, hidden] = [37, 45];

@@ -1,16 +1,20 @@
-import { UnsupportedError } from "../../errors.ts";
+import { superBlockBytes } from "../../checkpoint/gguf/blocks-k.ts";
+import { SkeinError, UnsupportedError } from "../../errors.ts";
 import type { WeightBlocks, WeightSource, WeightSpace, WeightSpec } from "../backend.ts";
-import { blockInputs, groupOutputs, lineBytes, roundUp } from "./layout.ts";
+import { blockInputs, blocksInSuperBlock, groupOutputs, lineBytes, roundUp } from "./layout.ts";
 import { type PackedWeight, packedSize } from "./matrix.ts";
 import type { Memory } from "./memory.ts";
 import { weightTypes } from "./operations/linear.ts";
 import { packArguments } from "./operations/pack.ts";
+import { isSuperBlockType } from "./pack-super-blocks.ts";
 
 /** What the packed bytes are; to be raised when a layout changes. */
 const packedFormat = "wasm 3";
 
 /** Numbers that are read, widened and packed at a time. */
 const pieceNumbers = 4 * 2 ** 20;
+
+const superBlockInputs = blocksInSuperBlock * blockInputs;
 
 /** Runs an operation's items on all threads, at once. @returns its arguments as they are afterwards */
 export type RunNow = (operation: "pack", items: number, values: readonly number[]) => Float64Array;
@@ -76,11 +80,18 @@ export class WasmWeightSpace implements WeightSpace {
     const staging = this.#memory.allocate(staged * 4);
     try {
       const rows = this.#memory.floats(staging, staged);
-      const { readBlocks } = source;
+      const { readBlocks, readSuperBlocks } = source;
+      const { type } = weight;
       /** @returns what puts the piece where it is packed from, and says where its scales are */
       const read = async (group: number): Promise<(numbers: number) => number> => {
         const start = group * groupOutputs * inputs;
         const end = Math.min(outputs * inputs, start + groupsInPiece * groupOutputs * inputs);
+        if (isSuperBlockType(type)) {
+          if (!readSuperBlocks || inputs % superBlockInputs !== 0)
+            throw new SkeinError("internal", `${weight.name} is not given in super-blocks of ${type}`);
+          const bytes = await readSuperBlocks(start, end);
+          return (numbers) => this.#stageBytes(bytes, staging, (numbers / superBlockInputs) * superBlockBytes[type]);
+        }
         if (readBlocks) {
           const given = await readBlocks(start, end);
           return (numbers) => this.#stageBlocks(given, staging, numbers);
@@ -118,6 +129,14 @@ export class WasmWeightSpace implements WeightSpace {
     bits.fill(0, scales.length);
     bits.set(scales);
     return address + numbers;
+  }
+
+  /** Completes bytes by zeros. @returns 0: they have no scales of their own */
+  #stageBytes(given: Uint8Array, address: number, length: number): number {
+    const bytes = this.#memory.bytes(address, length);
+    bytes.set(given);
+    bytes.fill(0, given.length);
+    return 0;
   }
 
   #pack(

@@ -21,6 +21,8 @@ export interface BlockType {
   readonly dequantise: (blocks: DataView, at: number, out: Float32Array, to: number) => void;
   /** Of types that are a float16, the first two bytes, times integers: how many bits these have, and the integers. */
   readonly scaled?: Scaled;
+  /** Of super-blocks that are kept as they are: as what. */
+  readonly kept?: "q4_k" | "q6_k";
 }
 
 interface Scaled {
@@ -54,9 +56,9 @@ export const blockTypes: ReadonlyMap<number, BlockType> = new Map([
   [8, scaledType("Q8_0", 34, { type: "q8", integers: integersOfQ8 })],
   [10, { name: "Q2_K", numbers: 256, bytes: 84, dequantise: dequantiseQ2K }],
   [11, { name: "Q3_K", numbers: 256, bytes: 110, dequantise: dequantiseQ3K }],
-  [12, { name: "Q4_K", numbers: 256, bytes: 144, dequantise: dequantiseQ4K }],
+  [12, { name: "Q4_K", numbers: 256, bytes: 144, dequantise: dequantiseQ4K, kept: "q4_k" }],
   [13, { name: "Q5_K", numbers: 256, bytes: 176, dequantise: dequantiseQ5K }],
-  [14, { name: "Q6_K", numbers: 256, bytes: 210, dequantise: dequantiseQ6K }],
+  [14, { name: "Q6_K", numbers: 256, bytes: 210, dequantise: dequantiseQ6K, kept: "q6_k" }],
   [20, scaledType("IQ4_NL", 18, { type: "q8", integers: integersOfIq4Nl })],
   [23, { name: "IQ4_XS", numbers: 256, bytes: 136, dequantise: dequantiseIq4Xs }],
 ]);

@@ -8,6 +8,19 @@
  *   Q6_K   | 128 bytes: lower 4 bits | 64 bytes: upper 2 bits | 16 × i8 scales | scale f16 |
  */
 
+/** Bytes of the super-blocks that are kept as they are. */
+export const superBlockBytes = { q4_k: 144, q6_k: 210 } as const;
+
+/** @returns the numbers of whole super-blocks */
+export function widenSuperBlocks(type: keyof typeof superBlockBytes, bytes: Uint8Array): Float32Array {
+  const count = bytes.length / superBlockBytes[type];
+  const numbers = new Float32Array(count * 256);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const dequantise = type === "q4_k" ? dequantiseQ4K : dequantiseQ6K;
+  for (let block = 0; block < count; block++) dequantise(view, block * superBlockBytes[type], numbers, block * 256);
+  return numbers;
+}
+
 /** Two halves of 128 numbers, in each four runs of 32, which share 32 bytes: two bits for each run. */
 export function dequantiseQ2K(block: DataView, at: number, out: Float32Array, to: number): void {
   const scale = block.getFloat16(at + 80, true);
@@ -70,7 +83,7 @@ export function dequantiseQ5K(block: DataView, at: number, out: Float32Array, to
 }
 
 /** Of a part of Q4_K or Q5_K. The first four have six bits of a byte each; of the others two bits are the upper ones of those bytes. */
-function scaleAndMinimum(
+export function scaleAndMinimum(
   block: DataView,
   at: number,
   part: number,

@@ -34,8 +34,12 @@ export function indexOfGguf(files: CheckpointFiles, { tensors }: GgufHeader): Te
       const entry = entryOf(name);
       return readNumbers(files, entry, start, end ?? entry.shape.reduce((product, size) => product * size, 1));
     },
-    blockType: (name) => byName.get(entryOf(name).type)?.scaled?.type,
+    blockType: (name) => {
+      const type = byName.get(entryOf(name).type);
+      return type?.scaled?.type ?? type?.kept;
+    },
     readBlocks: (name, start, end) => readBlocks(files, entryOf(name), start, end),
+    readSuperBlocks: (name, start, end) => readSuperBlocks(files, entryOf(name), start, end),
     readBytes: (name) => {
       const { file, start, end } = entryOf(name);
       return files.read(file, start, end);
@@ -85,6 +89,19 @@ async function readBlocks(
     scaled.integers(view, block * bytes, integers, block * numbers);
   }
   return { scales, integers };
+}
+
+async function readSuperBlocks(
+  files: CheckpointFiles,
+  { name, file, type, start }: GgufTensor,
+  first: number,
+  last: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const blockType = byName.get(type);
+  if (!blockType?.kept || first % blockType.numbers !== 0 || last % blockType.numbers !== 0)
+    throw new SkeinError("internal", `${name} has no such super-blocks`);
+  const { numbers, bytes } = blockType;
+  return await files.read(file, start + (first / numbers) * bytes, start + (last / numbers) * bytes);
 }
 
 function dequantise(piece: Uint8Array<ArrayBuffer>, { numbers, bytes, dequantise }: BlockType): Float32Array {

@@ -1,7 +1,8 @@
 import { platform } from "#platform";
-import type { Backend, KeyScales, Weight, WeightSpace, WeightSpec, WeightType } from "../../backend/backend.ts";
+import type { Backend, KeyScales, MatrixType, Weight, WeightSpace, WeightSpec } from "../../backend/backend.ts";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { canFingerprint, digestTensor, fingerprintModel } from "../../checkpoint/fingerprint.ts";
+import { widenSuperBlocks } from "../../checkpoint/gguf/blocks-k.ts";
 import { identifyCheckpoint } from "../../checkpoint/identity.ts";
 import { namingFile } from "../../checkpoint/in-file.ts";
 import type { TensorBlocks, TensorIndex } from "../../checkpoint/tensors.ts";
@@ -42,8 +43,8 @@ export function weightSpecs(config: ModelConfig, index: TensorIndex, call: LoadC
   });
 }
 
-/** Types of blocks other than those of 4 bits are widened to 8 bits, never narrowed. */
-function storedType(dtype: string | undefined): WeightType {
+/** Types of blocks other than these are widened to 8 bits, never narrowed. */
+function storedType(dtype: string | undefined): MatrixType {
   switch (dtype) {
     case undefined:
     case "F32":
@@ -54,6 +55,10 @@ function storedType(dtype: string | undefined): WeightType {
       return "bf16";
     case "Q4_0":
       return "q4";
+    case "Q4_K":
+      return "q4_k";
+    case "Q6_K":
+      return "q6_k";
     default:
       return "q8";
   }
@@ -130,27 +135,26 @@ async function readSource(
     tell(completed * bytesEach, total * bytesEach);
   };
   for (const [i, { name, type }] of specs.entries()) {
-    const { readBlocks } = index;
-    const source = {
-      read: async (start: number, end: number) => {
+    const { readBlocks, readSuperBlocks } = index;
+    /** Reads a piece in some form. @param widen - makes numbers of it, for whom its name is watched */
+    const reader =
+      <T>(read: (name: string, start: number, end: number) => Promise<T>, widen: (piece: T) => Float32Array) =>
+      async (start: number, end: number): Promise<T> => {
         signal.throwIfAborted();
-        const numbers = await index.readFloat32(name, start, end);
-        finder.observe(name, start, numbers);
+        const piece = await read(name, start, end);
+        if (finder.watches(name)) finder.observe(name, start, widen(piece));
         advance(end - start);
-        return numbers;
-      },
-      // What the checkpoint has in blocks of this very type stays as it is.
-      ...(readBlocks && index.blockType?.(name) === type
-        ? {
-            readBlocks: async (start: number, end: number) => {
-              signal.throwIfAborted();
-              const blocks = await readBlocks(name, start, end);
-              if (finder.watches(name)) finder.observe(name, start, numbersOf(blocks));
-              advance(end - start);
-              return blocks;
-            },
-          }
-        : {}),
+        return piece;
+      };
+    // What the checkpoint has in blocks of this very type stays as it is.
+    const isKept = index.blockType?.(name) === type;
+    const source = {
+      read: reader(index.readFloat32, (numbers) => numbers),
+      readBlocks: isKept && readBlocks ? reader(readBlocks, numbersOf) : undefined,
+      readSuperBlocks:
+        isKept && readSuperBlocks && (type === "q4_k" || type === "q6_k")
+          ? reader(readSuperBlocks, (bytes) => widenSuperBlocks(type, bytes))
+          : undefined,
     };
     await space.fill(i, source).catch((error: unknown) => {
       throw namingFile(error, index.entry(name)!.file);
@@ -177,7 +181,7 @@ async function readCached(
   cache: WeightCache,
   key: WeightCacheKey,
   { packed }: WeightSpace,
-  { types, exponentCount }: { readonly types: readonly WeightType[]; readonly exponentCount: number },
+  { types, exponentCount }: { readonly types: readonly MatrixType[]; readonly exponentCount: number },
   signal: AbortSignal,
   tell: (completed: number, total: number) => void,
 ): Promise<Int8Array | undefined> {
@@ -207,7 +211,7 @@ async function writeCached(
   cache: WeightCache,
   key: WeightCacheKey,
   { packed }: WeightSpace,
-  { types, exponents }: { readonly types: readonly WeightType[]; readonly exponents: Int8Array },
+  { types, exponents }: { readonly types: readonly MatrixType[]; readonly exponents: Int8Array },
 ): Promise<void> {
   const writer = await cache.create(key, packed!.bytes.length).catch(() => undefined);
   if (!writer) return;

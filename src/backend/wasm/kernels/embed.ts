@@ -61,15 +61,18 @@ export const embedQ8: Kernel = defineEmbed("embedQ8", q8BlockBytes, (code, weigh
 export const embedQ4: Kernel = defineEmbed("embedQ4", q4BlockBytes, (code, weights, lane, store) => {
   const scale = code.local("f32", widenFinite(code, code.loadU16(code.offset(weights, i32.shl(lane, i32.const(1))))));
   const at = code.local("address", code.offset(weights, i32.shl(lane, i32.const(2))));
-  for (let i = 0; i < blockInputs; i++) {
-    const byte = code.loadU8(at, q4WeightsOffset + (i >> 3) * 64 + (i & 3));
-    const bits = (i & 4) === 0 ? i32.and(byte, i32.const(15)) : i32.shrU(byte, i32.const(4));
-    store(i, f32.mul(scale, f32.fromI32(i32.sub(bits, i32.const(8)))));
-  }
+  for (let i = 0; i < blockInputs; i++)
+    store(i, f32.mul(scale, f32.fromI32(i32.sub(loadFourBits(code, at, i), i32.const(8)))));
 });
 
+/** The four bits of an input, of a block as `linear-q4.ts` draws it. @param at - of the block, and 4 · the row in the group */
+export function loadFourBits(code: Code, at: Value<"address">, input: number): Value<"i32"> {
+  const byte = code.loadU8(at, q4WeightsOffset + (input >> 3) * 64 + (input & 3));
+  return (input & 4) === 0 ? i32.and(byte, i32.const(15)) : i32.shrU(byte, i32.const(4));
+}
+
 /** The scalar twin of `loadFloat16`: finite numbers only. */
-function widenFinite(code: Code, bits: Value<"i32">): Value<"f32"> {
+export function widenFinite(code: Code, bits: Value<"i32">): Value<"f32"> {
   const half = code.local("i32", bits);
   const magnitude = i32.and(i32.shl(half, i32.const(13)), i32.const(0x0fffe000));
   const sign = i32.shl(i32.and(half, i32.const(0x8000)), i32.const(16));

@@ -16,20 +16,24 @@ const unrolled = 4;
 
 /** One row of activations: {@link defineRow}. */
 function defineFloatRow(name: string, elementBytes: number, load: Load): WasmFunction {
-  return defineRow(name, blockInputs * 16 * elementBytes, blockInputs * 4, (code, { weights, panel }) => {
-    const sums = code.locals(4, "v128");
-    const input = code.local("v128");
-    return {
-      sums,
-      block: () => {
-        for (let i = 0; i < blockInputs; i++) {
-          code.set(input, code.loadSplat32(panel, i * 4));
-          for (const [v, sum] of sums.entries())
-            code.set(sum, code.multiplyAdd(load(code, weights, (i * 16 + v * 4) * elementBytes), input, sum));
-        }
-      },
-    };
-  });
+  return defineRow(
+    name,
+    { weights: blockInputs * 16 * elementBytes, panel: blockInputs * 4 },
+    (code, { weights, panel }) => {
+      const sums = code.locals(4, "v128");
+      const input = code.local("v128");
+      return {
+        sums,
+        block: () => {
+          for (let i = 0; i < blockInputs; i++) {
+            code.set(input, code.loadSplat32(panel, i * 4));
+            for (const [v, sum] of sums.entries())
+              code.set(sum, code.multiplyAdd(load(code, weights, (i * 16 + v * 4) * elementBytes), input, sum));
+          }
+        },
+      };
+    },
+  );
 }
 
 /** Bytes of one block of half a group of widened weights, [inputs][8] f32. */

@@ -1,6 +1,6 @@
 import { quantiseQ4, quantiseQ8 } from "../../../checkpoint/quantise.ts";
-import type { WeightType } from "../../backend.ts";
-import { blockInputs, blocksOf, groupOutputs, groupsOf, rowStride } from "../layout.ts";
+import type { MatrixType } from "../../backend.ts";
+import { blockInputs, blocksInSuperBlock, blocksOf, groupOutputs, groupsOf, roundUp, rowStride } from "../layout.ts";
 import {
   linear,
   linearArguments,
@@ -11,8 +11,10 @@ import {
 } from "../operations/linear.ts";
 import { countPieces } from "../operations/pieces.ts";
 import { packedBlockBytes, packGroup } from "../pack.ts";
+import { isSuperBlockType, packSuperBlocks } from "../pack-super-blocks.ts";
 import { inputKinds, inputs as inputsOf, type KernelHarness, normalNumbers } from "./kernel-harness.ts";
 import { makePanels, padded, quantisedActivations } from "./panel-harness.ts";
+import { quantiseSuperBlocks, superBlockNumbers } from "./super-block-harness.ts";
 
 /** x · weightsᵀ + bias, for tests. */
 export interface Product {
@@ -102,6 +104,11 @@ const sizes: readonly (readonly [rows: number, inputs: number, outputs: number])
 
 const weightKinds = ["normal", "large", "small", "zero blocks", "equal", "one sign"] as const;
 
+/** @returns the inputs, completed to what rows of the type are made of */
+export function wholeInputs(type: ProductType, inputs: number): number {
+  return isSuperBlockType(productFacts[type].weights) ? roundUp(inputs, superBlockNumbers) : inputs;
+}
+
 /** Nearly the largest, and a small number with few bits, that types hold: as a weight, or by its scale. */
 const extremes: Readonly<Record<ProductType, readonly [large: number, small: number]>> = {
   f32: [1e15, 1e-41],
@@ -110,13 +117,17 @@ const extremes: Readonly<Record<ProductType, readonly [large: number, small: num
   q8: [65000 * 127, 2e-6 * 127],
   q4: [65000 * 8, 2e-6 * 8],
   q4Fine: [65000 * 8, 2e-6 * 8],
+  q4_k: [65000 * 63, 2e-6 * 63],
+  q4_kFine: [65000 * 63, 2e-6 * 63],
+  q6_k: [65000 * 127 * 32, 2e-6 * 127 * 32],
 };
 
 /** @returns products of all sizes, each with all kinds of weights and with activations of some kind: over all sizes, of every kind */
 function products(type: ProductType): (Product & { readonly kinds: string })[] {
   const [large, small] = extremes[type];
   const activationKinds = [...inputKinds, "subnormal"] as const;
-  return sizes.flatMap(([rows, inputs, outputs], size) => {
+  return sizes.flatMap(([rows, someInputs, outputs], size) => {
+    const inputs = wholeInputs(type, someInputs);
     return weightKinds.map((weightKind, kind) => {
       const normal = normalNumbers(size * 10 + kind + 1);
       const weight: Record<typeof weightKind, (i: number) => number> = {
@@ -163,7 +174,7 @@ interface Exact {
 /**
  * @returns [rows][outputs]. Tolerances: every term of a sum is rounded up to four times (the scales' product, the integer, their product, all
  * by 2^-24 of the term), and every addition by 2^-24 of a partial sum. Below 2^-126 roundings are absolute: 2^-150, of a product of
- * scales times the block's integer.
+ * scales times the block's integer. What minima take away are terms of their own.
  */
 function exactProduct(product: Product): Exact[][] {
   const { type, rows, outputs, inputs, bias } = product;
@@ -175,7 +186,6 @@ function exactProduct(product: Product): Exact[][] {
     ),
   );
   const steps = { f32: 0, int8: 127, int14: 8191, int15: 16383 }[productFacts[type].panel];
-  const termInputs = steps === 0 ? 1 : blockInputs;
   return Array.from({ length: rows }, (_, row) => {
     const x = padded(product.x.subarray(row * inputs, (row + 1) * inputs));
     const { scales, integers } = steps === 0 ? asTheyAre(x) : quantisedActivations(x, steps);
@@ -183,40 +193,54 @@ function exactProduct(product: Product): Exact[][] {
       let value = bias[output]!;
       let magnitude = Math.abs(value);
       let underflow = 0;
-      for (let start = 0; start < columns; start += termInputs) {
-        let sum = 0;
-        for (let i = start; i < start + termInputs; i++) sum += integers[i]! * weight.integers[i]!;
-        const term = sum * scales[start / termInputs]! * weight.scales[start / termInputs]!;
+      let terms = 0;
+      const { run } = weight;
+      const add = (sum: number, start: number, scale: number): void => {
+        const term = sum * scales[steps === 0 ? start : Math.floor(start / blockInputs)]! * scale;
         value += term;
         magnitude += Math.abs(term);
         underflow += steps === 0 ? 2 ** -149 : 2 ** -149 * (1 + Math.abs(sum));
+        terms++;
+      };
+      for (let start = 0; start < columns; start += run) {
+        let [sum, inputSum] = [0, 0];
+        for (let i = start; i < start + run; i++) {
+          sum += integers[i]! * weight.integers[i]!;
+          inputSum += integers[i]!;
+        }
+        add(sum, start, weight.scales[start / run]!);
+        if (weight.minima) add(inputSum, start, -weight.minima[start / run]!);
       }
-      return { value, error: (columns / termInputs + 4) * 2 ** -24 * magnitude + underflow };
+      return { value, error: (terms + 4) * 2 ** -24 * magnitude + underflow };
     });
   });
 }
 
 interface Quantised {
-  /** One a block. */
+  /** Numbers that share a scale. */
+  readonly run: number;
   readonly scales: ArrayLike<number>;
   readonly integers: ArrayLike<number>;
+  /** As many as scales: what is taken away from each product. */
+  readonly minima?: ArrayLike<number>;
 }
 
 function asTheyAre(x: Float32Array): Quantised {
-  return { scales: new Float32Array(x.length).fill(1), integers: x };
+  return { run: 1, scales: new Float32Array(x.length).fill(1), integers: x };
 }
 
 /** The numbers of whole blocks, as their type holds them. */
-function quantisedWeights(type: WeightType, row: Float32Array): Quantised {
+function quantisedWeights(type: MatrixType, row: Float32Array): Quantised {
   if (type === "f32") return asTheyAre(row);
   if (type === "f16") return asTheyAre(Float32Array.from(new Float16Array(row)));
   if (type === "bf16") return asTheyAre(row.map(roundToBfloat16));
+  if (isSuperBlockType(type)) return quantiseSuperBlocks(type, row);
   const scales = new Uint16Array(row.length / blockInputs);
   const integers = new Int8Array(row.length);
   const quantise = type === "q4" ? quantiseQ4 : quantiseQ8;
   for (let block = 0; block < scales.length; block++)
     scales[block] = quantise(row, block * blockInputs, integers, block * blockInputs);
-  return { scales: new Float16Array(scales.buffer), integers };
+  return { run: blockInputs, scales: new Float16Array(scales.buffer), integers };
 }
 
 /** To the nearest number whose lower 16 bits are zero; halves to even. */
@@ -249,10 +273,17 @@ export function packMatrix({
   for (let group = 0; group < groups; group++) {
     const size = groupOutputs * columns;
     const target = out.subarray(group * groupBytes, (group + 1) * groupBytes);
-    if (!packGroup(weightType, rows.subarray(group * size, (group + 1) * size), blocks, target))
+    if (!pack(weightType, rows.subarray(group * size, (group + 1) * size), blocks, target))
       throw new Error(`${type} cannot hold the weights of this test`);
   }
   return out;
+}
+
+/** @param rows - [16][blocks · 32] */
+function pack(type: MatrixType, rows: Float32Array, blocks: number, target: Uint8Array): boolean {
+  if (!isSuperBlockType(type)) return packGroup(type, rows, blocks, target);
+  const { bytes } = quantiseSuperBlocks(type, rows);
+  return packSuperBlocks(type, bytes, blocks / blocksInSuperBlock, target);
 }
 
 function rowsOf({ rows, inputs, x }: Product): Float32Array[] {

@@ -1,8 +1,9 @@
+import type { Code } from "../builder/code.ts";
 import { defineInner, type Kernel, type WasmFunction } from "../builder/kernel.ts";
 import { f32x4, i8x16, i16x8, i32x4, type Local, type Value, v128 } from "../builder/values.ts";
 import { loadFloat16 } from "./float16.ts";
-import { defineRow } from "./linear-row.ts";
-import { addTwoPlanes, defineRows, defineTiles, type Tiles, tileParameters } from "./linear-rows.ts";
+import { defineRow, type RowPlace } from "./linear-row.ts";
+import { addTwoPlanes, defineRows, defineTiles, type Half, type Tiles, tileParameters } from "./linear-rows.ts";
 
 /*
  * y = x · weightsᵀ + start, weights in 4 bits.
@@ -21,85 +22,141 @@ import { addTwoPlanes, defineRows, defineTiles, type Tiles, tileParameters } fro
 export const q4BlockBytes = 288;
 export const q4WeightsOffset = 32;
 
-/** Bytes of one block of one row of activations. */
+/** Bytes of one block of one row of activations: in 8 bits, and in the 15 of `linear-q4-fine.ts`. */
 export const int8BlockBytes = 40;
+export const int15BlockBytes = 76;
+
+/** Planes of activations: one of 8 bits, or a second one of 7 more. */
+export type Planes = 1 | 2;
+
+/** Where a row's planes begin in a block, behind its words. */
+const planesOffset = { 1: 8, 2: 12 } as const;
 
 /** One row of activations: {@link defineRow}. */
-export const linearQ4Row: Kernel = defineRow(
-  "linearQ4Row",
-  q4BlockBytes,
-  int8BlockBytes,
-  (code, { weights, panel }) => {
-    const sums = code.locals(4, "v128");
-    const integers = code.locals(4, "v128");
-    const packed = code.local("v128");
-    const [first, second] = [code.local("v128"), code.local("v128")];
-    const lowHalf = code.constant(i8x16.const(15));
+export function defineQ4Row(name: string, planes: Planes): Kernel {
+  const panelBytes = planes === 1 ? int8BlockBytes : int15BlockBytes;
+  return defineRow(name, { weights: q4BlockBytes, panel: panelBytes }, (code, place) => {
+    const { weights, panel } = place;
+    const products = rowProducts(code, planes, place);
+    const sums = rowSums(code, planes, place);
+    const input = code.local("v128");
     return {
-      sums,
+      ...sums,
       block: () => {
-        for (const integer of integers) code.set(integer, code.loadSplat32(panel, 4));
-        code.sumSmallDots(integers, (add) => {
-          for (let chunk = 0; chunk < 4; chunk++) {
-            code.set(first, code.loadSplat32(panel, 8 + chunk * 8));
-            code.set(second, code.loadSplat32(panel, 12 + chunk * 8));
-            for (const [v, integer] of integers.entries()) {
-              code.set(packed, code.load(weights, q4WeightsOffset + (chunk * 4 + v) * 16));
-              add(integer, first, v128.and(packed, lowHalf));
-              add(integer, second, v128.and(i16x8.shrU(packed, 4), lowHalf));
-            }
-          }
-        });
-        code.set(first, code.loadSplat32(panel));
-        for (const [v, integer] of integers.entries()) {
-          const scale = f32x4.mul(loadFloat16(code, weights, v * 8), first);
-          code.set(sums[v]!, code.multiplyAdd(f32x4.convertI32(integer), scale, sums[v]!));
-        }
+        const integers = products(code.loadSplat32(panel, 4));
+        code.set(input, code.loadSplat32(panel));
+        for (const [v, integer] of integers.entries())
+          sums.add(v, f32x4.convertI32(integer), f32x4.mul(loadFloat16(code, weights, v * 8), input));
       },
     };
-  },
-);
+  });
+}
+
+export const linearQ4Row: Kernel = defineQ4Row("linearQ4Row", 1);
+
+/** Where a row kernel's sums are: those of two planes take all registers, so that the sums of blocks stay in `y`. */
+export interface RowSums {
+  readonly sums?: readonly Local<"v128">[];
+  /** Adds a · b to a vector of the sums. */
+  readonly add: (vector: number, a: Value<"v128">, b: Value<"v128">) => void;
+}
+
+export function rowSums(code: Code, planes: Planes, { y }: RowPlace): RowSums {
+  if (planes === 2) return { add: (v, a, b) => code.store(y, code.multiplyAdd(a, b, code.load(y, v * 16)), v * 16) };
+  const sums = code.locals(4, "v128");
+  return { sums, add: (v, a, b) => code.set(sums[v]!, code.multiplyAdd(a, b, sums[v]!)) };
+}
+
+/** @returns what gives a block's integer sums of one row, four vectors, with the number that each begins with */
+export function rowProducts(
+  code: Code,
+  planes: Planes,
+  { weights, panel }: RowPlace,
+): (start: Value<"v128">) => readonly Value<"v128">[] {
+  const integers = code.locals(4, "v128");
+  const highs = planes === 2 ? code.locals(4, "v128") : [];
+  const inputs = code.locals(2, "v128");
+  const [packed, weight] = [code.local("v128"), code.local("v128")];
+  const lowHalf = code.constant(i8x16.const(15));
+  const first = planesOffset[planes];
+  /** The four bits of a step, of the two that share bytes. */
+  const four = (step: number): Value<"v128"> => v128.and(step % 2 === 0 ? packed : i16x8.shrU(packed, 4), lowHalf);
+  return (start) => {
+    for (const sum of integers) code.set(sum, start);
+    for (const sum of highs) code.set(sum, v128.zero);
+    code.sumSmallDots([...integers, ...highs], (add) => {
+      // Registers have room for two inputs: those of two steps, or both planes of one.
+      for (let step = 0; step < 8; step += 3 - planes) {
+        for (const [i, input] of inputs.entries())
+          code.set(input, code.loadSplat32(panel, first + step * 4 + i * (planes === 1 ? 4 : 32)));
+        for (const [v, integer] of integers.entries()) {
+          code.set(packed, code.load(weights, q4WeightsOffset + ((step >> 1) * 4 + v) * 16));
+          if (planes === 1) {
+            add(integer, inputs[0]!, four(step));
+            add(integer, inputs[1]!, four(step + 1));
+          } else {
+            code.set(weight, four(step));
+            add(highs[v]!, inputs[0]!, weight);
+            add(integer, inputs[1]!, weight);
+          }
+        }
+      }
+    });
+    return planes === 1 ? integers : integers.map((low, v) => i32x4.add(i32x4.shl(highs[v]!, 7), low));
+  };
+}
 
 /**
- * Half a group's weights, one byte each, with scales as f32; for each block (288 bytes):
+ * Half a group's weights, one byte each, with scales as f32; for each block (288 bytes, or 320 with minima, of `linear-q4-k.ts`):
  *
- *     | scale: 8 × f32 | 8 steps of 4 inputs: | 2 vectors: | 4 outputs: | 4 × u8 |
+ *     | scale: 8 × f32 | 8 steps of 4 inputs: | 2 vectors: | 4 outputs: | 4 × u8 | minimum / 8: 8 × f32 |
  */
-const expandedBytes = 288;
+export const expandedBytes = 288;
 const expandedOffset = 32;
 
-function defineExpansion(half: 0 | 1): WasmFunction<typeof expansionParameters> {
+export const expansionParameters = { weights: "address", expanded: "address", blocks: "i32" } as const;
+
+function defineExpansion(half: Half): WasmFunction<typeof expansionParameters> {
   return defineInner(`expandQ4Half${half}`, expansionParameters, (code, { weights, expanded, blocks }) => {
     const w = code.local("address", weights);
     const to = code.local("address", expanded);
-    const packed = code.local("v128");
-    const lowHalf = code.constant(i8x16.const(15));
     code.repeat(blocks, () => {
       for (let v = 0; v < 2; v++) code.store(to, loadFloat16(code, w, (half * 2 + v) * 8), v * 16);
-      for (let chunk = 0; chunk < 4; chunk++) {
-        for (let v = 0; v < 2; v++) {
-          code.set(packed, code.load(w, q4WeightsOffset + (chunk * 4 + half * 2 + v) * 16));
-          code.store(to, v128.and(packed, lowHalf), expandedOffset + (chunk * 4 + v) * 16);
-          code.store(to, v128.and(i16x8.shrU(packed, 4), lowHalf), expandedOffset + (chunk * 4 + 2 + v) * 16);
-        }
-      }
+      expandFourBits(code, half, w, to);
       code.advance(w, q4BlockBytes);
       code.advance(to, expandedBytes);
     });
   });
 }
 
-const expansionParameters = { weights: "address", expanded: "address", blocks: "i32" } as const;
+/** Makes bytes of a block's half bytes. */
+export function expandFourBits(code: Code, half: Half, weights: Value<"address">, to: Value<"address">): void {
+  const packed = code.local("v128");
+  const lowHalf = code.constant(i8x16.const(15));
+  for (let chunk = 0; chunk < 4; chunk++) {
+    for (let v = 0; v < 2; v++) {
+      code.set(packed, code.load(weights, q4WeightsOffset + (chunk * 4 + half * 2 + v) * 16));
+      code.store(to, v128.and(packed, lowHalf), expandedOffset + (chunk * 4 + v) * 16);
+      code.store(to, v128.and(i16x8.shrU(packed, 4), lowHalf), expandedOffset + (chunk * 4 + 2 + v) * 16);
+    }
+  }
+}
+
 const expansions = [defineExpansion(0), defineExpansion(1)] as const;
 
-/** @param planes - of the activations: those of `linear-q4-fine.ts` have two, one after the other */
-export function defineQ4Tile(name: string, planes: 1 | 2, rows: number): WasmFunction<typeof tileParameters> {
+/** @param hasMinima - a weight is scale · its four bits - minimum; else scale · (its four bits - 8) */
+export function defineQ4Tile(
+  name: string,
+  planes: Planes,
+  hasMinima: boolean,
+  rows: number,
+): WasmFunction<typeof tileParameters> {
   return defineInner(`${name}${rows}`, tileParameters, (code, { weights, x, sums, blocks }) => {
     const w = code.local("address", weights);
     const panel = code.local("address", x);
     const vectors = code.locals(2, "v128");
     const integers = Array.from({ length: rows }, () => code.locals(2, "v128"));
-    const input = code.local("v128");
+    const [input, shift] = [code.local("v128"), code.local("v128")];
     const correct = (combine: (sum: Local<"v128">) => Value<"v128">): void => {
       for (const [row, pair] of integers.entries()) {
         code.set(input, code.loadSplat32(panel, (rows + row) * 4));
@@ -120,36 +177,51 @@ export function defineQ4Tile(name: string, planes: 1 | 2, rows: number): WasmFun
     };
     code.repeat(blocks, () => {
       if (planes === 1) {
-        correct(() => input);
-        addPlane(panel, rows * 8);
+        if (hasMinima) for (const sum of integers.flat()) code.set(sum, v128.zero);
+        else correct(() => input);
+        addPlane(panel, rows * planesOffset[1]);
       } else {
-        addTwoPlanes(code, integers.flat(), code.offset(panel, rows * 8), rows, (plane) => addPlane(plane, 0));
-        correct((sum) => i32x4.add(sum, input));
+        addTwoPlanes(code, integers.flat(), code.offset(panel, rows * planesOffset[2]), rows, (plane) =>
+          addPlane(plane, 0),
+        );
+        if (!hasMinima) correct((sum) => i32x4.add(sum, input));
       }
       for (const [v, vector] of vectors.entries()) code.set(vector, code.load(w, v * 16));
       for (const [row, pair] of integers.entries()) {
         code.set(input, code.loadSplat32(panel, row * 4));
+        if (hasMinima) code.set(shift, minimumFactor(input, code.loadSplat32(panel, (rows + row) * 4)));
         for (const [v, integer] of pair.entries()) {
           const offset = (row * 2 + v) * 16;
           const scale = f32x4.mul(vectors[v]!, input);
-          code.store(sums, code.multiplyAdd(f32x4.convertI32(integer), scale, code.load(sums, offset)), offset);
+          const sum = code.multiplyAdd(f32x4.convertI32(integer), scale, code.load(sums, offset));
+          const minimum = code.load(w, expandedBytes + v * 16);
+          code.store(sums, hasMinima ? code.multiplyAdd(minimum, shift, sum) : sum, offset);
         }
       }
-      code.advance(w, expandedBytes);
-      code.advance(panel, rows * (8 + planes * 32));
+      code.advance(w, hasMinima ? expandedBytes + 32 : expandedBytes);
+      code.advance(panel, rows * (planesOffset[planes] + planes * 32));
     });
   });
 }
 
-/** Several rows of activations; scratch holds half a group's expanded weights: 288 bytes a block. */
-export function defineQ4Rows(name: string, tiles: Tiles): WasmFunction {
+/** What a block's minima, an eighth of them, are multiplied by: the activations' scale times -8 · their sum. */
+export function minimumFactor(scale: Value<"v128">, sum: Value<"v128">): Value<"v128"> {
+  return f32x4.mul(f32x4.convertI32(sum), scale);
+}
+
+/** Several rows of activations; scratch holds half a group's expanded weights. */
+export function defineQ4Rows(
+  name: string,
+  tiles: Tiles,
+  expand: readonly [WasmFunction<typeof expansionParameters>, WasmFunction<typeof expansionParameters>] = expansions,
+): WasmFunction {
   return defineRows(name, [tiles, tiles], (code, half, weights, scratch, blocks) => {
-    code.call(expansions[half], { weights, expanded: scratch, blocks });
+    code.call(expand[half], { weights, expanded: scratch, blocks });
     return scratch;
   });
 }
 
 export const linearQ4Rows: Kernel = defineQ4Rows(
   "linearQ4Rows",
-  defineTiles((rows) => defineQ4Tile("linearQ4Tile", 1, rows)),
+  defineTiles((rows) => defineQ4Tile("linearQ4Tile", 1, false, rows)),
 );

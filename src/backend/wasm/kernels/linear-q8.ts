@@ -29,8 +29,7 @@ export const int14BlockBytes = 68;
 /** One row of activations: {@link defineRow}. Registers hold the sums of both planes, `y` those of all blocks. */
 export const linearQ8Row: Kernel = defineRow(
   "linearQ8Row",
-  q8BlockBytes,
-  int14BlockBytes,
+  { weights: q8BlockBytes, panel: int14BlockBytes },
   (code, { weights, panel, y }) => {
     const highs = code.locals(4, "v128");
     const lows = code.locals(4, "v128");

@@ -2,14 +2,18 @@ import { expect, test } from "vitest";
 import { allTargets } from "../builder/target.ts";
 import { groupOutputs } from "../layout.ts";
 import { inputs, kernelHarnesses, memoryBytes } from "./kernel-harness.ts";
-import { packMatrix } from "./linear-harness.ts";
+import { packMatrix, wholeInputs } from "./linear-harness.ts";
 import { linearQ4Row } from "./linear-q4.ts";
+import { linearQ4KRow } from "./linear-q4-k.ts";
+import { linearQ6KRow } from "./linear-q6-k.ts";
 import { linearQ8Row } from "./linear-q8.ts";
 import { makePanels } from "./panel-harness.ts";
 
 const kinds = [
   { type: "q4", panelType: "int8", kernel: linearQ4Row }, // sums in registers
   { type: "q8", panelType: "int14", kernel: linearQ8Row }, // sums in y
+  { type: "q4_k", panelType: "int8", kernel: linearQ4KRow }, // headers
+  { type: "q6_k", panelType: "int15", kernel: linearQ6KRow },
 ] as const;
 
 const kernels = kinds.map(({ kernel }) => kernel);
@@ -21,7 +25,7 @@ for (const harness of await kernelHarnesses(kernels, allTargets)) {
     `${harness.name}: nothing is read behind the weights of $type, be they at the end of memory; and how they are read changes nothing`,
     ({ type, panelType, kernel }) => {
       harness.clear();
-      const [columns, outputs] = [1000, 100]; // pages of a group, and seven groups
+      const [columns, outputs] = [wholeInputs(type, 1000), 100]; // pages of a group, and seven groups
       const weights = packMatrix({ type, weights: inputs("normal", columns * outputs), outputs, inputs: columns });
       const panel = put(makePanels(panelType, [inputs("normal", columns, 2)]));
       const [all, blocks] = [Math.ceil(outputs / groupOutputs), Math.ceil(columns / 32)];

@@ -1,6 +1,7 @@
 import type { Code } from "../builder/code.ts";
 import { defineKernel, type WasmFunction } from "../builder/kernel.ts";
 import { i32, type Local, type Value } from "../builder/values.ts";
+import { blocksInSuperBlock } from "../layout.ts";
 
 /*
  * One row of activations is bound by reading the weights, once and in order. Processors read ahead by themselves, but only within a page of 4 KiB, and not
@@ -12,6 +13,16 @@ import { i32, type Local, type Value } from "../builder/values.ts";
  */
 const pageBytes = 4096;
 const aheadBytes = 2 * pageBytes;
+
+/** What a row kernel reads, in bytes. */
+export interface RowShape {
+  /** A block of weights, of 16 outputs by 32 inputs. */
+  readonly weights: number;
+  /** A block of activations. */
+  readonly panel: number;
+  /** What stands before the eight blocks of a super-block of weights, where there are such. */
+  readonly header?: number;
+}
 
 /** Where a row kernel is. */
 export interface RowPlace {
@@ -27,6 +38,8 @@ export interface RowPlace {
 export interface RowBody {
   /** The sums of a group, four vectors, where registers have room for them; else they stay in `y`. */
   readonly sums?: readonly Local<"v128">[];
+  /** Takes note of a super-block's header, which is where the weights' block would be. */
+  readonly header?: () => void;
   /** Adds a block's products to the sums. */
   readonly block: () => void;
 }
@@ -36,16 +49,8 @@ export interface RowBody {
  *
  * Parameters of the kernel: weights: of the first group, [groups][blocks]; x: a panel of one row; start: what the sums begin with, and y, somewhere else:
  * [groups][16] f32; scratch: 64 bytes, which are overwritten.
- *
- * @param blockBytes - of the weights, of 16 outputs
- * @param panelBlockBytes - of the activations
  */
-export function defineRow(
-  name: string,
-  blockBytes: number,
-  panelBlockBytes: number,
-  body: (code: Code, place: RowPlace) => RowBody,
-): WasmFunction {
+export function defineRow(name: string, shape: RowShape, body: (code: Code, place: RowPlace) => RowBody): WasmFunction {
   const parameters = {
     weights: "address",
     x: "address",
@@ -55,13 +60,16 @@ export function defineRow(
     blocks: "i32",
     scratch: "address",
   } as const;
+  const hasHeaders = shape.header !== undefined;
+  const turnBytes = hasHeaders ? shape.header + blocksInSuperBlock * shape.weights : shape.weights;
   return defineKernel(name, parameters, (code, { groups, blocks, scratch, ...given }) => {
+    const turns = hasHeaders ? code.local("i32", i32.divU(blocks, i32.const(blocksInSuperBlock))) : blocks;
     const hasTwo = code.target.variant === "pairs";
     const count = code.local("i32", hasTwo ? i32.shrU(i32.add(groups, i32.const(1)), i32.const(1)) : groups);
     const skipped = code.local("i32", i32.sub(groups, count)); // by the second stream; with an odd number both take the group in the middle
     const panel = code.local("address");
     const streams = (hasTwo ? [i32.const(0), skipped] : [i32.const(0)]).map((first) => {
-      const weights = i32.mul(i32.mul(first, blocks), i32.const(blockBytes));
+      const weights = i32.mul(i32.mul(first, turns), i32.const(turnBytes));
       const outputs = i32.mul(first, i32.const(64));
       const place = {
         weights: code.local("address", code.offset(given.weights, weights)),
@@ -72,9 +80,16 @@ export function defineRow(
     });
     // There is one group: the second stream must not add to the sums of the first.
     if (hasTwo) code.if(i32.eq(skipped, i32.const(0)), () => code.set(streams[1]!.y, scratch));
-    const forBlocks = hasTwo
-      ? (block: () => void) => code.repeat(blocks, block)
-      : readAhead(code, { ...given, groups, blocks, scratch, blockBytes, at: streams[0]!.weights });
+    const forTurns = hasTwo
+      ? (turn: () => void) => code.repeat(turns, turn)
+      : readAhead(code, { ...given, groups, turns, scratch, turnBytes, at: streams[0]!.weights });
+    const block = (): void => {
+      for (const { block, weights } of streams) {
+        block();
+        code.advance(weights, shape.weights);
+      }
+      code.advance(panel, shape.panel);
+    };
     code.repeat(count, () => {
       code.set(panel, given.x);
       for (const { sums, start, y } of streams) {
@@ -84,12 +99,13 @@ export function defineRow(
           else code.store(y, first, v * 16);
         }
       }
-      forBlocks(() => {
-        for (const { block, weights } of streams) {
-          block();
-          code.advance(weights, blockBytes);
+      forTurns(() => {
+        if (!hasHeaders) return block();
+        for (const { header, weights } of streams) {
+          header?.();
+          code.advance(weights, shape.header);
         }
-        code.advance(panel, panelBlockBytes);
+        code.repeatAtLeastOnce(code.local("i32", i32.const(blocksInSuperBlock)), block);
       });
       for (const { sums, start, y } of streams) {
         if (sums) for (const [v, sum] of sums.entries()) code.store(y, sum, v * 16);
@@ -104,22 +120,20 @@ export function defineRow(
 interface Stream {
   readonly weights: Value<"address">;
   readonly groups: Value<"i32">;
-  readonly blocks: Value<"i32">;
-  readonly blockBytes: number;
+  /** Of the loop over a group's weights, and what each of them reads. */
+  readonly turns: Value<"i32">;
+  readonly turnBytes: number;
   /** Where it is. */
   readonly at: Value<"address">;
   /** What is read has to go somewhere. */
   readonly scratch: Value<"address">;
 }
 
-/** @returns how to go over the blocks of a group while the page after the next is read ahead */
-function readAhead(
-  code: Code,
-  { weights, groups, blocks, blockBytes, at, scratch }: Stream,
-): (block: () => void) => void {
-  const pageBlocks = i32.const(Math.floor(pageBytes / blockBytes));
-  const pages = code.local("i32", i32.divU(i32.add(blocks, i32.sub(pageBlocks, i32.const(1))), pageBlocks));
-  const end = code.local("address", code.offset(weights, i32.mul(i32.mul(groups, blocks), i32.const(blockBytes))));
+/** @returns how to go over the weights of a group while the page after the next is read ahead */
+function readAhead(code: Code, { weights, groups, turns, turnBytes, at, scratch }: Stream): (turn: () => void) => void {
+  const pageTurns = i32.const(Math.floor(pageBytes / turnBytes));
+  const pages = code.local("i32", i32.divU(i32.add(turns, i32.sub(pageTurns, i32.const(1))), pageTurns));
+  const end = code.local("address", code.offset(weights, i32.mul(i32.mul(groups, turns), i32.const(turnBytes))));
   const ahead = code.local("address");
   const left = code.local("i32");
   const count = code.local("i32");
@@ -128,14 +142,14 @@ function readAhead(
     code.if(code.isBelow(ahead, end), () => code.storeI32(scratch, code.loadI32(ahead)));
   };
   for (let bytes = pageBytes; bytes < aheadBytes; bytes += pageBytes) touch(bytes);
-  return (block) => {
-    code.set(left, blocks);
+  return (turn) => {
+    code.set(left, turns);
     code.repeat(pages, () => {
       touch(aheadBytes);
-      code.set(count, pageBlocks);
-      code.if(i32.ltU(left, pageBlocks), () => code.set(count, left));
+      code.set(count, pageTurns);
+      code.if(i32.ltU(left, pageTurns), () => code.set(count, left));
       code.set(left, i32.sub(left, count));
-      code.repeatAtLeastOnce(count, block);
+      code.repeatAtLeastOnce(count, turn);
     });
   };
 }

@@ -6,6 +6,9 @@ import { lineBytes, panelRows, roundUp } from "../layout.ts";
 /** Parameters of a tile: M rows of activations by half a group of outputs. `sums`, [M][8] f32, holds them before and after. */
 export const tileParameters = { weights: "address", x: "address", sums: "address", blocks: "i32" } as const;
 
+/** The first or the last 8 outputs of a group. */
+export type Half = 0 | 1;
+
 /** A tile for each number of rows from 1 to `panelRows`. */
 export type Tiles = readonly WasmFunction<typeof tileParameters>[];
 
@@ -32,7 +35,7 @@ export function defineRows(
   tiles: readonly [Tiles, Tiles],
   half: (
     code: Code,
-    half: 0 | 1,
+    half: Half,
     weights: Value<"address">,
     scratch: Value<"address">,
     blocks: Value<"i32">,

@@ -3,9 +3,10 @@ import { expect, test } from "vitest";
 import { allTargets } from "../builder/target.ts";
 import { kernelHarnesses, normalNumbers } from "../kernels/kernel-harness.ts";
 import { widenedBlockBytes } from "../kernels/linear-float.ts";
-import { computeProduct, type Product } from "../kernels/linear-harness.ts";
+import { computeProduct, type Product, wholeInputs } from "../kernels/linear-harness.ts";
 import { sumBytes } from "../kernels/linear-rows.ts";
-import { blocksOf } from "../layout.ts";
+import { blocksInSuperBlock, blocksOf } from "../layout.ts";
+import { isSuperBlockType } from "../pack-super-blocks.ts";
 import {
   blocksAtOnce,
   cachedPanelBytes,
@@ -38,6 +39,11 @@ function withRows(product: Product, rows: readonly number[]): Product {
   return { ...product, rows: rows.length, x };
 }
 
+/** Inputs are cut where these many blocks end, or a multiple of them. */
+function cutsOf(type: ProductType): number {
+  return isSuperBlockType(products[type].weights) ? blocksInSuperBlock : 1;
+}
+
 const bitsOf = (numbers: Float32Array): number[] => [...new Int32Array(numbers.slice().buffer)];
 
 for (const [index, harness] of (await kernelHarnesses(linearKernels, allTargets)).entries()) {
@@ -52,10 +58,10 @@ for (const [index, harness] of (await kernelHarnesses(linearKernels, allTargets)
         fc.infiniteStream(fc.nat()),
         (type, rows, inputs, outputs, seed, choices) => {
           const choose = (end: number): number => choices.next().value! % end;
-          const product = randomProduct(type, rows, inputs, outputs, seed);
-          const blocks = blocksOf(inputs);
+          const product = randomProduct(type, rows, wholeInputs(type, inputs * cutsOf(type)), outputs, seed);
+          const cuttable = blocksOf(product.inputs) / cutsOf(type);
           const someCuts = () =>
-            [...new Set(Array.from({ length: choose(4) }, () => choose(blocks)))]
+            [...new Set(Array.from({ length: choose(4) }, () => choose(cuttable) * cutsOf(type)))]
               .filter((cut) => cut > 0)
               .sort((a, b) => a - b);
           const together = bitsOf(computeProduct(harness, product));
@@ -81,9 +87,9 @@ for (const [index, harness] of (await kernelHarnesses(linearKernels, allTargets)
   test.for(productTypes)(
     `${harness.name}: as many blocks of %s at once as are allowed fit the scratch memory`,
     (type) => {
-      const blocks = 150;
+      const blocks = 152;
       const most = blocksAtOnce(type, 2, blocks);
-      const product = randomProduct(type, 2, blocks * 32 - 5, 17, 3);
+      const product = randomProduct(type, 2, wholeInputs(type, blocks * 32 - 5), 17, 3);
       const cuts = Array.from({ length: Math.ceil(blocks / most) - 1 }, (_, i) => (i + 1) * most);
       const [both, second] = [computeProduct(harness, product, cuts), computeProduct(harness, withRows(product, [1]))];
       expect(bitsOf(both).slice(17)).toEqual(bitsOf(second));
@@ -100,6 +106,7 @@ test("pieces of inputs are at least one block, and what a thread expands of them
       (type, rows, blocks) => {
         const most = blocksAtOnce(type, rows, blocks);
         expect(most).toBeGreaterThanOrEqual(1);
+        if (most < blocks) expect(most % blocksInSuperBlock).toBe(0);
         expect(most).toBeLessThanOrEqual(blocks);
         if (rows === 1) {
           expect(most).toBe(blocks);

@@ -1,4 +1,4 @@
-import type { WeightType } from "../../backend.ts";
+import type { MatrixType } from "../../backend.ts";
 import type { Kernel } from "../builder/kernel.ts";
 import {
   linearBfloat16Row,
@@ -11,9 +11,11 @@ import {
 } from "../kernels/linear-float.ts";
 import { linearQ4Row, linearQ4Rows } from "../kernels/linear-q4.ts";
 import { linearQ4FineRow, linearQ4FineRows } from "../kernels/linear-q4-fine.ts";
+import { linearQ4KFineRow, linearQ4KFineRows, linearQ4KRow, linearQ4KRows } from "../kernels/linear-q4-k.ts";
+import { linearQ6KRow, linearQ6KRows } from "../kernels/linear-q6-k.ts";
 import { linearQ8Row, linearQ8Rows } from "../kernels/linear-q8.ts";
 import { sumBytes } from "../kernels/linear-rows.ts";
-import { groupOutputs, panelRows } from "../layout.ts";
+import { blocksInSuperBlock, groupOutputs, panelRows } from "../layout.ts";
 import { packedBlockBytes } from "../pack.ts";
 import type { Thread } from "../thread.ts";
 import { type PanelType, panelBlockBytes } from "./panels.ts";
@@ -32,26 +34,33 @@ export const linearKernels: readonly Kernel[] = [
   linearQ4Rows,
   linearQ4FineRow,
   linearQ4FineRows,
+  linearQ4KRow,
+  linearQ4KRows,
+  linearQ4KFineRow,
+  linearQ4KFineRows,
+  linearQ6KRow,
+  linearQ6KRows,
 ];
 
 /** The types of weights; arguments of other operations name one by its index. */
-export const weightTypes: readonly WeightType[] = ["f32", "f16", "bf16", "q8", "q4"];
+export const weightTypes: readonly MatrixType[] = ["f32", "f16", "bf16", "q8", "q4", "q4_k", "q6_k"];
 
 /** Products of a matrix: types of weights, and by what they are multiplied; arguments name one by its index. */
-export const productTypes = ["f32", "f16", "bf16", "q8", "q4", "q4Fine"] as const;
+export const productTypes = ["f32", "f16", "bf16", "q8", "q4", "q4Fine", "q4_k", "q4_kFine", "q6_k"] as const;
 
 export type ProductType = (typeof productTypes)[number];
 
 /** @param isFine - see `WeightSpec` */
-export function productOf(type: WeightType, isFine: boolean): ProductType {
-  return type === "q4" && isFine ? "q4Fine" : type;
+export function productOf(type: MatrixType, isFine: boolean): ProductType {
+  if (!isFine) return type;
+  return type === "q4" ? "q4Fine" : type === "q4_k" ? "q4_kFine" : type;
 }
 
 /** The weights of a product, the panel that they meet, and the kernels for one row and for several. */
 export const products: Readonly<
   Record<
     ProductType,
-    { readonly weights: WeightType; readonly panel: PanelType; readonly row: string; readonly rows: string }
+    { readonly weights: MatrixType; readonly panel: PanelType; readonly row: string; readonly rows: string }
   >
 > = {
   f32: { weights: "f32", panel: "f32", row: "linearFloat32Row", rows: "linearFloat32Rows" },
@@ -60,6 +69,9 @@ export const products: Readonly<
   q8: { weights: "q8", panel: "int14", row: "linearQ8Row", rows: "linearQ8Rows" },
   q4: { weights: "q4", panel: "int8", row: "linearQ4Row", rows: "linearQ4Rows" },
   q4Fine: { weights: "q4", panel: "int15", row: "linearQ4FineRow", rows: "linearQ4FineRows" },
+  q4_k: { weights: "q4_k", panel: "int8", row: "linearQ4KRow", rows: "linearQ4KRows" },
+  q4_kFine: { weights: "q4_k", panel: "int15", row: "linearQ4KFineRow", rows: "linearQ4KFineRows" },
+  q6_k: { weights: "q6_k", panel: "int15", row: "linearQ6KRow", rows: "linearQ6KRows" },
 };
 
 /** Arguments of {@link linear}. An item is a piece of the outputs. */
@@ -70,7 +82,7 @@ export const linearArguments = {
   weights: 1,
   groups: 2,
   blocks: 3,
-  /** The blocks of inputs to add up. */
+  /** The blocks of inputs to add up; of weights in super-blocks, whole ones. */
   firstBlock: 4,
   blockCount: 5,
   /** Address of the panel, and its rows. */
@@ -93,11 +105,12 @@ const mostBlocks = 128;
 /** Bytes of panels that the threads go over again and again: they have to stay in a core's cache of, say, 1 MiB. */
 export const cachedPanelBytes: number = 640 * 1024;
 
-/** @returns how many blocks of inputs are added up before all outputs' next blocks are */
+/** @returns how many blocks of inputs are added up before all outputs' next blocks are: all, or whole super-blocks */
 export function blocksAtOnce(type: ProductType, rows: number, blocks: number): number {
   if (rows === 1) return blocks;
   const fitting = Math.floor(cachedPanelBytes / (rows * panelBlockBytes[products[type].panel]));
-  return Math.min(blocks, mostBlocks, Math.max(8, fitting));
+  const wholeOnes = Math.floor(fitting / blocksInSuperBlock) * blocksInSuperBlock;
+  return Math.min(blocks, mostBlocks, Math.max(blocksInSuperBlock, wholeOnes));
 }
 
 /** Sums, and half a group of expanded weights. */

@@ -1,5 +1,7 @@
-import { blockInputs, groupOutputs } from "../layout.ts";
+import { superBlockBytes } from "../../../checkpoint/gguf/blocks-k.ts";
+import { blockInputs, blocksInSuperBlock, groupOutputs } from "../layout.ts";
 import { packBlocks, packedBlockBytes, packGroup } from "../pack.ts";
+import { isSuperBlockType, packSuperBlocks } from "../pack-super-blocks.ts";
 import type { Thread } from "../thread.ts";
 import { weightTypes } from "./linear.ts";
 
@@ -7,7 +9,7 @@ import { weightTypes } from "./linear.ts";
 export const packArguments = {
   /** Index in `weightTypes`. */
   type: 0,
-  /** Address of the rows, [16 · items][blocks · 32] f32. */
+  /** Address of the rows, [16 · items][blocks · 32] f32, or [16 · items][blocks / 8] super-blocks. */
   rows: 1,
   blocks: 2,
   /** Address of the packed groups. */
@@ -27,7 +29,11 @@ export function pack({ memory }: Thread, numbers: Float64Array, at: number, item
   const target = new Uint8Array(memory.buffer, given("target") + item * bytes, bytes);
   const { buffer } = memory;
   let isHeld: boolean;
-  if (given("scales") === 0)
+  if (isSuperBlockType(type)) {
+    const count = blocks / blocksInSuperBlock;
+    const size = groupOutputs * count * superBlockBytes[type];
+    isHeld = packSuperBlocks(type, new Uint8Array(buffer, given("rows") + item * size, size), count, target);
+  } else if (given("scales") === 0)
     isHeld = packGroup(type, new Float32Array(buffer, given("rows") + item * size * 4, size), blocks, target);
   else {
     const scaleCount = size / blockInputs;

@@ -1,7 +1,6 @@
 import type { Kernel } from "../builder/kernel.ts";
 import { gatedSilu } from "../kernels/gated-silu.ts";
-import { int8BlockBytes } from "../kernels/linear-q4.ts";
-import { int15BlockBytes } from "../kernels/linear-q4-fine.ts";
+import { int8BlockBytes, int15BlockBytes } from "../kernels/linear-q4.ts";
 import { int14BlockBytes } from "../kernels/linear-q8.ts";
 import { panelFloat32, panelInt8, panelInt14, panelInt15 } from "../kernels/panels.ts";
 import { rmsNorm } from "../kernels/rms-norm.ts";

@@ -1,7 +1,8 @@
-import type { WeightType } from "../../backend.ts";
+import type { MatrixType } from "../../backend.ts";
 import type { Kernel } from "../builder/kernel.ts";
 import { add } from "../kernels/add.ts";
 import { embedBfloat16, embedFloat16, embedFloat32, embedQ4, embedQ8 } from "../kernels/embed.ts";
+import { embedQ4K, embedQ6K } from "../kernels/embed-super-blocks.ts";
 import { gatedSilu } from "../kernels/gated-silu.ts";
 import { rmsNorm } from "../kernels/rms-norm.ts";
 import { takeRow } from "../kernels/take-row.ts";
@@ -18,6 +19,8 @@ export const rowKernels: readonly Kernel[] = [
   embedBfloat16,
   embedQ8,
   embedQ4,
+  embedQ4K,
+  embedQ6K,
   gatedSilu,
   rmsNorm,
 ];
@@ -26,12 +29,14 @@ export const rowKernels: readonly Kernel[] = [
  * Operations on rows of float32. An item is a row; arguments are in the order of the names at the top of each.
  */
 
-const embedKernels: Readonly<Record<WeightType, string>> = {
+const embedKernels: Readonly<Record<MatrixType, string>> = {
   f32: embedFloat32.name,
   f16: embedFloat16.name,
   bf16: embedBfloat16.name,
   q8: embedQ8.name,
   q4: embedQ4.name,
+  q4_k: embedQ4K.name,
+  q6_k: embedQ6K.name,
 };
 
 /** weight type, weights, blocks, output, stride, index of the tokens in the numbers */
