@@ -24,13 +24,13 @@ export const q4WeightsOffset = 32;
 
 /** Bytes of one block of one row of activations: in 8 bits, and in the 15 of `linear-q4-fine.ts`. */
 export const int8BlockBytes = 40;
-export const int15BlockBytes = 76;
+export const int15BlockBytes = 80;
 
 /** Planes of activations: one of 8 bits, or a second one of 7 more. */
 export type Planes = 1 | 2;
 
 /** Where a row's planes begin in a block, behind its words. */
-const planesOffset = { 1: 8, 2: 12 } as const;
+const planesOffset = { 1: 8, 2: 16 } as const;
 
 /** One row of activations: {@link defineRow}. */
 export function defineQ4Row(name: string, planes: Planes): Kernel {

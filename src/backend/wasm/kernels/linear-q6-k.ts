@@ -28,9 +28,10 @@ export const q6KBlockBytes = 416;
 /** Bytes of a super-block. */
 export const q6KSuperBlockBytes: number = q6KHeaderBytes + blocksInSuperBlock * q6KBlockBytes;
 
-/** Bytes of the two planes' beginnings in a block of one row. */
-const highOffset = 12;
-const lowOffset = 44;
+/** Where in a block of one row the sums of 16 inputs are, and the two planes. */
+const sumsOffset = 8;
+const highOffset = 16;
+const lowOffset = 48;
 
 /** The own scales of the first or the last 16 inputs of a block, of lanes that have both, as float32. */
 function ownScale(both: Value<"v128">, part: Half): Value<"v128"> {
@@ -87,7 +88,7 @@ export const linearQ6KRow: Kernel = defineRow(
         for (const [v, scale] of scales.entries()) code.set(scale, loadFloat16(code, weights, v * 8));
       },
       block: () => {
-        for (const part of [0, 1] as const) code.set(starts[part]!, offsetOf(code, panel, 1, 0, part));
+        for (const [part, start] of starts.entries()) code.set(start, offsetOf(code, panel, sumsOffset + part * 4));
         code.set(input, code.loadSplat32(panel));
         for (let v = 0; v < 4; v++) {
           code.set(both, code.load16x4(weights, v * 8));
@@ -98,11 +99,9 @@ export const linearQ6KRow: Kernel = defineRow(
   },
 );
 
-/** What the offset of the weights adds to the sum of 16 inputs: -32 · theirs. The panel has -8 · those of the block and of its last 16. */
-function offsetOf(code: Code, panel: Value<"address">, rows: number, row: number, part: Half): Value<"v128"> {
-  const last = code.loadSplat32(panel, (2 * rows + row) * 4);
-  const sum = part === 1 ? last : i32x4.sub(code.loadSplat32(panel, (rows + row) * 4), last);
-  return i32x4.shl(sum, 2);
+/** What the offset of the weights adds to the sum of 16 inputs: -32 · theirs, of which the panel has a quarter. */
+function offsetOf(code: Code, panel: Value<"address">, offset: number): Value<"v128"> {
+  return i32x4.shl(code.loadSplat32(panel, offset), 2);
 }
 
 /**
@@ -152,8 +151,9 @@ function defineTile(rows: number): WasmFunction<typeof tileParameters> {
     const vectors = code.locals(2, "v128");
     const integers = Array.from({ length: rows }, () => code.locals(2, "v128"));
     const [input, offset] = [code.local("v128"), code.local("v128")];
-    const add16 = (part: Half): void => {
-      const planes = code.offset(panel, rows * (highOffset + part * 16));
+    const planes = code.local("address");
+    const sumsOf16 = code.local("address");
+    const add16 = (): void => {
       addTwoPlanes(code, integers.flat(), planes, rows, (plane) => {
         for (const steps of [0, 2]) {
           code.sumSmallDots(integers.flat(), (add) => {
@@ -171,7 +171,7 @@ function defineTile(rows: number): WasmFunction<typeof tileParameters> {
       for (const [v, vector] of vectors.entries()) code.set(vector, code.load(w, v * 16));
       for (const [row, pair] of integers.entries()) {
         code.set(input, code.loadSplat32(panel, row * 4));
-        code.set(offset, offsetOf(code, panel, rows, row, part));
+        code.set(offset, offsetOf(code, sumsOf16, row * 4));
         for (const [v, integer] of pair.entries()) {
           const at = (row * 2 + v) * 16;
           const scale = f32x4.mul(vectors[v]!, input);
@@ -180,9 +180,13 @@ function defineTile(rows: number): WasmFunction<typeof tileParameters> {
         }
       }
       code.advance(w, expandedBytes);
+      code.advance(planes, rows * 16);
+      code.advance(sumsOf16, rows * 4);
     };
     code.repeat(blocks, () => {
-      for (const part of [0, 1] as const) add16(part);
+      code.set(planes, code.offset(panel, rows * highOffset));
+      code.set(sumsOf16, code.offset(panel, rows * sumsOffset));
+      code.repeatAtLeastOnce(code.local("i32", i32.const(2)), add16);
       code.advance(panel, rows * int15BlockBytes);
     });
   });

@@ -62,14 +62,17 @@ export function makePanel(type: PanelType, rows: readonly Float32Array[]): Uint8
         for (const row of integers)
           for (const integer of row.subarray(step * 4, step * 4 + 4)) view.setInt8(at++, byteOf(integer));
     };
-    const storeSums = (first: number) => {
+    const storeSums = (first: number, end: number) => {
       for (const row of integers) {
-        view.setInt32(at, -8 * row.subarray(first).reduce((sum, integer) => sum + integer, 0), true);
+        view.setInt32(at, -8 * row.subarray(first, end).reduce((sum, integer) => sum + integer, 0), true);
         at += 4;
       }
     };
-    if (type !== "int14") storeSums(0);
-    if (type === "int15") storeSums(blockInputs / 2);
+    if (type !== "int14") storeSums(0, blockInputs);
+    if (type === "int15") {
+      storeSums(0, blockInputs / 2);
+      storeSums(blockInputs / 2, blockInputs);
+    }
     if (type === "int8") storePlane((integer) => integer);
     else {
       const offset = type === "int14" ? 8192 : 0;

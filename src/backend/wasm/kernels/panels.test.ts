@@ -26,8 +26,8 @@ function storePanel({ kernels, put, room, get }: KernelHarness, type: PanelType,
 function firstIntegers(type: "int8" | "int14" | "int15", panel: Uint8Array<ArrayBuffer>): number[] {
   if (type === "int8") return [...new Int8Array(panel.buffer, 8, 8)];
   if (type === "int14") return Array.from({ length: 8 }, (_, i) => 128 * panel[4 + i]! + panel[36 + i]! - 8192);
-  const high = new Int8Array(panel.buffer, 12, 8);
-  return [...high].map((number, i) => 128 * number + panel[44 + i]!);
+  const high = new Int8Array(panel.buffer, 16, 8);
+  return [...high].map((number, i) => 128 * number + panel[48 + i]!);
 }
 
 /** Rows in which blocks of one kind stand beside blocks of another. */

@@ -31,8 +31,9 @@ export const panelInt8: Kernel = defineQuantisingPanel("panelInt8", 127, (code, 
 /** Activations in 15 bits, a plane of 8 with a sign and one of 7: scale = largest / 16383. */
 export const panelInt15: Kernel = defineQuantisingPanel("panelInt15", 16383, (code, values, place) => {
   storeSum(code, values, place, 1);
-  storeSum(code, values.slice(vectorsInBlock / 2), place, 2);
-  const to = code.local("address", firstWord(code, place, 3));
+  storeSum(code, values.slice(0, vectorsInBlock / 2), place, 2);
+  storeSum(code, values.slice(vectorsInBlock / 2), place, 3);
+  const to = code.local("address", firstWord(code, place, 4));
   const high = values.map((value) => i32x4.shrS(value, 7));
   storePlane(code, high, to, place.rows);
   const low = values.map((value) => v128.and(value, code.constant(i32x4.const(127))));
@@ -52,13 +53,13 @@ export const panelInt14: Kernel = defineQuantisingPanel("panelInt14", 8191, (cod
 });
 
 /** Where the row's words begin in a block, behind as many words of all rows. */
-function firstWord(code: Code, { panel, index, rows }: PanelPlace, wordsBefore: 1 | 2 | 3): Value<"address"> {
+function firstWord(code: Code, { panel, index, rows }: PanelPlace, wordsBefore: 1 | 2 | 3 | 4): Value<"address"> {
   const before = i32.mul(rows, i32.const(wordsBefore));
   return code.offset(panel, i32.shl(i32.add(before, index), i32.const(2)));
 }
 
 /** Stores -8 · a sum of integers behind so many words: what weights that are four bits less 8 add. */
-function storeSum(code: Code, values: readonly Value<"v128">[], place: PanelPlace, wordsBefore: 1 | 2): void {
+function storeSum(code: Code, values: readonly Value<"v128">[], place: PanelPlace, wordsBefore: 1 | 2 | 3): void {
   const sum = code.local(
     "v128",
     values.reduce((total, value) => i32x4.add(total, value)),
