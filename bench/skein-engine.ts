@@ -4,6 +4,7 @@ import type { Engine, EngineOptions, Sequence } from "./engine.ts";
 
 /** How Skein is measured. */
 export interface SkeinOptions extends EngineOptions {
+  /** `file`: as the file has them. */
   readonly weights: string;
   readonly cache: string;
   readonly backend: string;
@@ -19,7 +20,7 @@ export async function openSkein(options: SkeinOptions, onNote: (text: string) =>
   const { weights, cache, backend } = names as LoadOptions;
   const unfinishedBefore = await countUnfinishedWeights();
   const model = await loadModel(folder, {
-    weights,
+    weights: options.weights === "file" ? undefined : weights,
     cache,
     backend,
     threads,

@@ -69,12 +69,12 @@ export async function randomGguf(type: string, outer: string = type): Promise<Ui
       return new Uint8Array(Float32Array.from({ length: count }, number).buffer);
     }
     // Large numbers there make a token clearly the most likely one.
-    return randomBlocks(type, count, name === "token_embd.weight" ? 3 : 1, random);
+    return randomBlocks(type, count, (name === "token_embd.weight" ? 3 : 1) / Math.sqrt(hidden), random);
   });
 }
 
-/** @param factor - how large the numbers are: 1: a row of them and one of normal numbers come to about a normal number */
-function randomBlocks(type: string, count: number, factor: number, random: { next(): number }): Uint8Array {
+/** Blocks of random bytes. @param deviation - how large the numbers of each are: the root of the mean of their squares */
+export function randomBlocks(type: string, count: number, deviation: number, random: { next(): number }): Uint8Array {
   const { numbers, bytes, dequantise } = [...blockTypes.values()].find(({ name }) => name === type)!;
   const { scale, minimum, times = 0 } = scalesAt[type] ?? { scale: 0 };
   const out = Uint8Array.from({ length: (count / numbers) * bytes }, () => Math.floor(random.next() * 256));
@@ -88,7 +88,7 @@ function randomBlocks(type: string, count: number, factor: number, random: { nex
     set(1 / 64);
     dequantise(view, at, block, 0);
     const size = Math.sqrt(block.reduce((sum, number) => sum + number ** 2, 0) / numbers);
-    set((factor / 64) * (1 / size / Math.sqrt(hidden)));
+    set(deviation / 64 / size);
   }
   return out;
 }

@@ -67,8 +67,8 @@ function planTensor(source: string, shape: readonly number[]): PlannedTensor {
   return { source, name, shape, type: shape.length === 1 ? "F32" : name.startsWith("blk.") ? "Q4_0" : "Q8_0" };
 }
 
-/** llama.cpp insists on a vocabulary. */
-function metadataOf(config: ModelConfig): Record<string, TypedValue> {
+/** llama.cpp insists on a vocabulary. @param bytes - that have tokens: all 256, for whom Skein is to read the file */
+export function metadataOf(config: ModelConfig, bytes = 128): Record<string, TypedValue> {
   return {
     ...metadataOfConfig(config),
     "general.name": { type: "string", value: "random weights" },
@@ -76,12 +76,12 @@ function metadataOf(config: ModelConfig): Record<string, TypedValue> {
     "general.file_type": { type: "uint32", value: fileTypeNumbers.q4_0 },
     "tokenizer.ggml.model": { type: "string", value: "gpt2" },
     "tokenizer.ggml.pre": { type: "string", value: "qwen2" },
-    "tokenizer.ggml.tokens": { type: "strings", value: wordsFor(config.vocab_size) },
+    "tokenizer.ggml.tokens": { type: "strings", value: wordsFor(config.vocab_size, bytes) },
     "tokenizer.ggml.merges": { type: "strings", value: [] },
   };
 }
 
-/** The first 128 tokens are the letters of ASCII, so that such text has tokens. The others' words are their numbers, which no text is split into. */
-function wordsFor(vocabulary: number): string[] {
-  return Array.from({ length: vocabulary }, (_, token) => (token < 128 ? byteToken(token) : `<${token}>`));
+/** The first tokens are single bytes, the letters of ASCII, so that such text has tokens. The others' words are their numbers, which no text is split into. */
+function wordsFor(vocabulary: number, bytes: number): string[] {
+  return Array.from({ length: vocabulary }, (_, token) => (token < bytes ? byteToken(token) : `<${token}>`));
 }

@@ -11,11 +11,12 @@ import { type ComparedRow, compare } from "./compare.ts";
 import { createLlamaRunner, peerVersion } from "./llama-runner.ts";
 import { nameOf } from "./peer-setting.ts";
 import { openResults } from "./results-file.ts";
-import { reusedGguf } from "./reused-gguf.ts";
+import { reusedGguf, reusedKQuants } from "./reused-gguf.ts";
 
 interface Flags extends CommonFlags, SkeinFlags {
   readonly figures?: string;
   readonly resume?: true;
+  readonly kQuants?: true;
 }
 
 /** Prompts come before answers of the same depth, which then begin behind what was read. */
@@ -33,6 +34,7 @@ const command = addSkeinFlags(
   }),
 )
   .option("--figures <list>", "what to measure (default: the shape's)")
+  .option("--k-quants", "both read one file in Q4_K_M, as it is (1.5b and 7b)")
   .option("--resume", "go on with the last run of the shape, where it was interrupted")
   .addHelpText(
     "after",
@@ -45,6 +47,7 @@ tokens in use). Ratios are Skein / peer.
 Examples:
   $ npm run bench:peers
   $ npm run bench:peers -- --shape 7b --figures load@second,decode@128 --runs 5
+  $ npm run bench:peers -- --shape 1.5b --k-quants --figures decode@128
   $ npm run bench:peers -- --shape 7b --resume --json`,
   )
   .action(run);
@@ -52,22 +55,25 @@ Examples:
 await runCommand(command);
 
 async function run(flags: Flags): Promise<void> {
-  const { shape, weights, cache, backend, threads, runs, resume = false } = flags;
+  const { shape, cache, backend, threads, runs, resume = false, kQuants = false } = flags;
+  const weights = kQuants ? "file" : flags.weights;
   const version = await peerVersion();
   const figures = (flags.figures ?? defaultFigures[shape.name]).split(",").map((name) => parseFigure(name, shape));
   const context = await createMeasuringContext(shape, flags.folder, interruption.signal);
   try {
-    const model = await reusedGguf(context);
+    const model = await (kQuants ? reusedKQuants : reusedGguf)(context);
+    const checkpoint = kQuants ? model : context.checkpoint;
+    const peer = kQuants ? `${version}-q4_k_m` : version; // what was measured and saved of other weights is of no use
     const setting = await chooseSetting(model, { threads, version }, context);
     const results = await openResults(context.workspace.results(shape.name), { resume });
     const rows = await compare(
       {
-        runner: createSkeinRunner({ weights, cache, backend, threads }, context),
+        runner: createSkeinRunner({ weights, cache, backend, threads }, { ...context, checkpoint }),
         settings: `${backend} ${weights} ${cache}, ${threads} threads`,
       },
       {
-        runner: createLlamaRunner(model, { setting, threads, version }, context),
-        settings: `${version} ${nameOf(setting)}, ${threads} threads`,
+        runner: createLlamaRunner(model, { setting, threads, version: peer }, context),
+        settings: `${peer} ${nameOf(setting)}, ${threads} threads`,
       },
       figures,
       { runs, results, context },
