@@ -46,7 +46,9 @@ function cutsOf(type: ProductType): number {
 
 const bitsOf = (numbers: Float32Array): number[] => [...new Int32Array(numbers.slice().buffer)];
 
-for (const [index, harness] of (await kernelHarnesses(linearKernels, allTargets)).entries()) {
+const harnesses = await kernelHarnesses(linearKernels, allTargets);
+
+for (const [index, harness] of harnesses.entries()) {
   test(`${harness.name}: a row has the same bits alone, at any place among any others, and however the inputs are cut`, () => {
     fc.assert(
       fc.property(
@@ -96,6 +98,16 @@ for (const [index, harness] of (await kernelHarnesses(linearKernels, allTargets)
     },
   );
 }
+
+test.for(productTypes)("relaxed and pairs, and both kinds of memory, compute the same bits of %s", (type) => {
+  const same = harnesses.filter(({ name }) => !name.startsWith("plain"));
+  expect(same).toHaveLength(4);
+  for (const rows of [1, 7]) {
+    const product = randomProduct(type, rows, wholeInputs(type, 500), 35, 9);
+    const [expected, ...others] = same.map((harness) => bitsOf(computeProduct(harness, product)));
+    for (const bits of others) expect(bits).toEqual(expected);
+  }
+});
 
 test("pieces of inputs are at least one block, and what a thread expands of them fits its scratch memory", () => {
   fc.assert(
