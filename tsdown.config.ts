@@ -50,8 +50,15 @@ const shared: UserConfig = {
   },
 };
 
-// Little is needed of these large packages, which do not say that their files do nothing by themselves.
-const treeshake = { moduleSideEffects: [{ test: /node_modules.@huggingface.(gguf|hub|tasks)\b/, sideEffects: false }] };
+const treeshake = {
+  // Little is needed of these large packages, which do not say that their files do nothing by themselves.
+  moduleSideEffects: [{ test: /node_modules.@huggingface.(gguf|hub|tasks)\b/, sideEffects: false }],
+  // What defines kernels: the package has them assembled, and needs of their files a few numbers.
+  manualPureFunctions: [
+    ...["defineKernel", "defineInner", "defineRow", "defineRows", "defineTiles", "defineEmbed", "defineExpansion"],
+    ...["defineFloatRow", "defineWidenedRows", "defineQ4Row", "defineQ4Rows", "defineQ4KRow"],
+  ],
+};
 
 const node: UserConfig = {
   ...shared,

@@ -29,14 +29,15 @@ export const rowKernels: readonly Kernel[] = [
  * Operations on rows of float32. An item is a row; arguments are in the order of the names at the top of each.
  */
 
+/** By their names: the package has no definitions of kernels. */
 const embedKernels: Readonly<Record<MatrixType, string>> = {
-  f32: embedFloat32.name,
-  f16: embedFloat16.name,
-  bf16: embedBfloat16.name,
-  q8: embedQ8.name,
-  q4: embedQ4.name,
-  q4_k: embedQ4K.name,
-  q6_k: embedQ6K.name,
+  f32: "embedFloat32",
+  f16: "embedFloat16",
+  bf16: "embedBfloat16",
+  q8: "embedQ8",
+  q4: "embedQ4",
+  q4_k: "embedQ4K",
+  q6_k: "embedQ6K",
 };
 
 /** weight type, weights, blocks, output, stride, index of the tokens in the numbers */
