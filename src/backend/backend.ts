@@ -210,13 +210,17 @@ export interface Backend {
     values: Tensor,
     segments: readonly Segment[],
   ) => void;
-  /** Causal attention of queries, [rows, heads · headDim], over the cached positions up to and including their own. */
+  /**
+   * Causal attention of queries, [rows, heads · headDim], over the cached positions up to and including their own.
+   * @param window - sliding attention: a row sees this many of them, the last ones; undefined: all
+   */
   readonly attention: (
     queries: Tensor,
     store: BlockStore,
     layer: number,
     segments: readonly Segment[],
     scale: number,
+    window?: number,
   ) => Tensor;
   /** @returns silu(gate) · up, element by element */
   readonly gatedSilu: (gate: Tensor, up: Tensor) => Tensor;

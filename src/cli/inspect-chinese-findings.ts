@@ -94,12 +94,9 @@ export const findingsInChinese: Readonly<Record<InspectionWarning["code"], Trans
     message: `generation_config.json 要求了 Skein 不支持的内容：${fields}`,
     fix: `结果会与 transformers 不同；也可以删除 ${fields}`,
   }),
-  sliding_window_limits_context: ({ sliding, factor }) => ({
-    message: `各层只能看到 ${sliding} 个 token（sliding_window），而滑动窗口注意力尚不支持：超过 ${sliding} 的窗口会被拒绝`,
-    fix:
-      Number(factor) > 1
-        ? `缩放因子不超过 ${factor}`
-        : '若模型训练时未使用滑动窗口，设 "use_sliding_window": false；否则不要扩展',
+  sliding_window_limits_context: ({ sliding, layers, allLayers, family }) => ({
+    message: `${allLayers} 层中有 ${layers} 层只看最后 ${sliding} 个 token（sliding_window），模型就是这样训练的：无论窗口多大，更早的内容对回答的影响都较为间接`,
+    fix: `保持不变；仅当模型训练时未使用滑动窗口，才设 ${family === "mistral" ? '"sliding_window": null' : '"use_sliding_window": false'}`,
   }),
   // The names of tensors stay as they are; the list of them is long and says the same in every language.
   weights_do_not_fit: (_, { message }) => ({

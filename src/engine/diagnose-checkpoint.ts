@@ -73,21 +73,18 @@ function diagnoseGenerationConfig({ notFollowed }: CheckpointFacts): Found {
 }
 
 function diagnoseSlidingWindow({ config, context, yarn }: CheckpointFacts): Found {
-  const { sliding_window: sliding } = config;
+  const { sliding_window: sliding, layer_types: types = [] } = config;
   if (sliding === null) return undefined;
-  const isExceeded = context.extendedWindow > sliding;
-  const wouldBeExceeded = yarn?.factors.some(({ extendedWindow }) => extendedWindow > sliding) ?? false;
-  if (!isExceeded && !wouldBeExceeded) return undefined;
-  const factor = Number((sliding / context.originalWindow).toFixed(4));
+  const longest = Math.max(context.extendedWindow, ...(yarn?.factors ?? []).map((step) => step.extendedWindow));
+  if (longest <= sliding) return undefined;
+  const layers = types.filter((type) => type === "sliding_attention").length;
+  const family = config.model_type;
   return {
     code: "sliding_window_limits_context",
-    level: isExceeded ? "warning" : "note",
-    message: `layers see ${sliding} tokens (sliding_window), and sliding-window attention is not supported: a window above ${sliding} is refused`,
-    fix:
-      factor > 1
-        ? `extend by a factor of at most ${factor}`
-        : `do not extend the window; or set "use_sliding_window": false, if the model was trained without it`,
-    values: { sliding, factor },
+    level: "note",
+    message: `${layers} of ${types.length} layers see the last ${sliding} tokens (sliding_window), as the model was trained: what is further back reaches an answer less directly, at any window`,
+    fix: `leave it; only if the model was trained without it, set ${family === "mistral" ? '"sliding_window": null' : '"use_sliding_window": false'}`,
+    values: { sliding, layers, allLayers: types.length, family },
   };
 }
 

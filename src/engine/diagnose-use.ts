@@ -53,13 +53,19 @@ function diagnoseShortWork({ format, context, yarn, tokenizerMaxLength, length }
   };
 }
 
+/** Native windows of tuned models. */
+const qwenWindows: ReadonlyMap<string, number> = new Map([
+  ["qwen2", 32768],
+  ["qwen3", 40960],
+]);
 /** The base with which Qwen2, Qwen2.5 and Qwen3 have their native windows; models of longer windows have a larger one. */
 const shortTheta = 1e6;
 /** `<|im_end|>`: models that were tuned have it as end token. Base models of Qwen2 and 2.5 take 131072 tokens as they are. */
 const endOfTurn = 151645;
 
 function diagnoseGgufContext({ format, config, context }: UseFacts): Found {
-  const nativeWindow = { qwen2: 32768, qwen3: 40960 }[config.model_type];
+  const nativeWindow = qwenWindows.get(config.model_type);
+  if (nativeWindow === undefined) return undefined;
   const isShort = config.rope_theta === shortTheta && [config.eos_token_id].flat().includes(endOfTurn);
   if (format !== "gguf" || context.declared !== "default" || !isShort || context.nativeWindow <= nativeWindow)
     return undefined;

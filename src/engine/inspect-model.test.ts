@@ -181,7 +181,7 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   [
     "sliding_window_limits_context",
     { "config.json": { ...config, use_sliding_window: true, sliding_window: 65536, max_window_layers: 0 } },
-    /a factor of at most 2/,
+    /set "use_sliding_window": false/,
   ],
 ])("%s is found, with its fix", async (code, contents, fix) => {
   const inspection = await inspectFiles(contents);

@@ -18,6 +18,8 @@ const qwen2 = {
   vocab_size: 256,
 };
 const qwen3 = { ...qwen2, model_type: "qwen3" };
+const llama = { ...qwen2, model_type: "llama" };
+const mistral = { ...qwen2, model_type: "mistral" };
 
 const fixtures = new URL("../../fixtures/logits/", import.meta.url);
 
@@ -38,6 +40,23 @@ test("absent fields get the defaults of transformers' classes", () => {
   };
   expect(parseModelConfig(qwen2)).toEqual({ ...qwen2, ...shared, head_dim: 16 });
   expect(parseModelConfig(qwen3)).toEqual({ ...qwen3, ...shared, head_dim: 128, attention_bias: false });
+  const tokens = { bos_token_id: 1, eos_token_id: 2 };
+  expect(parseModelConfig({ ...llama, pretraining_tp: 4 })).toEqual({
+    ...llama,
+    ...shared,
+    ...tokens,
+    max_position_embeddings: 2048,
+    head_dim: 16,
+    attention_bias: false,
+    mlp_bias: false,
+  });
+  expect(parseModelConfig({ ...mistral, sliding_window: null })).toEqual({
+    ...mistral,
+    ...shared,
+    ...tokens,
+    max_position_embeddings: 131072,
+    head_dim: 16,
+  });
 });
 
 test("absent key/value heads are 32, null means as many as heads", () => {
@@ -47,6 +66,8 @@ test("absent key/value heads are 32, null means as many as heads", () => {
   expect(() => parseModelConfig(rest)).toThrow(
     /^num_key_value_heads: 32 \(the default, as it is absent\) does not divide/,
   );
+  expect(parseModelConfig({ ...rest, model_type: "llama" }).num_key_value_heads).toBe(4);
+  expect(parseModelConfig({ ...rest, model_type: "mistral", num_attention_heads: 16 }).num_key_value_heads).toBe(8);
 });
 
 test("what the file says comes through", () => {
@@ -170,11 +191,14 @@ test("no JSON makes it fail in another way", () => {
     "eos_token_id",
     "rms_norm_eps",
     "architectures",
+    "sliding_window",
+    "mlp_bias",
   ];
+  const anyFamily = fc.constantFrom(qwen2, qwen3, llama, mistral);
   fc.assert(
-    fc.property(fc.dictionary(fc.constantFrom(...names), fc.jsonValue()), fc.boolean(), (changes, isQwen3) => {
+    fc.property(fc.dictionary(fc.constantFrom(...names), fc.jsonValue()), anyFamily, (changes, family) => {
       try {
-        parseModelConfig({ ...(isQwen3 ? qwen3 : qwen2), ...changes });
+        parseModelConfig({ ...family, ...changes });
       } catch (error) {
         expect(error).toBeInstanceOf(SkeinError);
         expect((error as Error).message).toMatch(/^[^\n]{1,300}$/);
@@ -214,6 +238,23 @@ test("Qwen3 has norms on queries and keys, and biases on all four projections or
   const biased = expectedTensors(parseModelConfig({ ...qwen3, num_hidden_layers: 1, attention_bias: true }));
   expect([...biased.keys()].filter((name) => name.endsWith(".bias"))).toHaveLength(4);
   expect(biased.get("model.layers.0.self_attn.o_proj.bias")).toEqual([64]);
+});
+
+test("Llama has no biases, or those that it asks for; Mistral has none", () => {
+  const biases = (json: object) =>
+    [...expectedTensors(parseModelConfig({ ...json, num_hidden_layers: 1 })).keys()]
+      .filter((name) => name.endsWith(".bias"))
+      .map((name) => name.replace(/^model\.layers\.0\.(self_attn|mlp)\./, ""));
+  expect(biases(llama)).toEqual([]);
+  expect(biases(mistral)).toEqual([]);
+  expect(biases({ ...mistral, attention_bias: true, mlp_bias: true })).toEqual([]);
+  expect(biases({ ...llama, attention_bias: true })).toEqual([
+    "q_proj.bias",
+    "k_proj.bias",
+    "v_proj.bias",
+    "o_proj.bias",
+  ]);
+  expect(biases({ ...llama, mlp_bias: true })).toEqual(["gate_proj.bias", "up_proj.bias", "down_proj.bias"]);
 });
 
 test("a tied head may be there all the same, and so may frequencies", () => {

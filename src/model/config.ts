@@ -12,10 +12,11 @@ import {
   requiredNumber,
   ropeBlock,
 } from "./config-fields.ts";
-import { checkFeatures, readSlidingWindow } from "./features.ts";
+import { checkFeatures } from "./features.ts";
+import { readSlidingAttention, type SlidingAttention } from "./sliding-window.ts";
 
 /** What all supported families' configurations have. Names as in Hugging Face's `config.json`; defaults are filled in. */
-export interface DecoderConfig {
+export interface DecoderConfig extends SlidingAttention {
   readonly vocab_size: number;
   readonly hidden_size: number;
   readonly intermediate_size: number;
@@ -35,11 +36,6 @@ export interface DecoderConfig {
   /** As given: the newer name of `rope_scaling`. */
   readonly rope_parameters?: object | null;
   readonly original_max_position_embeddings?: number;
-  /**
-   * The window of sliding attention, in tokens, where layers use it; else null. It is never less than the context that the
-   * file declares, so that it changes nothing; a sequence longer than this would need sliding attention, which is not supported.
-   */
-  readonly sliding_window: number | null;
   readonly bos_token_id: number | null;
   readonly eos_token_id: number | readonly number[] | null;
   /** The type that the weights were saved in, e.g. `bfloat16`, where the file tells it. */
@@ -58,8 +54,44 @@ export interface Qwen3Config extends DecoderConfig {
   readonly attention_bias: boolean;
 }
 
+/** Llama 2 and 3, and what shares their architecture: no biases unless the file asks for them. */
+export interface LlamaConfig extends DecoderConfig {
+  readonly model_type: "llama";
+  /** Whether the four projections of attention have biases. */
+  readonly attention_bias: boolean;
+  /** Whether the three projections after attention have biases. */
+  readonly mlp_bias: boolean;
+}
+
+/** Mistral: no biases; sliding attention in every layer where `sliding_window` is a number. */
+export interface MistralConfig extends DecoderConfig {
+  readonly model_type: "mistral";
+}
+
 /** The configuration of a supported model. */
-export type ModelConfig = Qwen2Config | Qwen3Config;
+export type ModelConfig = Qwen2Config | Qwen3Config | LlamaConfig | MistralConfig;
+
+/** The families that there are decoders for, as `model_type` names them. */
+export type ModelType = ModelConfig["model_type"];
+
+/** What transformers takes where a family's file does not say it. */
+interface FamilyDefaults {
+  readonly maxPositions: number;
+  /** null: as many as there are heads. */
+  readonly keyValueHeads: number | null;
+  /** null: hidden size by heads. */
+  readonly headDim: number | null;
+  readonly beginToken: number | null;
+  readonly endToken: number | null;
+}
+
+/** @see transformers `configuration_qwen2.py`, `configuration_qwen3.py`, `configuration_llama.py`, `configuration_mistral.py` */
+const familyDefaults: Readonly<Record<ModelType, FamilyDefaults>> = {
+  qwen2: { maxPositions: 32768, keyValueHeads: 32, headDim: null, beginToken: null, endToken: null },
+  qwen3: { maxPositions: 32768, keyValueHeads: 32, headDim: 128, beginToken: null, endToken: null },
+  llama: { maxPositions: 2048, keyValueHeads: null, headDim: null, beginToken: 1, endToken: 2 },
+  mistral: { maxPositions: 131072, keyValueHeads: 8, headDim: null, beginToken: 1, endToken: 2 },
+};
 
 /** The largest size of a tensor's dimension: far above any model, and low enough that products stay exact. */
 const LARGEST_SIZE: number = 2 ** 31 - 1;
@@ -70,8 +102,8 @@ const MOST_LAYERS = 4096;
 const SIZE = { integer: true, minimum: 1, maximum: LARGEST_SIZE } as const;
 
 /**
- * Validates a `config.json`. Absent fields get the defaults of transformers' `Qwen2Config` and `Qwen3Config`, except the
- * sizes of the model, which must be there: a guess would be wrong.
+ * Validates a `config.json`. Absent fields get the defaults of transformers' class of the family, except the sizes of the model, which must be there: a
+ * guess would be wrong.
  *
  * @throws InvalidConfigError naming the field that is missing or cannot be.
  * @throws UnsupportedError naming the feature that the model needs and Skein does not have.
@@ -84,31 +116,39 @@ const SIZE = { integer: true, minimum: 1, maximum: LARGEST_SIZE } as const;
 export function parseModelConfig(json: unknown): ModelConfig {
   const fields = readFields(json, "config.json", "");
   const modelType = readModelType(fields);
+  const defaults = familyDefaults[modelType];
   checkFeatures(fields, modelType);
   const num_hidden_layers = requiredNumber(fields, "num_hidden_layers", { ...SIZE, maximum: MOST_LAYERS });
   const num_attention_heads = requiredNumber(fields, "num_attention_heads", SIZE);
   const hidden_size = requiredNumber(fields, "hidden_size", SIZE);
   const vocab_size = requiredNumber(fields, "vocab_size", SIZE);
-  const max_position_embeddings = optionalNumber(fields, "max_position_embeddings", SIZE, 32768);
   const config: DecoderConfig = {
     vocab_size,
     hidden_size,
     intermediate_size: requiredNumber(fields, "intermediate_size", SIZE),
     num_hidden_layers,
     num_attention_heads,
-    num_key_value_heads: readKeyValueHeads(fields, num_attention_heads),
-    head_dim: readHeadDim(fields, modelType, hidden_size, num_attention_heads),
+    num_key_value_heads: readKeyValueHeads(fields, num_attention_heads, defaults.keyValueHeads),
+    head_dim: readHeadDim(fields, hidden_size, num_attention_heads, defaults.headDim),
     rms_norm_eps: optionalNumber(fields, "rms_norm_eps", { above: 0, maximum: 1 }, 1e-6),
     tie_word_embeddings: optionalBoolean(fields, "tie_word_embeddings", false),
-    max_position_embeddings,
+    max_position_embeddings: optionalNumber(fields, "max_position_embeddings", SIZE, defaults.maxPositions),
     ...readRotaryFields(fields),
-    sliding_window: readSlidingWindow(fields, num_hidden_layers, max_position_embeddings),
-    bos_token_id: optionalNumber(fields, "bos_token_id", { integer: true, minimum: 0, maximum: LARGEST_SIZE }, null),
-    eos_token_id: optionalTokens(fields, "eos_token_id", vocab_size),
+    ...readSlidingAttention(fields, modelType, num_hidden_layers),
+    bos_token_id: readBeginToken(fields, defaults.beginToken),
+    eos_token_id: readEndTokens(fields, vocab_size, defaults.endToken),
     dtype: readDtype(fields),
   };
-  if (modelType === "qwen2") return { model_type: modelType, ...config };
-  return { model_type: modelType, ...config, attention_bias: optionalBoolean(fields, "attention_bias", false) };
+  const flag = (name: string): boolean => optionalBoolean(fields, name, false);
+  switch (modelType) {
+    case "qwen2":
+    case "mistral":
+      return { model_type: modelType, ...config };
+    case "qwen3":
+      return { model_type: modelType, ...config, attention_bias: flag("attention_bias") };
+    case "llama":
+      return { model_type: modelType, ...config, attention_bias: flag("attention_bias"), mlp_bias: flag("mlp_bias") };
+  }
 }
 
 /**
@@ -129,13 +169,14 @@ export function expectedTensors(config: ModelConfig): Map<string, readonly numbe
     set("self_attn.k_proj.weight", keys, hidden_size);
     set("self_attn.v_proj.weight", keys, hidden_size);
     set("self_attn.o_proj.weight", hidden_size, queries);
-    if (config.model_type === "qwen2" || config.attention_bias) {
+    const hasBiases = "attention_bias" in config && config.attention_bias;
+    if (config.model_type === "qwen2" || hasBiases) {
       set("self_attn.q_proj.bias", queries);
       set("self_attn.k_proj.bias", keys);
       set("self_attn.v_proj.bias", keys);
     }
+    if (hasBiases) set("self_attn.o_proj.bias", hidden_size);
     if (config.model_type === "qwen3") {
-      if (config.attention_bias) set("self_attn.o_proj.bias", hidden_size);
       set("self_attn.q_norm.weight", head_dim);
       set("self_attn.k_norm.weight", head_dim);
     }
@@ -143,6 +184,11 @@ export function expectedTensors(config: ModelConfig): Map<string, readonly numbe
     set("mlp.gate_proj.weight", intermediate_size, hidden_size);
     set("mlp.up_proj.weight", intermediate_size, hidden_size);
     set("mlp.down_proj.weight", hidden_size, intermediate_size);
+    if (config.model_type === "llama" && config.mlp_bias) {
+      set("mlp.gate_proj.bias", intermediate_size);
+      set("mlp.up_proj.bias", intermediate_size);
+      set("mlp.down_proj.bias", hidden_size);
+    }
   }
   tensors.set("model.norm.weight", [hidden_size]);
   if (!config.tie_word_embeddings) tensors.set("lm_head.weight", [vocab_size, hidden_size]);
@@ -156,26 +202,32 @@ export function optionalTensors(config: ModelConfig): readonly RegExp[] {
   return config.tie_word_embeddings ? [frequencies, /^lm_head\.weight$/] : [frequencies];
 }
 
-function readModelType(fields: ConfigFields): "qwen2" | "qwen3" {
+/** Mixtures of experts whose names do not say so. */
+const mixtures: ReadonlySet<string> = new Set([
+  ..."mixtral dbrx deepseek_v2 deepseek_v3 gpt_oss llama4 llama4_text jamba granitemoehybrid".split(" "),
+]);
+
+function readModelType(fields: ConfigFields): ModelType {
   const modelType = fieldOf(fields, "model_type");
-  if (modelType === "qwen2" || modelType === "qwen3") return modelType;
   if (typeof modelType !== "string") {
     throw new InvalidConfigError("model_type", "is missing; is this the config.json of a Hugging Face checkpoint?");
   }
-  const reason = /_moe(_|$)/.test(modelType)
-    ? " (a mixture of experts)"
-    : /(_vl|audio|omni)/.test(modelType)
-      ? " (a model that sees or hears)"
-      : "";
+  if (Object.hasOwn(familyDefaults, modelType)) return modelType as ModelType;
+  const reason =
+    /moe(_|$)/.test(modelType) || mixtures.has(modelType)
+      ? " (a mixture of experts)"
+      : /(_vl|audio|omni|mllama)/.test(modelType)
+        ? " (a model that sees or hears)"
+        : "";
   throw new UnsupportedError(
-    `model_type ${formatValue(modelType)}${reason} is not supported; qwen2 (Qwen2, Qwen2.5) and qwen3 (Qwen3, dense) are`,
+    `model_type ${formatValue(modelType)}${reason} is not supported; qwen2 (Qwen2, Qwen2.5), qwen3 (Qwen3, dense), llama (Llama 2, Llama 3) and mistral are`,
   );
 }
 
-function readKeyValueHeads(fields: ConfigFields, heads: number): number {
-  // As in transformers: null means as many as there are heads, absence means 32.
+function readKeyValueHeads(fields: ConfigFields, heads: number, whenAbsent: number | null): number {
+  // As in transformers: null means as many as there are heads, absence what the family's class says.
   const absent = fieldOf(fields, "num_key_value_heads") === undefined;
-  const keyValueHeads = optionalNumber(fields, "num_key_value_heads", SIZE, absent ? 32 : heads);
+  const keyValueHeads = optionalNumber(fields, "num_key_value_heads", SIZE, (absent ? whenAbsent : null) ?? heads);
   if (heads % keyValueHeads === 0) return keyValueHeads;
   const origin = absent ? " (the default, as it is absent)" : "";
   throw invalidField(
@@ -185,9 +237,8 @@ function readKeyValueHeads(fields: ConfigFields, heads: number): number {
   );
 }
 
-function readHeadDim(fields: ConfigFields, modelType: "qwen2" | "qwen3", hiddenSize: number, heads: number): number {
-  const given = optionalNumber(fields, "head_dim", SIZE, undefined);
-  const headDim = given ?? (modelType === "qwen3" ? 128 : hiddenSize / heads);
+function readHeadDim(fields: ConfigFields, hiddenSize: number, heads: number, whenAbsent: number | null): number {
+  const headDim = optionalNumber(fields, "head_dim", SIZE, whenAbsent ?? hiddenSize / heads);
   if (!Number.isInteger(headDim)) {
     throw invalidField(fields, "num_attention_heads", `${heads} does not divide hidden_size, ${hiddenSize}`);
   }
@@ -212,6 +263,17 @@ function readRotaryFields(
     ...(rope_parameters === undefined ? {} : { rope_parameters }),
     ...(original === undefined ? {} : { original_max_position_embeddings: original }),
   };
+}
+
+function readBeginToken(fields: ConfigFields, whenAbsent: number | null): number | null {
+  const isAbsent = fieldOf(fields, "bos_token_id") === undefined;
+  const rule = { integer: true, minimum: 0, maximum: LARGEST_SIZE } as const;
+  return optionalNumber(fields, "bos_token_id", rule, isAbsent ? whenAbsent : null);
+}
+
+function readEndTokens(fields: ConfigFields, vocabularySize: number, whenAbsent: number | null) {
+  if (fieldOf(fields, "eos_token_id") === undefined) return whenAbsent;
+  return optionalTokens(fields, "eos_token_id", vocabularySize);
 }
 
 function readDtype(fields: ConfigFields): string | null {

@@ -2,6 +2,8 @@ import type { Backend, BlockStore } from "../backend/backend.ts";
 import { createAdaptedDecoder } from "./adapter/adapted-decoder.ts";
 import type { ModelConfig } from "./config.ts";
 import type { Decoder, Weights } from "./decoder.ts";
+import { createLlama } from "./llama.ts";
+import { createMistral } from "./mistral.ts";
 import { createQwen2 } from "./qwen2.ts";
 import { createQwen3 } from "./qwen3.ts";
 
@@ -16,5 +18,9 @@ function createPlain(config: ModelConfig, backend: Backend, store: BlockStore, w
       return createQwen2(config, backend, store, weights);
     case "qwen3":
       return createQwen3(config, backend, store, weights);
+    case "llama":
+      return createLlama(config, backend, store, weights);
+    case "mistral":
+      return createMistral(config, backend, store, weights);
   }
 }

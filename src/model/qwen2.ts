@@ -1,6 +1,7 @@
 import type { Backend, BlockStore } from "../backend/backend.ts";
 import type { Qwen2Config } from "./config.ts";
 import type { Decoder, Weights } from "./decoder.ts";
+import { attentionWindow } from "./sliding-window.ts";
 
 /**
  * Qwen2 and Qwen2.5: grouped-query attention with biases on queries, keys and values, gated SiLU, norms before each block.
@@ -24,7 +25,8 @@ export function createQwen2(config: Qwen2Config, backend: Backend, store: BlockS
       const keys = rotate(linear(input, layer.k, layer.kBias), headDim, rotary); // [rows, kvHeads · headDim]
       const values = linear(input, layer.v, layer.vBias); // [rows, kvHeads · headDim]
       writeCache(store, index, keys, values, segments);
-      const attended = attention(queries, store, index, segments, scale); // [rows, heads · headDim]
+      const window = attentionWindow(config, index);
+      const attended = attention(queries, store, index, segments, scale, window); // [rows, heads · headDim]
       x = linear(attended, layer.o, undefined, x);
 
       const hidden = rmsNorm(x, layer.postAttentionNorm, epsilon);

@@ -1,6 +1,7 @@
 import type { Backend, BlockStore, Weight } from "../backend/backend.ts";
 import type { Qwen3Config } from "./config.ts";
 import type { Decoder, Weights } from "./decoder.ts";
+import { attentionWindow } from "./sliding-window.ts";
 
 /**
  * Qwen3, dense: as Qwen2, with a norm on every query and key head before they are rotated, a head width of its own, and biases only where
@@ -26,7 +27,9 @@ export function createQwen3(config: Qwen3Config, backend: Backend, store: BlockS
       const keys = rmsNorm(linear(input, layer.k, layer.kBias), layer.kNorm, epsilon); // [rows, kvHeads · headDim]
       const values = linear(input, layer.v, layer.vBias); // [rows, kvHeads · headDim]
       writeCache(store, index, rotate(keys, headDim, rotary), values, segments);
-      const attended = attention(rotate(queries, headDim, rotary), store, index, segments, scale); // [rows, heads · headDim]
+      const window = attentionWindow(config, index);
+      const rotated = rotate(queries, headDim, rotary);
+      const attended = attention(rotated, store, index, segments, scale, window); // [rows, heads · headDim]
       x = linear(attended, layer.o, layer.oBias, x);
 
       const hidden = rmsNorm(x, layer.postAttentionNorm, epsilon);

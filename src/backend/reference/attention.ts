@@ -2,12 +2,19 @@ import type { Segment } from "../backend.ts";
 import type { ReferenceBlockStore } from "./block-store.ts";
 import { createMatrix, type Matrix } from "./matrix.ts";
 
+/** The cached positions that a row sees: from `first` to before `end`. */
+interface Seen {
+  readonly first: number;
+  readonly end: number;
+}
+
 /**
  * Causal attention over cached keys and values, one query row and head after the other: scores, softmax, weighted sum of values. Query
  * heads share a key head in groups (grouped-query attention).
  *
  * @param queries - rotated, [rows, heads · headDim]
  * @param scale - factor on the scores, 1/√headDim
+ * @param window - how many positions a row sees, the last ones
  * @returns [rows, heads · headDim]
  */
 export function attention(
@@ -16,6 +23,7 @@ export function attention(
   layer: number,
   segments: readonly Segment[],
   scale: number,
+  window: number = Infinity,
 ): Matrix {
   const { headDim, keyValueHeads } = store.layout;
   const heads = queries.columns / headDim;
@@ -23,22 +31,15 @@ export function attention(
   for (const segment of segments) {
     const weights = new Float64Array(segment.firstPosition + segment.rows);
     for (let i = 0; i < segment.rows; i++) {
-      const positions = segment.firstPosition + i + 1;
+      const end = segment.firstPosition + i + 1;
+      const seen = { first: Math.max(0, end - window), end };
       for (let head = 0; head < heads; head++) {
         const start = (segment.firstRow + i) * queries.columns + head * headDim;
         const query = queries.data.subarray(start, start + headDim);
         const keyHead = Math.floor((head * keyValueHeads) / heads);
-        scores(query, store, layer, keyHead, segment.blocks, positions, scale, weights);
-        softmax(weights, positions);
-        weightedValues(
-          weights,
-          store,
-          layer,
-          keyHead,
-          segment.blocks,
-          positions,
-          out.data.subarray(start, start + headDim),
-        );
+        scores(query, store, layer, keyHead, segment.blocks, seen, scale, weights);
+        softmax(weights, seen);
+        weightedValues(weights, store, layer, keyHead, segment.blocks, seen, out.data.subarray(start, start + headDim));
       }
     }
   }
@@ -51,17 +52,17 @@ function scores(
   layer: number,
   head: number,
   blocks: readonly number[],
-  positions: number,
+  { first, end }: Seen,
   scale: number,
   out: Float64Array,
 ): void {
   const { blockTokens, headDim } = store.layout;
   const offset = store.offset(layer, head);
-  for (let start = 0; start < positions; start += blockTokens) {
+  for (let start = first - (first % blockTokens); start < end; start += blockTokens) {
     const data = store.data(blocks[start / blockTokens]!);
-    const count = Math.min(blockTokens, positions - start);
+    const count = Math.min(blockTokens, end - start);
     // Four keys at once, since one sum alone waits for itself; each key's sum runs in the same order as alone.
-    let token = 0;
+    let token = Math.max(0, first - start);
     for (; token + 4 <= count; token += 4) {
       const a = offset + token * headDim;
       const b = a + headDim;
@@ -92,15 +93,15 @@ function scores(
   }
 }
 
-function softmax(values: Float64Array, count: number): void {
+function softmax(values: Float64Array, { first, end }: Seen): void {
   let largest = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < count; i++) largest = Math.max(largest, values[i]!);
+  for (let i = first; i < end; i++) largest = Math.max(largest, values[i]!);
   let sum = 0;
-  for (let i = 0; i < count; i++) {
+  for (let i = first; i < end; i++) {
     values[i] = Math.exp(values[i]! - largest);
     sum += values[i]!;
   }
-  for (let i = 0; i < count; i++) values[i]! /= sum;
+  for (let i = first; i < end; i++) values[i]! /= sum;
 }
 
 function weightedValues(
@@ -109,16 +110,16 @@ function weightedValues(
   layer: number,
   head: number,
   blocks: readonly number[],
-  positions: number,
+  { first, end }: Seen,
   out: Float32Array,
 ): void {
   const { blockTokens, headDim } = store.layout;
   const offset = store.offset(layer, head) + store.valueOffset;
   const sums = new Float64Array(headDim);
-  for (let start = 0; start < positions; start += blockTokens) {
+  for (let start = first - (first % blockTokens); start < end; start += blockTokens) {
     const data = store.data(blocks[start / blockTokens]!);
-    const count = Math.min(blockTokens, positions - start);
-    let token = 0;
+    const count = Math.min(blockTokens, end - start);
+    let token = Math.max(0, first - start);
     for (; token + 4 <= count; token += 4) {
       const value = offset + token * headDim;
       const a = weights[start + token]!;

@@ -36,8 +36,8 @@ export function createReferenceBackend(): Backend {
     rmsNorm,
     rotate,
     writeCache,
-    attention: (queries, store, layer, segments, scale) =>
-      attention(queries as Matrix, store as ReferenceBlockStore, layer, segments, scale),
+    attention: (queries, store, layer, segments, scale, window) =>
+      attention(queries as Matrix, store as ReferenceBlockStore, layer, segments, scale, window),
     gatedSilu,
     takeRows,
     read: async (x) => (x as Matrix).data.slice(),

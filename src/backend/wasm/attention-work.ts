@@ -2,7 +2,7 @@ import type { RotaryRows } from "../../position/index.ts";
 import type { WasmBlockStore } from "./block-store.ts";
 import type { CacheStep, TileHome, TilePart } from "./cache-step.ts";
 import { tileBytes, tileTypes } from "./kernels/tile-layout.ts";
-import { attendItem, itemTokens, mergeItem, partialBytes, spanCount } from "./operations/attention.ts";
+import { attendItem, firstSpan, itemEnd, mergeItem, partialBytes, spanCount } from "./operations/attention.ts";
 import { quantiseItem, writeItem } from "./operations/cache.ts";
 import { operationIds } from "./operations/index.ts";
 import type { Argument, Place, Program, Region } from "./program.ts";
@@ -38,7 +38,7 @@ export function enqueueWrite(work: LayerWork, keys: Rows, values: Rows, rotary: 
   const items: Argument[] = [];
   let count = 0;
   for (const part of step.parts) {
-    for (const { firstRow, rows, position } of pieces(part)) {
+    for (const { firstRow, rows, position } of pieces(part, 0)) {
       const item = new Array<Argument>(writeItem.length);
       item[writeItem.keys] = place(keys.region, firstRow * keys.stride);
       item[writeItem.keyStride] = keys.stride;
@@ -81,18 +81,22 @@ export function enqueueWrite(work: LayerWork, keys: Rows, values: Rows, rotary: 
   });
 }
 
-/** Enqueues attention of all heads over the cache. */
+/**
+ * Enqueues attention of all heads over the cache.
+ * @param own.window - how many tokens a row sees; 0: all
+ */
 export function enqueueAttention(
   work: LayerWork,
   queries: Rows,
   output: Rows,
   rotary: RotaryRegions | undefined,
-  { heads, scale, threads }: { readonly heads: number; readonly scale: number; readonly threads: number },
+  own: { readonly heads: number; readonly scale: number; readonly threads: number; readonly window: number },
 ): void {
   const { program, store, step, layer } = work;
   const { keyValueHeads, headDim, type } = store.layout;
+  const { heads, scale, threads, window } = own;
   const group = heads / keyValueHeads;
-  const all = step.parts.flatMap((part) => pieces(part).map((piece) => ({ ...part, ...piece })));
+  const all = step.parts.flatMap((part) => pieces(part, window).map((piece) => ({ ...part, ...piece })));
   const items: Argument[] = [];
   const merges: Argument[] = [];
   let itemCount = 0;
@@ -123,7 +127,9 @@ export function enqueueAttention(
       item[attendItem.partial] = 0;
       item[attendItem.span] = 0;
       item[attendItem.fine] = store.fineHeads[layer * keyValueHeads + head] ?? 0;
-      const spans = spanCount(position);
+      item[attendItem.window] = window;
+      const first = firstSpan(position, window);
+      const spans = spanCount(position) - first;
       // Few and long: the spans are spread over the threads, with the same bits.
       if (spans === 1 || all.length * keyValueHeads >= 2 * threads) {
         items.push(...item);
@@ -135,7 +141,7 @@ export function enqueueAttention(
       partials.push(partial);
       for (let span = 0; span < spans; span++) {
         item[attendItem.partial] = place(partial, span * size);
-        item[attendItem.span] = span;
+        item[attendItem.span] = first + span;
         items.push(...item);
         itemCount++;
       }
@@ -162,13 +168,16 @@ export function enqueueAttention(
   program.add(operationIds.mergeSpans, mergeCount, merges, { reads: partials, writes: [...partials, output.region] });
 }
 
-/** A part in pieces of at most 32 tokens, so that there is something for every thread. */
-function pieces({ firstRow, rows, position }: TilePart): { firstRow: number; rows: number; position: number }[] {
-  return Array.from({ length: Math.ceil(rows / itemTokens) }, (_, i) => ({
-    firstRow: firstRow + i * itemTokens,
-    rows: Math.min(itemTokens, rows - i * itemTokens),
-    position: position + i * itemTokens,
-  }));
+/** A part in pieces, so that there is something for every thread. */
+function pieces(part: TilePart, window: number): { firstRow: number; rows: number; position: number }[] {
+  const all: { firstRow: number; rows: number; position: number }[] = [];
+  const end = part.position + part.rows;
+  for (let position = part.position; position < end; ) {
+    const next = Math.min(end, itemEnd(position, window));
+    all.push({ firstRow: part.firstRow + position - part.position, rows: next - position, position });
+    position = next;
+  }
+  return all;
 }
 
 /** Where a head's tile is: in the layer's part of a block, or among the tiles that pass. */

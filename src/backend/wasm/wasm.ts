@@ -87,14 +87,15 @@ export async function createWasmBackend(options: MachineOptions): Promise<Backen
       const { rows, rotary } = unrotated(keys);
       enqueueWrite(layerWork(store, layer, segments), rows, rowsOf(values), rotary);
     },
-    attention: (queries, store, layer, segments, scale) => {
+    attention: (queries, store, layer, segments, scale, window) => {
       const { headDim, keyValueHeads } = store.layout;
       const heads = queries.columns / headDim;
       machine.needScratch(attentionScratchBytes(headDim, heads / keyValueHeads));
       const { rows, rotary } = unrotated(queries);
       const out = work.create(queries.rows, queries.columns);
       const { threads } = machine;
-      enqueueAttention(layerWork(store, layer, segments), rows, rowsOf(out), rotary, { heads, scale, threads });
+      const own = { heads, scale, threads, window: window ?? 0 };
+      enqueueAttention(layerWork(store, layer, segments), rows, rowsOf(out), rotary, own);
       return out;
     },
     gatedSilu: (gate, up) =>

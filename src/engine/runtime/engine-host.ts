@@ -5,10 +5,10 @@ import { InvalidOptionError, SkeinError } from "../../errors.ts";
 import type { Handlers } from "../channel.ts";
 import type { EngineMethods, SessionId, SessionState } from "../methods.ts";
 import type { SourceDescription } from "../source.ts";
-import { loadAdapter } from "./adapters.ts";
+import { loadAdapter, prepareAdapter } from "./adapters.ts";
 import { append } from "./append.ts";
 import { generate } from "./generate.ts";
-import { type LoadedModel, loadCheckpoint, prepareBeside } from "./loaded-model.ts";
+import { type LoadedModel, loadCheckpoint } from "./loaded-model.ts";
 import { Sequence } from "./sequence.ts";
 import { describeSnapshot, restoreSnapshot } from "./snapshots.ts";
 
@@ -49,7 +49,7 @@ export class EngineHost {
       adapters.checkFree(call.name);
       const files = await this.#openSource(call.source);
       try {
-        const prepared = await prepareBeside(files, call, config, context);
+        const prepared = await prepareAdapter(files, call, config, context);
         const adapter = await loadAdapter(prepared, backend, signal, (work) => scheduler.alone(work));
         adapters.add(adapter);
         return { facts: adapter.facts, warnings: prepared.warnings };

@@ -5,15 +5,15 @@ import { inFile } from "../../checkpoint/in-file.ts";
 import { checkTensors, openTensors, type TensorIndex } from "../../checkpoint/tensors.ts";
 import { chooseEncoding, resolveEncoding } from "../../context/encoding.ts";
 import type { Context } from "../../context/narrow.ts";
-import { type ContextSettings, resolveContext } from "../../context/settings.ts";
+import { resolveContext } from "../../context/settings.ts";
 import { contextWarnings } from "../../context/warnings.ts";
-import { SkeinError, UnsupportedError } from "../../errors.ts";
+import { SkeinError } from "../../errors.ts";
 import { expectedTensors, type ModelConfig, optionalTensors } from "../../model/config.ts";
 import { createDecoder } from "../../model/family.ts";
 import type { GenerationDefaults } from "../../model/generation-config.ts";
 import { rotaryRows } from "../../position/index.ts";
 import type { TokenTable } from "../../text/token-table.ts";
-import type { AdapterCall, LoadCall } from "../methods.ts";
+import type { LoadCall } from "../methods.ts";
 import type { Progress, Warning } from "../options.ts";
 import { Adapters, adapterSpecs, loadAdapter, type PreparedAdapter, prepareAdapter } from "./adapters.ts";
 import { checkBackendOptions, chooseBackend } from "./choose-backend.ts";
@@ -55,13 +55,12 @@ export async function loadCheckpoint(
   const { config, defaults } = await readConfiguration(files);
   const settings = inFile(`config.json in ${files.label}`, () => resolveContext(config, call.context));
   const context = { options: call.context, settings };
-  refuseSlidingWindow(config, context.settings);
   const index = await openTensors(files);
   checkTensors(index, expectedTensors(config), { optional: optionalTensors(config) });
   const specs = weightSpecs(config, index, call);
   const prepared: PreparedAdapter[] = [];
   for (const [i, adapter] of (call.adapters ?? []).entries())
-    prepared.push(await prepareBeside(adapterFiles[i]!, adapter, config, context));
+    prepared.push(await prepareAdapter(adapterFiles[i]!, adapter, config, context));
   const chosen = await chooseBackend(
     call,
     config,
@@ -104,18 +103,6 @@ export async function loadCheckpoint(
   };
 }
 
-/** Opens an adapter beside its base. @throws what {@link prepareAdapter} throws */
-export async function prepareBeside(
-  files: CheckpointFiles,
-  call: AdapterCall,
-  config: ModelConfig,
-  base: Context,
-): Promise<PreparedAdapter> {
-  const prepared = await prepareAdapter(files, call, config, base);
-  refuseSlidingWindow(config, prepared.context.settings);
-  return prepared;
-}
-
 function cacheLayout(config: ModelConfig, { cache = "f32" }: LoadCall, { blockTokens }: Backend): CacheLayout {
   const { num_hidden_layers: layers, num_key_value_heads: keyValueHeads, head_dim: headDim } = config;
   return { layers, keyValueHeads, headDim, blockTokens, type: cache };
@@ -146,13 +133,4 @@ function widenedWarnings(index: TensorIndex, specs: readonly WeightSpec[], call:
       message: `${types}: ${widened.length} of ${specs.length} tensors are kept in 8 bits (q8), the nearest that there is, rounded; weights: "f32" keeps every number`,
     },
   ];
-}
-
-/** A sliding window that the declared context never reaches changes nothing; beyond it, full attention would be another model. */
-function refuseSlidingWindow(config: ModelConfig, { extendedWindow, allowBeyondWindow }: ContextSettings): void {
-  const { sliding_window: sliding } = config;
-  if (sliding === null || (extendedWindow <= sliding && !allowBeyondWindow)) return;
-  throw new UnsupportedError(
-    `config.json: sliding_window: layers see ${sliding} tokens, and sliding-window attention is not supported; extend the context to ${sliding} at most`,
-  );
 }

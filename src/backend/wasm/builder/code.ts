@@ -193,6 +193,10 @@ export class Code {
     this.#write("i32.store", address, x, offset);
   }
 
+  storeI8(address: Value<"address">, x: Value<"i32">, offset = 0): void {
+    this.#write("i32.store8", address, x, offset);
+  }
+
   // What relaxed SIMD does in one instruction
 
   /** a · b + c in float32; rounded once where the engine has relaxed SIMD and the machine a fused multiply-add, else twice. */

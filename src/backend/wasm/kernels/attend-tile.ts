@@ -20,6 +20,7 @@ import { weightedValuesQ8 } from "./weighted-values-q8.ts";
  *   tile     an f32 tile
  *   causal   1: it is the tile that the queries' own tokens are in, and a row sees no key after its token; 0: all rows see all keys
  *   lines    how many lines of memory the tile has, to be touched; 0: it was just written
+ *   slid     how far the rows' windows begin in this tile: see `slidingStart`; 0: they do not
  */
 export const attendTileF32: Kernel = defineKernel(
   "attendTileF32",
@@ -32,8 +33,9 @@ export const attendTileF32: Kernel = defineKernel(
     width: "i32",
     causal: "i32",
     lines: "i32",
+    slid: "i32",
   },
-  (code, { queries, states, work, tile, records, width, causal, lines }) => {
+  (code, { queries, states, work, tile, records, width, causal, lines, slid }) => {
     const query = code.local("address", queries);
     const state = code.local("address", states);
     const values = code.local("address", code.offset(tile, i32.mul(width, i32.const(tileTokens * 4))));
@@ -48,7 +50,7 @@ export const attendTileF32: Kernel = defineKernel(
       chooseVariant(code, scoresF32, rows, (scores) =>
         code.call(scores, { queries: numbers, keys: tile, scores: work, width, limit }),
       );
-      code.call(softmaxF32, { query, work, state, limit, causal });
+      code.call(softmaxF32, { query, work, state, limit, causal, slid });
       const sums = code.local("address", code.offset(state, stateRecord.values));
       chooseVariant(code, weightedValuesF32, rows, (weightedValues) =>
         code.call(weightedValues, { work, values, state: sums, width, limit }),
@@ -60,7 +62,7 @@ export const attendTileF32: Kernel = defineKernel(
 );
 
 /**
- * Takes one q8 tile, which all rows see as a whole, into the states of all rows of an item.
+ * Takes one q8 tile, which all rows see to its end, into the states of all rows of an item.
  *
  *   queries  `records` query records
  *   states   as many state records
@@ -68,6 +70,7 @@ export const attendTileF32: Kernel = defineKernel(
  *   tile     a q8 tile
  *   planes   of the queries' bytes: 1, or 2 for fine queries
  *   lines    how many lines of memory the tile has, to be touched
+ *   slid     how far the rows' windows begin in this tile: see `slidingStart`; 0: they do not
  */
 export const attendTileQ8: Kernel = defineKernel(
   "attendTileQ8",
@@ -80,8 +83,9 @@ export const attendTileQ8: Kernel = defineKernel(
     width: "i32",
     planes: "i32",
     lines: "i32",
+    slid: "i32",
   },
-  (code, { queries, states, work, tile, records, width, planes, lines }) => {
+  (code, { queries, states, work, tile, records, width, planes, lines, slid }) => {
     const keyBytes = i32.mul(
       i32.add(i32.shl(width, i32.const(2)), i32.const(groupHeaderBytes)),
       i32.const(groupsPerTile),
@@ -97,7 +101,7 @@ export const attendTileQ8: Kernel = defineKernel(
       chooseVariant(code, scoresQ8, rows, (scores) =>
         code.call(scores, { queries: bytes, keys: tile, scores: work, width, planes }),
       );
-      code.call(softmaxQ8, { query, work, state });
+      code.call(softmaxQ8, { query, work, state, slid });
       const sums = code.local("address", code.offset(state, stateRecord.values));
       chooseVariant(code, weightedValuesQ8, rows, (weightedValues) =>
         code.call(weightedValues, { work, values, state: sums, width }),

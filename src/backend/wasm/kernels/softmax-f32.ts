@@ -2,7 +2,7 @@ import { defineInner, type WasmFunction } from "../builder/kernel.ts";
 import { f32, f32x4, i32, v128 } from "../builder/values.ts";
 import { powerOfTwo } from "./exponential.ts";
 import { queryRecord, scoreRowBytes, workspace } from "./row-records.ts";
-import { addSums, lowestScore, raiseMaxima } from "./softmax-state.ts";
+import { addSums, lowestScore, raiseMaxima, slidingStart } from "./softmax-state.ts";
 import { tileTokens } from "./tile-layout.ts";
 
 /**
@@ -14,6 +14,7 @@ import { tileTokens } from "./tile-layout.ts";
  *   state    a state record
  *   limit    how many keys the last row sees; the first ones
  *   causal   1: in the queries' own tile; 0: every row sees all
+ *   slid     where what a row sees begins: see `slidingStart`
  */
 export const softmaxF32: WasmFunction<{
   query: "address";
@@ -21,10 +22,11 @@ export const softmaxF32: WasmFunction<{
   state: "address";
   limit: "i32";
   causal: "i32";
+  slid: "i32";
 }> = defineInner(
   "softmaxF32",
-  { query: "address", work: "address", state: "address", limit: "i32", causal: "i32" },
-  (code, { query, work, state, limit, causal }) => {
+  { query: "address", work: "address", state: "address", limit: "i32", causal: "i32", slid: "i32" },
+  (code, { query, work, state, limit, causal, slid }) => {
     const rows = code.local("i32", code.loadI32(query, queryRecord.rows));
     const blocks = code.local("i32", i32.shrU(i32.add(limit, i32.const(15)), i32.const(4)));
     const blocksEnd = code.local("i32", i32.shl(blocks, i32.const(4)));
@@ -42,6 +44,13 @@ export const softmaxF32: WasmFunction<{
       code.set(hidden, code.offset(scores, i32.shl(seen, i32.const(2))));
       code.if(i32.gtS(blocksEnd, seen), () => {
         code.repeatAtLeastOnce(code.local("i32", i32.sub(blocksEnd, seen)), () => {
+          code.storeF32(hidden, f32.const(lowestScore));
+          code.advance(hidden, 4);
+        });
+      });
+      slidingStart(code, rowLimit, slid, (count) => {
+        code.set(hidden, scores);
+        code.repeatAtLeastOnce(count, () => {
           code.storeF32(hidden, f32.const(lowestScore));
           code.advance(hidden, 4);
         });

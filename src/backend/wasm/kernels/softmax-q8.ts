@@ -2,7 +2,7 @@ import { defineInner, type WasmFunction } from "../builder/kernel.ts";
 import { f32x4, i8x16, i16x8, i32, i32x4, type Local, v128 } from "../builder/values.ts";
 import { byteWeights, exponentBits, exponentOffset, largestWeight } from "./exponential.ts";
 import { queryRecord, scoreRowBytes, workspace } from "./row-records.ts";
-import { addSums, raiseMaxima } from "./softmax-state.ts";
+import { addSums, raiseMaxima, slidingStart } from "./softmax-state.ts";
 import { tileTokens } from "./tile-layout.ts";
 
 /** Two vectors of bytes. */
@@ -17,16 +17,34 @@ const weightsAtOnce = 32;
  *   query    a query record: how many rows, and their scales
  *   work     a workspace
  *   state    a state record
+ *   slid     where what a row sees begins: see `slidingStart`
  */
-export const softmaxQ8: WasmFunction<{ query: "address"; work: "address"; state: "address" }> = defineInner(
+export const softmaxQ8: WasmFunction<{
+  query: "address";
+  work: "address";
+  state: "address";
+  slid: "i32";
+}> = defineInner(
   "softmaxQ8",
-  { query: "address", work: "address", state: "address" },
-  (code, { query, work, state }) => {
+  { query: "address", work: "address", state: "address", slid: "i32" },
+  (code, { query, work, state, slid }) => {
     const rows = code.local("i32", code.loadI32(query, queryRecord.rows));
     const scores = code.local("address", work);
     const lanes = code.local("address", work);
     const tops = code.locals(4, "v128");
+    const scale = code.local("address", query);
+    const hidden = code.local("address", work);
+    const seen = code.local("f32");
     code.repeat(rows, () => {
+      // Hidden keys get the score of the first that is seen: one that is certain to fit.
+      slidingStart(code, scale, slid, (count) => {
+        code.set(hidden, scores);
+        code.set(seen, code.loadF32(code.offset(scores, i32.shl(count, i32.const(2)))));
+        code.repeatAtLeastOnce(count, () => {
+          code.storeF32(hidden, seen);
+          code.advance(hidden, 4);
+        });
+      });
       for (let i = 0; i < scoreRowBytes / 16; i++) {
         const top = tops[i % 4]!;
         code.set(top, i < 4 ? code.load(scores, i * 16) : f32x4.pmax(top, code.load(scores, i * 16)));
@@ -35,6 +53,7 @@ export const softmaxQ8: WasmFunction<{ query: "address"; work: "address"; state:
       code.store(lanes, f32x4.pmax(f32x4.pmax(a!, b!), f32x4.pmax(c!, d!)), workspace.lanes);
       code.advance(scores, scoreRowBytes);
       code.advance(lanes, 16);
+      code.advance(scale, 4);
     });
 
     raiseMaxima(code, rows, state, work, largestWeight, code.offset(query, queryRecord.scales));
@@ -42,7 +61,7 @@ export const softmaxQ8: WasmFunction<{ query: "address"; work: "address"; state:
     const row = code.local("address", work);
     code.set(scores, work);
     code.set(lanes, work);
-    const scale = code.local("address", query);
+    code.set(scale, query);
     const toSteps = code.constant(f32x4.const(-(2 ** exponentBits)));
     const offset = code.constant(f32x4.const(exponentOffset * 2 ** exponentBits + 0.5));
     const ones = code.constant(i8x16.const(1));
@@ -73,6 +92,16 @@ export const softmaxQ8: WasmFunction<{ query: "address"; work: "address"; state:
         code.advance(bytes, weightsAtOnce);
       });
       code.store(lanes, sum, workspace.lanes);
+      // Then their weights, which are all equal, are taken away again.
+      slidingStart(code, scale, slid, (count) => {
+        const weights = i32.mul(code.loadU8(scores), count);
+        code.storeI32(lanes, i32.sub(code.loadI32(lanes, workspace.lanes), weights), workspace.lanes);
+        code.set(hidden, scores);
+        code.repeatAtLeastOnce(count, () => {
+          code.storeI8(hidden, i32.const(0));
+          code.advance(hidden, 1);
+        });
+      });
       code.advance(scores, scoreRowBytes);
       code.advance(lanes, 16);
       for (const address of [row, scale]) code.advance(address, 4);

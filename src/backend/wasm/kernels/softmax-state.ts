@@ -1,12 +1,34 @@
 import type { Code } from "../builder/code.ts";
 import { f32x4, i32, type Local, shuffle32, type Value } from "../builder/values.ts";
 import { powerOfTwo } from "./exponential.ts";
-import { stateRecord, workspace } from "./row-records.ts";
+import { queryRecord, stateRecord, workspace } from "./row-records.ts";
+import { tileTokens } from "./tile-layout.ts";
 
 /** A score that no other is below: that of a key which is not to be seen. */
 export const lowestScore = -1e30;
 
 type Join = (a: Value<"v128">, b: Value<"v128">) => Value<"v128">;
+
+/**
+ * Runs the body where a row does not see the tile's first keys, since its window begins after them. Every token's window begins one key after that of the token
+ * before it, as its part of its own tile ends one key later: the first key seen is (keys seen of the own tile) + slid - (keys of a tile).
+ *
+ * @param rowLimit - the row's place in its query record
+ * @param slid - 0: rows see this tile from its first key on
+ * @param body - gets how many keys are hidden, at least one
+ */
+export function slidingStart(
+  code: Code,
+  rowLimit: Value<"address">,
+  slid: Value<"i32">,
+  body: (count: Local<"i32">) => void,
+): void {
+  const count = code.local("i32");
+  code.if(slid, () => {
+    code.set(count, i32.sub(i32.add(code.loadI32(rowLimit, queryRecord.limits), slid), i32.const(tileTokens)));
+    code.if(i32.gtS(count, i32.const(0)), () => body(count));
+  });
+}
 
 /** @returns what all lanes come to, in all lanes */
 export function acrossLanes(code: Code, vector: Value<"v128">, join: Join): Local<"v128"> {

@@ -5,6 +5,8 @@ import {
   attend,
   attendItem,
   attentionScratchBytes,
+  firstSpan,
+  itemEnd,
   itemTokens,
   mergeItem,
   mergeSpans,
@@ -23,6 +25,8 @@ export interface AttentionShape {
   readonly pairs: number;
   /** Whether queries have two planes of bytes for a q8 tile: see `prepare-queries.ts`. */
   readonly isFine?: boolean;
+  /** How many tokens a row sees; all when absent. */
+  readonly window?: number;
 }
 
 /** Rows of all tokens, heads side by side; nothing is rotated. */
@@ -147,8 +151,9 @@ export class TestCache {
 
   /** @returns the rows' output */
   attend(position: number, rows: number, itemSize: number, spansApart = false): Float32Array {
-    for (let first = position; first < position + rows; first += itemSize) {
-      const tokens = Math.min(itemSize, position + rows - first);
+    const { window = 0 } = this.#shape;
+    for (let first = position, tokens = 0; first < position + rows; first += tokens) {
+      tokens = Math.min(itemSize, position + rows - first, itemEnd(first, window) - first);
       for (let head = 0; head < this.#shape.keyValueHeads; head++) this.#attendItem(first, tokens, head, spansApart);
     }
     const { keyValueHeads, group, headDim } = this.#shape;
@@ -157,7 +162,7 @@ export class TestCache {
   }
 
   #attendItem(position: number, tokens: number, keyValueHead: number, spansApart: boolean): void {
-    const { type, keyValueHeads, group, headDim, pairs, isFine = false } = this.#shape;
+    const { type, keyValueHeads, group, headDim, pairs, isFine = false, window = 0 } = this.#shape;
     const stride = keyValueHeads * group * headDim * 4;
     const output = this.#output + position * stride;
     const item = {
@@ -180,6 +185,7 @@ export class TestCache {
       tileOffset: keyValueHead * tileBytes(type, headDim),
       ownTile: this.#ownTile(position) + keyValueHead * tileBytes(this.#ownType, headDim),
       fine: isFine ? 1 : 0,
+      window,
     };
     if (!spansApart) {
       this.#describe(attendItem, { ...item, partial: 0, span: 0 });
@@ -187,9 +193,11 @@ export class TestCache {
       return;
     }
     const partialStride = partialBytes(headDim, group, tokens);
-    const spans = spanCount(position);
+    const first = firstSpan(position, window);
+    const spans = spanCount(position) - first;
     for (let span = spans - 1; span >= 0; span--) {
-      this.#describe(attendItem, { ...item, partial: this.#partials + span * partialStride, span });
+      const partial = this.#partials + span * partialStride;
+      this.#describe(attendItem, { ...item, partial, span: first + span });
       attend(this.#kernels, this.#scratch, this.#numbers, 0);
     }
     const { outputStride } = item;
@@ -229,7 +237,7 @@ export function relativeErrors(
   inputs: AttentionInputs,
   out: Float32Array,
 ): { mean: number; largest: number } {
-  const { tokens, keyValueHeads, group, headDim } = shape;
+  const { tokens, keyValueHeads, group, headDim, window = tokens } = shape;
   const heads = keyValueHeads * group;
   const queries = rotated(shape, inputs, inputs.queries, heads);
   const keys = rotated(shape, inputs, inputs.keys, keyValueHeads);
@@ -239,7 +247,8 @@ export function relativeErrors(
       const keyHead = Math.floor(head / group);
       const query = (token * heads + head) * headDim;
       const weights: number[] = [];
-      for (let i = 0; i <= token; i++) {
+      const first = Math.max(0, token - window + 1);
+      for (let i = first; i <= token; i++) {
         let score = 0;
         const key = (i * keyValueHeads + keyHead) * headDim;
         for (let d = 0; d < headDim; d++) score += queries[query + d]! * keys[key + d]!;
@@ -253,7 +262,7 @@ export function relativeErrors(
       for (let d = 0; d < headDim; d++) {
         let expected = 0;
         exponentials.forEach((weight, i) => {
-          expected += weight * inputs.values[(i * keyValueHeads + keyHead) * headDim + d]!;
+          expected += weight * inputs.values[((first + i) * keyValueHeads + keyHead) * headDim + d]!;
         });
         expected /= sum;
         difference += (expected - out[query + d]!) ** 2;

@@ -67,12 +67,20 @@ for (const harness of await kernelHarnesses([...attentionKernels, ...cacheKernel
     }
   });
 
-  for (const [type, isFine] of [...tileTypes.map((type) => [type, false] as const), ["q8", true] as const]) {
-    test(`${name}: ${type}${isFine ? " fine" : ""} rows have the same bits in items of any size, and with their spans apart`, () => {
+  for (const { type, isFine = false, window } of [
+    ...tileTypes.map((type) => ({ type })),
+    { type: "q8" as const, isFine: true },
+    ...tileTypes.map((type) => ({ type, window: 17 })),
+    ...tileTypes.map((type) => ({ type, window: tileTokens })),
+    ...tileTypes.map((type) => ({ type, window: tileTokens * spanTiles + 77 })),
+  ] as readonly Pick<AttentionShape, "type" | "isFine" | "window">[]) {
+    const kind = `${type}${isFine ? " fine" : ""}${window === undefined ? "" : ` in a window of ${window} tokens`}`;
+    test(`${name}: ${kind} rows have the same bits in items of any size, and with their spans apart`, () => {
       const shape: AttentionShape = {
         ...usual,
         type,
         isFine,
+        ...(window === undefined ? {} : { window }),
         tokens: longContext,
         keyValueHeads: 1,
         headDim: 32,
@@ -93,6 +101,54 @@ for (const harness of await kernelHarnesses([...attentionKernels, ...cacheKernel
       for (const itemSize of [1, 3, itemTokens]) expect(cache.attend(last, rows, itemSize, true)).toEqual(whole);
     });
   }
+
+  test.for([1, 5, 31, 100, 127, 128, 129, 200, 256, 2200])(
+    `${name}: a window of %i tokens begins exactly there, for all types`,
+    (window) => {
+      const tokens = Math.min(longContext, window + 300);
+      for (const type of tileTypes) {
+        const shape: AttentionShape = {
+          ...usual,
+          type,
+          tokens,
+          window,
+          group: 2,
+          keyValueHeads: 1,
+          headDim: 16,
+          pairs: 0,
+        };
+        const inputs = randomInputs(shape);
+        // One key takes nearly all weight, wherever it is seen, and its value is large.
+        const key = 140;
+        inputs.queries.fill(10);
+        inputs.keys.fill(0);
+        inputs.keys.fill(4, key * 16, (key + 1) * 16);
+        inputs.values.fill(1);
+        inputs.values.fill(100, key * 16, (key + 1) * 16);
+        const out = prefill(harness, shape, inputs);
+        const seeing = Array.from({ length: tokens }, (_, token) => token).filter(
+          (token) => out[token * 32 + 31]! > 50,
+        );
+        expect(seeing, type).toEqual(Array.from({ length: Math.min(window, tokens - key) }, (_, i) => key + i));
+      }
+    },
+  );
+
+  test.for([
+    { ...usual, window: 1 },
+    { ...usual, window: 60, group: 3 },
+    { ...usual, window: 128, headDim: 20, pairs: 7 },
+    { ...usual, window: 200, type: "f16" as const, pairs: 0 },
+    { ...usual, window: 250, type: "q8" as const, tokens: 700 },
+  ])(`${name}: $type attention over a window of $window tokens is as near as over all`, (shape: AttentionShape) => {
+    const inputs = randomInputs(shape);
+    const out = prefill(harness, shape, inputs);
+    const half = (numbers: Float32Array) => numbers.map(Math.f16round);
+    const exact = shape.type === "f16" ? { ...inputs, keys: half(inputs.keys), values: half(inputs.values) } : inputs;
+    const { mean, largest } = relativeErrors(shape, exact, out);
+    expect(mean).toBeLessThan(shape.type === "q8" ? 0.016 : 5e-6);
+    expect(largest).toBeLessThan(shape.type === "q8" ? 0.05 : 5e-6);
+  });
 
   test(`${name}: rows do not depend on what is written after them`, () => {
     const shape: AttentionShape = { ...usual, type: "q8", tokens: 40 };

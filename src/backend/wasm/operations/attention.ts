@@ -4,7 +4,7 @@ import { clearStates } from "../kernels/clear-states.ts";
 import { mergeStates } from "../kernels/merge-states.ts";
 import { prepareQueries } from "../kernels/prepare-queries.ts";
 import { queryRecordBytes, recordCount, stateRecordBytes, workspace } from "../kernels/row-records.ts";
-import { paddedWidth, tileBytes, tileTokens, tileTypes } from "../kernels/tile-layout.ts";
+import { paddedWidth, type TileType, tileBytes, tileTokens, tileTypes } from "../kernels/tile-layout.ts";
 import { widenHalves } from "../kernels/widen-halves.ts";
 import { writeAttention } from "../kernels/write-attention.ts";
 import { lineBytes, roundUp } from "../layout.ts";
@@ -41,8 +41,8 @@ export const attentionKernels: readonly Kernel[] = [
 ];
 
 /**
- * An item of attention, number by number: up to 32 tokens of one sequence that lie in one tile, for the query heads of one key/value head.
- * Addresses and strides are in bytes.
+ * An item of attention, number by number: up to 32 tokens of one sequence that lie in one tile, and whose windows begin in one tile, for the query heads of one
+ * key/value head. Addresses and strides are in bytes.
  */
 export const attendItem = {
   /** Address of the first token's row of queries, all heads, not rotated. */
@@ -81,7 +81,9 @@ export const attendItem = {
   span: 19,
   /** 1: queries of 13 bits meet the quantised keys, not of 7, for heads whose channels are very uneven. */
   fine: 20,
-  length: 21,
+  /** How many tokens a row sees, its own the last; 0: all. */
+  window: 21,
+  length: 22,
 } as const;
 
 /** What joins the partial results of an item, number by number. */
@@ -103,6 +105,24 @@ export const mergeItem = {
 /** @returns how many spans the softmax of a query at this position is cut into */
 export function spanCount(position: number): number {
   return Math.floor(position / (tileTokens * spanTiles)) + 1;
+}
+
+/** @returns the span in which the window of a query at this position begins; window 0: it sees all */
+export function firstSpan(position: number, window: number): number {
+  return Math.floor(firstTile(position, window) / spanTiles);
+}
+
+/** @returns where an item that begins at this position has to end at the latest: see {@link attendItem} */
+export function itemEnd(position: number, window: number): number {
+  const end = position + itemTokens;
+  if (window === 0) return end;
+  const nextBegins = (firstTile(position, window) + 1) * tileTokens + window - 1;
+  return Math.min(end, nextBegins);
+}
+
+/** The tile in which the window of a query at this position begins. */
+function firstTile(position: number, window: number): number {
+  return window === 0 ? 0 : Math.max(0, Math.floor((position - window + 1) / tileTokens));
 }
 
 /** @returns bytes of the result of one span of an item; a multiple of 64 */
@@ -152,27 +172,35 @@ export function attend(kernels: AttentionKernels, scratch: number, numbers: Floa
     type === "q8" ? planes : 0,
   );
 
-  const attendTile = (states: number, address: number, tileType: "f32" | "f16" | "q8", causal: 0 | 1) => {
+  const ownTile = Math.floor(position / tileTokens);
+  const window = item("window");
+  const beginning = firstTile(position, window);
+  // What a row sees begins as many keys before the end of its part of the own tile; kernels want a number from 0 on.
+  const slidingAfter = window === 0 ? 0 : Math.max(0, tileTokens - window + (ownTile - beginning) * tileTokens);
+
+  const attendTile = (tile: number, states: number, address: number, tileType: TileType, causal: 0 | 1) => {
+    const slid = tile === beginning ? slidingAfter : 0;
     const lines = tileBytes(tileType, headDim) / lineBytes;
     if (tileType === "q8") {
-      kernels.attendTileQ8(queries, states, work, address, records, width, planes, lines);
+      kernels.attendTileQ8(queries, states, work, address, records, width, planes, lines, slid);
     } else if (tileType === "f32") {
-      kernels.attendTileF32(queries, states, work, address, records, width, causal, lines);
+      kernels.attendTileF32(queries, states, work, address, records, width, causal, lines, slid);
     } else {
       const widened = scratch + memory.tile;
       kernels.widenHalves(address, widened, 2 * tileTokens * width);
-      kernels.attendTileF32(queries, states, work, widened, records, width, causal, 0);
+      kernels.attendTileF32(queries, states, work, widened, records, width, causal, 0, slid);
     }
   };
 
-  const ownTile = Math.floor(position / tileTokens);
   const attendSpan = (span: number, states: number) => {
     kernels.clearStates(queries, states, records, width);
     const end = Math.min((span + 1) * spanTiles, ownTile);
-    for (let tile = span * spanTiles; tile < end; tile++) {
-      attendTile(states, numbers[item("tiles") + tile]! + item("tileOffset"), type, 0);
+    for (let tile = Math.max(beginning, span * spanTiles); tile < end; tile++) {
+      attendTile(tile, states, numbers[item("tiles") + tile]! + item("tileOffset"), type, 0);
     }
-    if (span === spanCount(position) - 1) attendTile(states, item("ownTile"), type === "q8" ? "f32" : type, 1);
+    if (span === spanCount(position) - 1) {
+      attendTile(ownTile, states, item("ownTile"), type === "q8" ? "f32" : type, 1);
+    }
   };
 
   if (item("partial") !== 0) {
@@ -180,8 +208,9 @@ export function attend(kernels: AttentionKernels, scratch: number, numbers: Floa
     return;
   }
   const totals = scratch + memory.totals;
-  attendSpan(0, totals);
-  for (let span = 1; span < spanCount(position); span++) {
+  const first = firstSpan(position, window);
+  attendSpan(first, totals);
+  for (let span = first + 1; span < spanCount(position); span++) {
     attendSpan(span, scratch + memory.states);
     kernels.mergeStates(totals, scratch + memory.states, records, width);
   }
