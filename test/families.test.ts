@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { type LoadOptions, loadModel, type Model, type ModelFiles, type Session } from "../src/index.ts";
+import { miniatureSentencePiece } from "../src/text/miniature-tokenizer.ts";
 import { type PlainConfig, plainLogits } from "./plain-decoder.ts";
 import { randomModel } from "./quantised-models.ts";
 
@@ -129,7 +130,7 @@ test.for(["f32", "f16", "q8"] as const)(
 );
 
 test.for(["f32", "f16", "q8"] as const)(
-  "with a sliding window and the cache %s, sessions are cut, forked, saved and grown as without",
+  "with a sliding window and the cache %s, sessions are cut, forked and grown as without",
   async (cache) => {
     const context = { extend: "yarn", factor: 4, nativeWindow: 160 } as const;
     await using model = await load(sliding, { cache, context: { ...context, schedule: "dynamic" } });
@@ -188,4 +189,32 @@ test("windows and schedules: llama3 scaling is static to the declared window, a 
   await expect(
     load(randomModel({ ...sizes, model_type: "llama", rope_scaling: llama3 }, 4), { context: { extend: "yarn" } }),
   ).rejects.toThrow(/yarn cannot be put on llama3 scaling/);
+});
+
+test("with SentencePiece's tokenizer a sequence has one beginning, and an answer the spaces that belong to it", async () => {
+  const template = "{{ bos_token }}{% for m in messages %}{{ '[X]' + m.content + '[X]' }}{% endfor %}";
+  const tokenizerConfig = { chat_template: template, bos_token: "<s>", eos_token: "</s>" };
+  await using model = await load(
+    {
+      ...randomModel({ ...sizes, model_type: "llama", vocab_size: 285, eos_token_id: null }, 4),
+      "tokenizer.json": new Blob([JSON.stringify(miniatureSentencePiece())]),
+      "tokenizer_config.json": new Blob([JSON.stringify(tokenizerConfig)]),
+    },
+    {},
+  );
+  await using session = await model.createSession();
+  const options = { maxTokens: 3, temperature: 0, endTokens: [] };
+  const first = await session.generate({ ...options, prompt: "abc" }).result();
+  expect(first.usage.promptTokens).toBe(2); // <s>, ▁abc
+  const second = await session.generate({ ...options, prompt: "abc" }).result();
+  expect(second.usage.promptTokens).toBe(2 + 3 + 2); // a, bc
+  const messages = [{ role: "user", content: "abc" }] as const;
+  expect([...(await model.applyChatTemplate(messages, { tokenize: true }))]).toEqual([1, 284, 278, 284]);
+  const continued = await model.generate({ ...options, prompt: "abc", maxTokens: 60 }).result();
+  const answered = await model.generate({ ...options, messages, maxTokens: 60 }).result();
+  const whole = await model.detokenize([...(await model.tokenize("abc")), ...continued.tokens], {
+    skipSpecialTokens: true,
+  });
+  expect(`abc${continued.text}`).toBe(whole);
+  expect(answered.text).toBe(await model.detokenize(answered.tokens, { skipSpecialTokens: true }));
 });

@@ -22,7 +22,7 @@ const mostInputTokens = 2 ** 26;
 export async function prepareGenerateCall(
   options: GenerateOptions,
   { text, defaults }: ModelParts,
-  session: SessionId | undefined,
+  session: { readonly id: SessionId; readonly length: number } | undefined,
   signal: AbortSignal,
 ): Promise<GenerateCall> {
   if (options.context !== undefined) validateContextOptions(options.context);
@@ -38,7 +38,7 @@ export async function prepareGenerateCall(
     );
   }
   return {
-    session,
+    session: session?.id,
     maxTokens,
     sampling,
     stop: checkStop(options.stop),
@@ -48,7 +48,7 @@ export async function prepareGenerateCall(
     context: options.context,
     adapter: options.adapter,
     replace: options.messages !== undefined,
-    tokens: await readInput(options, text, session !== undefined, signal),
+    tokens: await readInput(options, text, session?.length, signal),
   };
 }
 
@@ -75,7 +75,8 @@ export function toTokens(tokens: ArrayLike<number>, option = "tokens"): Uint32Ar
 async function readInput(
   options: GenerateOptions,
   text: TextClient,
-  hasSession: boolean,
+  /** Tokens that the session has; undefined without one. */
+  before: number | undefined,
   signal: AbortSignal,
 ): Promise<Uint32Array> {
   const { prompt, messages, tokens, specialTokens = true, tools, templateArguments } = options;
@@ -94,9 +95,10 @@ async function readInput(
   if (prompt !== undefined) {
     if (typeof prompt !== "string") throw new InvalidOptionError("prompt", "must be a text");
     if (typeof specialTokens !== "boolean") throw new InvalidOptionError("specialTokens", "must be true or false");
-    return text.encode(prompt, specialTokens, signal);
+    const continues = before !== undefined && before > 0;
+    return text.encode({ text: prompt, specialTokens, continues }, signal);
   }
-  if (hasSession) return new Uint32Array(); // goes on from where the session is
+  if (before !== undefined) return new Uint32Array(); // goes on from where the session is
   throw new InvalidOptionError("prompt", "is missing; give one of prompt, messages and tokens");
 }
 

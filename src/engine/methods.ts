@@ -217,7 +217,8 @@ export interface TextMethods {
     result: { readonly table: TokenTable | undefined };
   };
   encode: {
-    params: { readonly text: string; readonly specialTokens: boolean };
+    /** `continues`: it is added to other text, so that nothing is put before it. */
+    params: { readonly text: string; readonly specialTokens: boolean; readonly continues: boolean };
     event: "begun";
     result: Uint32Array<ArrayBuffer>;
   };

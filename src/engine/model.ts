@@ -121,7 +121,7 @@ export class Model implements AsyncDisposable {
     { specialTokens = true }: { readonly specialTokens?: boolean } = {},
   ): Promise<Uint32Array> {
     if (typeof text !== "string") throw new InvalidOptionError("text", "must be a text");
-    return this.#parts.text.encode(text, specialTokens);
+    return this.#parts.text.encode({ text, specialTokens, continues: false });
   }
 
   async detokenize(

@@ -75,8 +75,8 @@ export class Session implements AsyncDisposable {
     return new Generation(
       (outer, onEvent) =>
         this.#inTurn(async (signal) => {
-          const call = await prepareGenerateCall(options, this.#parts, this.#id, signal);
           const before = this.#state.length;
+          const call = await prepareGenerateCall(options, this.#parts, { id: this.#id, length: before }, signal);
           let made = 0;
           return this.#parts.engine.call("generate", call, {
             signal,

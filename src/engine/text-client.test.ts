@@ -47,8 +47,10 @@ function createClient(): { readonly client: TextClient; readonly workers: { ende
 
 test("a tokenizer that never ends is stopped; who waited behind it is answered by the next", async () => {
   const { client, workers } = createClient();
-  const culprit = client.encode("never", true).catch((error: unknown) => error);
-  const waiting = client.encode("hi", true);
+  const culprit = client
+    .encode({ text: "never", specialTokens: true, continues: false })
+    .catch((error: unknown) => error);
+  const waiting = client.encode({ text: "hi", specialTokens: true, continues: false });
   await vi.advanceTimersByTimeAsync(29_000);
   expect(workers).toEqual([{ ended: false }]);
   await vi.advanceTimersByTimeAsync(2000);
@@ -59,7 +61,9 @@ test("a tokenizer that never ends is stopped; who waited behind it is answered b
 
 test("a longer text may take longer", async () => {
   const { client, workers } = createClient();
-  const culprit = client.encode("never".padEnd(1_000_000), true).catch((error: unknown) => error);
+  const culprit = client
+    .encode({ text: "never".padEnd(1_000_000), specialTokens: true, continues: false })
+    .catch((error: unknown) => error);
   await vi.advanceTimersByTimeAsync(109_000);
   expect(workers).toEqual([{ ended: false }]);
   await vi.advanceTimersByTimeAsync(2000);

@@ -49,8 +49,8 @@ export class TextClient {
     return this.#table;
   }
 
-  encode(text: string, specialTokens: boolean, signal?: AbortSignal): Promise<Uint32Array> {
-    return this.#run((client, options) => client.call("encode", { text, specialTokens }, options), text.length, signal);
+  encode(call: TextMethods["encode"]["params"], signal?: AbortSignal): Promise<Uint32Array> {
+    return this.#run((client, options) => client.call("encode", call, options), call.text.length, signal);
   }
 
   decode(tokens: Uint32Array, skipSpecialTokens: boolean): Promise<string> {

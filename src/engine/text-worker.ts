@@ -20,9 +20,10 @@ serve<TextMethods>(platform.ownerPort(), {
     if (table) transfer.push(table.bytes.buffer, table.offsets.buffer, table.control.buffer);
     return { table };
   },
-  encode: ({ text, specialTokens }, { emit, transfer }) => {
+  encode: ({ text, specialTokens, continues }, { emit, transfer }) => {
     emit("begun");
-    const tokens = loaded().tokenizer.encode(text, { specialTokens });
+    const options = continues ? ({ addSpecialTokens: false, place: "middle" } as const) : {};
+    const tokens = loaded().tokenizer.encode(text, { specialTokens, ...options });
     transfer.push(tokens.buffer);
     return tokens;
   },

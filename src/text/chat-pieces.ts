@@ -19,7 +19,9 @@ export function encodeChatPieces(tokenizer: Tokenizer, pieces: readonly ChatPiec
     let text = content;
     if (added.get(pieces[index - 1]?.content ?? "")?.rstrip === true) text = text.trimStart();
     if (added.get(pieces[index + 1]?.content ?? "")?.lstrip === true) text = text.trimEnd();
-    for (const token of tokenizer.encode(text, { specialTokens: false, addSpecialTokens: false })) tokens.push(token);
+    const place = index === 0 ? "beginning" : "behind-control";
+    const options = { specialTokens: false, addSpecialTokens: false, place } as const;
+    for (const token of tokenizer.encode(text, options)) tokens.push(token);
   }
   return Uint32Array.from(tokens);
 }

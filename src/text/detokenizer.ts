@@ -23,6 +23,8 @@ const LONGEST_CHARACTER = 256;
  * untrained model may choose from the padding.
  *
  * @param options.skipSpecialTokens - leave control tokens out of the text; default false
+ * @param options.continues - the tokens go on from others: a space that they begin with is part of the text, though the tokenizer puts one before every text
+ * (SentencePiece); default false
  * @throws InvalidOptionError from `push`, when a token is not a whole number of at least 0.
  * @see https://www.unicode.org/reports/tr29/#Grapheme_Cluster_Boundaries
  * @example
@@ -32,14 +34,17 @@ const LONGEST_CHARACTER = 256;
  */
 export function createDetokenizer(
   table: TokenTable,
-  options: { readonly skipSpecialTokens?: boolean | undefined } = {},
+  options: { readonly skipSpecialTokens?: boolean | undefined; readonly continues?: boolean | undefined } = {},
 ): Detokenizer {
   const { bytes, offsets, control } = table;
   const skipSpecialTokens = options.skipSpecialTokens ?? false;
+  const leadingSpaces = options.continues === true ? 0 : table.leadingSpaces;
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const segmenter = new Intl.Segmenter("und", { granularity: "grapheme" });
   // From the beginning of the last character on: what is before it has been released.
   let held = "";
+  // How many spaces may still come that are not part of the text.
+  let hidden = leadingSpaces;
 
   return {
     push: (token) => {
@@ -47,7 +52,11 @@ export function createDetokenizer(
         throw new InvalidOptionError("token", `must be a whole number of at least 0, got ${token}`);
       }
       if (token >= control.length || (skipSpecialTokens && control[token] === 1)) return "";
-      const text = decoder.decode(bytes.subarray(offsets[token]!, offsets[token + 1]!), { stream: true });
+      const to = offsets[token + 1]!;
+      let start = offsets[token]!;
+      for (; hidden > 0 && start < to && bytes[start] === SPACE; start++) hidden--;
+      if (start < to) hidden = 0; // the text has begun
+      const text = decoder.decode(bytes.subarray(start, to), { stream: true });
       if (text === "") return "";
       held += text;
       const end = lastCharacterStart(held, segmenter);
@@ -58,6 +67,7 @@ export function createDetokenizer(
     flush: () => {
       const rest = held + decoder.decode();
       held = "";
+      hidden = leadingSpaces;
       return rest;
     },
   };
@@ -75,4 +85,5 @@ function lastCharacterStart(text: string, segmenter: Intl.Segmenter): number {
 }
 
 const LINE_FEED = 0x0a;
+const SPACE = 0x20;
 const FIRST_MARK = 0x300;

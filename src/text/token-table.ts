@@ -1,6 +1,6 @@
-import { InvalidConfigError, UnsupportedError } from "../errors.ts";
-import { byteToken, tokenBytes } from "./byte-alphabet.ts";
-import { describe, type TokenizerFile } from "./tokenizer-files.ts";
+import { InvalidConfigError } from "../errors.ts";
+import type { TokenSpelling } from "./token-spelling.ts";
+import type { TokenizerFile } from "./tokenizer-files.ts";
 
 /**
  * What turns token ids back into text: plain data, so that another worker can have it (structured clone, or transfer of
@@ -13,33 +13,26 @@ export interface TokenTable {
   readonly offsets: Uint32Array<ArrayBuffer>;
   /** [vocabularySize]: 1 for control tokens, which `skipSpecialTokens` leaves out, 0 for all others. */
   readonly control: Uint8Array<ArrayBuffer>;
+  /** So many spaces at the beginning of a text are not part of it: see `TokenSpelling`. */
+  readonly leadingSpaces: number;
 }
 
 /**
- * The table of a byte-level tokenizer.
+ * The table of a tokenizer. What `clean_up_tokenization_spaces` of `tokenizer_config.json` does to decoded text (Llama 3's has it: " ." becomes ".") is left
+ * out: it is no part of the tokenizer, and would change what the model wrote.
  *
  * @param controlTokens - the ids of control tokens
- * @throws UnsupportedError for a decoder other than ByteLevel, and for `clean_up_tokenization_spaces`, which rewrites the
- * text after decoding and so cannot be streamed.
  * @throws InvalidConfigError when a byte has no token, so that some text could not be encoded.
  */
 export function createTokenTable(
   file: TokenizerFile,
-  config: Readonly<Record<string, unknown>>,
+  spelling: TokenSpelling,
   controlTokens: Iterable<number>,
 ): TokenTable {
-  checkDecoder(file.json.decoder);
-  checkAlphabet(file.vocabulary);
-  if (config.clean_up_tokenization_spaces === true) {
-    throw new UnsupportedError(
-      "tokenizer_config.json: clean_up_tokenization_spaces true is not supported, because text could not be streamed; set it to false",
-    );
-  }
-
+  checkAlphabet(file, spelling);
   const tokens = new Array<Uint8Array | undefined>(file.vocabularySize);
-  for (const [token, id] of file.vocabulary) tokens[id] = tokenBytes(token);
-  const encoder = new TextEncoder();
-  for (const { id, content } of file.addedTokens) tokens[id] = encoder.encode(content);
+  for (const [token, id] of file.vocabulary) tokens[id] = spelling.bytesOf(token);
+  for (const { id, content } of file.addedTokens) tokens[id] = spelling.bytesOfAdded(content);
 
   const offsets = new Uint32Array(file.vocabularySize + 1);
   for (let id = 0; id < tokens.length; id++) offsets[id + 1] = offsets[id]! + (tokens[id]?.length ?? 0);
@@ -50,19 +43,13 @@ export function createTokenTable(
   }
   const control = new Uint8Array(file.vocabularySize);
   for (const id of controlTokens) control[id] = 1;
-  return { bytes, offsets, control };
+  return { bytes, offsets, control, leadingSpaces: spelling.leadingSpaces };
 }
 
-function checkDecoder(decoder: unknown): void {
-  const type = typeof decoder === "object" && decoder !== null && "type" in decoder ? decoder.type : null;
-  if (type !== "ByteLevel") {
-    throw new UnsupportedError(
-      `tokenizer.json: a decoder of type ${describe(type)} is not supported; Skein reads byte-level tokenizers ("ByteLevel")`,
-    );
+function checkAlphabet({ vocabulary, json }: TokenizerFile, { byteToken, hasByteTokens }: TokenSpelling): void {
+  if (hasByteTokens && (json.model as Readonly<Record<string, unknown>>).byte_fallback !== true) {
+    throw new InvalidConfigError("tokenizer.json model.byte_fallback", "must be true, else not every text has tokens");
   }
-}
-
-function checkAlphabet(vocabulary: ReadonlyMap<string, number>): void {
   for (let byte = 0; byte < 256; byte++) {
     if (vocabulary.has(byteToken(byte))) continue;
     throw new InvalidConfigError(

@@ -274,12 +274,11 @@ describe("files that cannot be followed name the field", () => {
     expect(() => createTokenizer(good, { additional_special_tokens: "<x>" })).toThrow(
       expect.objectContaining({ field: "tokenizer_config.json additional_special_tokens" }),
     );
-    expect(() => createTokenizer(good, { clean_up_tokenization_spaces: true })).toThrow(
-      expect.objectContaining({ code: "unsupported" }),
-    );
   });
 });
 
-test("the embedded tokenizer's own configuration says nothing of cleaning up: spaces stay", () => {
+test("spaces stay, also where a configuration asks to clean them up, as Llama 3's does", () => {
+  const cleaning = createTokenizer(tinyJson, { clean_up_tokenization_spaces: true });
+  expect(cleaning.decode(cleaning.encode("a . b , c ' s n't"))).toBe("a . b , c ' s n't");
   expect(tiny.decode(tiny.encode("a . b , c ' s n't"))).toBe("a . b , c ' s n't");
 });

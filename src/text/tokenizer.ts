@@ -1,5 +1,7 @@
 import { type BPE, Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { InvalidConfigError, InvalidOptionError, SkeinError, UnsupportedError } from "../errors.ts";
+import { type SpaceMakers, spaceMakersAt, splitAtSpaces, type TextPlace } from "./leading-space.ts";
+import { readSpelling, type TokenSpelling } from "./token-spelling.ts";
 import { createTokenTable, type TokenTable } from "./token-table.ts";
 import {
   type AddedToken,
@@ -18,6 +20,8 @@ interface EncodeOptions {
   readonly specialTokens?: boolean | undefined;
   /** Whether the tokenizer's post-processor may add its tokens (a beginning-of-text token, ...). Default true. */
   readonly addSpecialTokens?: boolean | undefined;
+  /** Where the text stands: decides about a space that is put before it. Default: at the beginning. */
+  readonly place?: TextPlace | undefined;
 }
 
 interface DecodeOptions {
@@ -59,7 +63,7 @@ export interface Tokenizer {
  * @param tokenizerJson - the parsed `tokenizer.json`
  * @param tokenizerConfig - the parsed `tokenizer_config.json`; undefined when a checkpoint has none
  * @throws InvalidConfigError naming the file and field that cannot be followed.
- * @throws UnsupportedError for tokenizers that are not byte-level byte-pair encodings.
+ * @throws UnsupportedError for tokenizers that are not byte-pair encodings, byte-level or SentencePiece's.
  * @example
  * const tokenizer = createTokenizer(JSON.parse(tokenizerJson), JSON.parse(tokenizerConfigJson));
  * tokenizer.decode(tokenizer.encode("Hello")); // "Hello"
@@ -67,11 +71,13 @@ export interface Tokenizer {
 export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown): Tokenizer {
   const file = readTokenizerFile(tokenizerJson);
   const config = readTokenizerConfig(tokenizerConfig);
+  const spelling = readSpelling(file.json.decoder);
   const controlTokens = findControlTokens(file, config);
   const controlIds = new Set(controlTokens.values());
-  const table = createTokenTable(file, config, controlIds);
-  const withControl = buildLibraryTokenizer(file, file.json.model, file.addedTokens);
-  const encodeLetters = createLetterEncoder(file, controlIds, withControl);
+  const table = createTokenTable(file, spelling, controlIds);
+  const libraries = createLibraries(file, controlIds);
+  const withControl = libraries("beginning", true);
+  const encodeLetters = createLetterEncoder(file, controlIds, libraries, spelling);
 
   return {
     controlTokens,
@@ -83,18 +89,45 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
       bytes: table.bytes.slice(),
       offsets: table.offsets.slice(),
       control: table.control.slice(),
+      leadingSpaces: table.leadingSpaces,
     }),
-    encode: (text, { specialTokens = true, addSpecialTokens = true } = {}) => {
+    encode: (text, { specialTokens = true, addSpecialTokens = true, place = "beginning" } = {}) => {
       if (typeof text !== "string") throw new InvalidOptionError("text", `must be a string, got ${typeof text}`);
       const wellFormed = text.toWellFormed();
       // Parts of the file are looked at when there is a text for them.
       return followFile(() =>
         specialTokens
-          ? toIds(withControl.encode(wellFormed, { add_special_tokens: addSpecialTokens }).ids)
-          : encodeLetters(wellFormed, addSpecialTokens),
+          ? toIds(libraries(place, true).encode(wellFormed, { add_special_tokens: addSpecialTokens }).ids)
+          : encodeLetters(wellFormed, addSpecialTokens, place),
       );
     },
     decode: (tokens, { skipSpecialTokens = false } = {}) => decodeAtOnce(table, tokens, skipSpecialTokens),
+  };
+}
+
+/** The library's tokenizer for text at a place, with or without control tokens among those that it looks for. */
+type Libraries = (place: TextPlace, withControl: boolean) => LibraryTokenizer;
+
+/**
+ * The library splits text at every added token that it knows: where control tokens are letters, it must not know them. All tokenizers share the large part, the
+ * model.
+ */
+function createLibraries(file: TokenizerFile, controlIds: ReadonlySet<number>): Libraries {
+  const { normalizer = null, pre_tokenizer = null } = file.json;
+  const parts = { normalizer, pre_tokenizer: splitAtSpaces(pre_tokenizer) };
+  const ordinary = file.addedTokens.filter(({ id }) => !controlIds.has(id));
+  const main = buildLibraryTokenizer(file, parts, file.json.model, file.addedTokens);
+  const known = new Map<string, LibraryTokenizer>([["beginning true", main]]);
+  return (asked, withControl) => {
+    const made = spaceMakersAt(parts, asked);
+    const place = made === parts ? "beginning" : asked;
+    const found = known.get(`${place} ${withControl}`);
+    if (found) return found;
+    const added = withControl ? file.addedTokens : ordinary;
+    const library = buildLibraryTokenizer(file, made, { type: "BPE", vocab: {}, merges: [] }, added);
+    library.model = main.model;
+    known.set(`${place} ${withControl}`, library);
+    return library;
   };
 }
 
@@ -102,13 +135,10 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
 function createLetterEncoder(
   file: TokenizerFile,
   controlIds: ReadonlySet<number>,
-  withControl: LibraryTokenizer,
-): (text: string, addSpecialTokens: boolean) => Uint32Array<ArrayBuffer> {
-  // The library splits text at every added token that it knows: this one knows only those that are not control tokens.
-  // It shares the large part, the model, of the other.
-  const ordinary = file.addedTokens.filter(({ id }) => !controlIds.has(id));
-  const library = buildLibraryTokenizer(file, { type: "BPE", vocab: {}, merges: [] }, ordinary);
-  library.model = withControl.model;
+  libraries: Libraries,
+  spelling: TokenSpelling,
+): (text: string, addSpecialTokens: boolean, place: TextPlace) => Uint32Array<ArrayBuffer> {
+  const withControl = libraries("beginning", true);
   const around = surroundingTokens(withControl);
 
   // The model itself can arrive at a control token from letters, where its vocabulary holds the token's text too (with
@@ -120,12 +150,14 @@ function createLetterEncoder(
       const id = file.vocabulary.get(part);
       if (id !== undefined && !controlIds.has(id)) return [id];
       if (parts.length > 1) return spell(part);
+      const bytes = Array.from(spelling.bytesOfAdded(part), (byte) => file.vocabulary.get(spelling.byteToken(byte)));
+      if (bytes.every((byte) => byte !== undefined && !controlIds.has(byte))) return bytes as number[];
       throw new InvalidConfigError("tokenizer.json added_tokens", `${describe(part)} cannot be written as text`);
     });
   };
 
-  return (text, addSpecialTokens) => {
-    const { ids, tokens } = library.encode(text, { add_special_tokens: false });
+  return (text, addSpecialTokens, place) => {
+    const { ids, tokens } = libraries(place, false).encode(text, { add_special_tokens: false });
     const letters = ids.some((id) => controlIds.has(id))
       ? ids.flatMap((id, index) => (controlIds.has(id) ? spell(tokens[index]!) : [id]))
       : ids;
@@ -144,10 +176,11 @@ function surroundingTokens(library: LibraryTokenizer): { before: number[]; after
 
 function buildLibraryTokenizer(
   file: TokenizerFile,
+  { normalizer, pre_tokenizer }: SpaceMakers,
   model: unknown,
   addedTokens: readonly AddedToken[],
 ): LibraryTokenizer {
-  const { normalizer = null, pre_tokenizer = null, post_processor = null, decoder } = file.json;
+  const { post_processor = null, decoder } = file.json;
   const added_tokens = addedTokens.map(({ json }) => json);
   // Of the configuration, the library would follow only what the reference's fast tokenizers pass over.
   return followFile(
@@ -217,5 +250,14 @@ function decodeAtOnce(table: TokenTable, tokens: ArrayLike<number>, skipSpecialT
     end += offsets[token + 1]! - offsets[token]!;
   }
   // A byte order mark is text like any other; the decoder would swallow it.
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(text.subarray(0, end));
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(
+    text.subarray(countSpaces(text, table.leadingSpaces), end),
+  );
+}
+
+/** How many of the first bytes are spaces, `most` at most. */
+function countSpaces(bytes: Uint8Array, most: number): number {
+  let count = 0;
+  while (count < most && bytes[count] === 0x20) count++;
+  return count;
 }

@@ -52,7 +52,7 @@ async function createHost(seed: number): Promise<EngineHost> {
   pieces.push([0xc3], [0xa9]); // é
   const offsets = Uint32Array.from([0, ...pieces.keys()], (_, i) => pieces.slice(0, i).flat().length);
   await setTokenTable(
-    { bytes: Uint8Array.from(pieces.flat()), offsets, control: new Uint8Array(vocabulary) },
+    { bytes: Uint8Array.from(pieces.flat()), offsets, control: new Uint8Array(vocabulary), leadingSpaces: 0 },
     { ...quiet(), emit: () => {} },
   );
   return host;

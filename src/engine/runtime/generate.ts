@@ -60,7 +60,7 @@ export async function generate(
   const currentFactor = call.replace ? sequence.plannedFactor : sequence.keptFactor;
   const planned = plan(context.settings, { ...request, currentFactor });
   const sampler = createSampler(call.sampling);
-  const text = createTextStream(model, call.stop);
+  const text = createTextStream(model, call);
   const endTokens = new Set(call.endTokens);
   const mark = sequence.mark();
   if (call.replace) sequence.replace(call.tokens);
@@ -187,13 +187,13 @@ interface TextStream {
   readonly stopped: boolean;
 }
 
-/** A model without a tokenizer generates tokens and no text. */
-function createTextStream(model: LoadedModel, stop: readonly string[]): TextStream {
+/** A model without a tokenizer generates tokens and no text. What answers a conversation is a text of its own; what goes on from a prompt is not. */
+function createTextStream(model: LoadedModel, { stop, replace }: GenerateCall): TextStream {
   if (!model.tokenTable) {
     if (stop.length > 0) throw new InvalidOptionError("stop", "needs text, and this model has no tokenizer.json");
     return { push: () => "", end: () => "", stopped: false };
   }
-  const detokenizer = createDetokenizer(model.tokenTable, { skipSpecialTokens: true });
+  const detokenizer = createDetokenizer(model.tokenTable, { skipSpecialTokens: true, continues: !replace });
   const matcher: StopMatcher = createStopMatcher(stop);
   return {
     push: (token) => matcher.push(detokenizer.push(token)),
