@@ -20,6 +20,11 @@ export interface TokenizerFile {
   /** Token string (for a byte-level tokenizer one character a byte) to id. */
   readonly vocabulary: ReadonlyMap<string, number>;
   readonly addedTokens: readonly AddedToken[];
+  /**
+   * The rank of each merge, where several have the same: of these the leftmost goes first. No file of Hugging Face's has it; it is made from a vocabulary with
+   * scores (`model.equal_ranks`).
+   */
+  readonly mergeRanks: readonly number[] | undefined;
   /** The largest id, plus 1. */
   readonly vocabularySize: number;
 }
@@ -49,6 +54,7 @@ export function readTokenizerFile(value: unknown): TokenizerFile {
   }
   const vocabulary = readVocabulary(requireObject(model.vocab, "tokenizer.json model.vocab"));
   checkMerges(model.merges);
+  const mergeRanks = readMergeRanks(model);
   const addedTokens = readAddedTokens(json.added_tokens, vocabulary);
   for (const part of ["normalizer", "pre_tokenizer", "post_processor", "decoder"]) {
     if (json[part] !== undefined && json[part] !== null) requireObject(json[part], `tokenizer.json ${part}`);
@@ -58,7 +64,7 @@ export function readTokenizerFile(value: unknown): TokenizerFile {
   for (const id of vocabulary.values()) largest = Math.max(largest, id);
   for (const { id } of addedTokens) largest = Math.max(largest, id);
   if (largest < 0) throw new InvalidConfigError("tokenizer.json model.vocab", "has no tokens; is the file complete?");
-  return { json, vocabulary, addedTokens, vocabularySize: largest + 1 };
+  return { json, vocabulary, addedTokens, mergeRanks, vocabularySize: largest + 1 };
 }
 
 /**
@@ -102,6 +108,15 @@ function checkMerges(merges: unknown): void {
       throw new InvalidConfigError(`${field}[${index}]`, `must be ${wanted}, got ${describe(merge)}`);
     }
   }
+}
+
+function readMergeRanks({ merges, equal_ranks: ranks }: Readonly<Record<string, unknown>>): number[] | undefined {
+  if (ranks === undefined) return undefined;
+  const count = (merges as readonly unknown[]).length;
+  const isRank = (rank: unknown): boolean =>
+    Number.isInteger(rank) && (rank as number) >= 0 && (rank as number) < count;
+  if (Array.isArray(ranks) && ranks.length === count && ranks.every(isRank)) return ranks;
+  throw new InvalidConfigError("tokenizer.json model.equal_ranks", `must be the ranks of ${count} merges`);
 }
 
 function readAddedTokens(value: unknown, vocabulary: ReadonlyMap<string, number>): AddedToken[] {

@@ -117,6 +117,8 @@ function createLibraries(file: TokenizerFile, controlIds: ReadonlySet<number>): 
   const parts = { normalizer, pre_tokenizer: splitAtSpaces(pre_tokenizer) };
   const ordinary = file.addedTokens.filter(({ id }) => !controlIds.has(id));
   const main = buildLibraryTokenizer(file, parts, file.json.model, file.addedTokens);
+  const { merges, bpe_ranks: ranks } = main.model as BPE;
+  for (const [i, rank] of file.mergeRanks?.entries() ?? []) ranks.set(JSON.stringify(merges[i]), rank);
   const known = new Map<string, LibraryTokenizer>([["beginning true", main]]);
   return (asked, withControl) => {
     const made = spaceMakersAt(parts, asked);

@@ -14,16 +14,20 @@ import {
 } from "../../../src/index.ts";
 import { tokenLogprob } from "../../../src/sampling/logprobs.ts";
 import { type MatrixType, tinyGguf } from "../../../test/gguf-models.ts";
+import { randomLlama } from "../../../test/llama-gguf.ts";
 import { randomWithTokenizer } from "../../../test/quantised-models.ts";
 import { randomGguf } from "../../../test/random-gguf.ts";
 import { tiny } from "../../../test/tiny.ts";
 
 /*
  * Shows that llama.cpp and Skein read the same from a GGUF file: the tokens of a text, and the most likely next token wherever it is clearly ahead. The
- * embedded model in types that keep its numbers well, what `skein quantize` writes, and random models whose blocks are random bytes, in every type of blocks.
+ * embedded model in types that keep its numbers well, what `skein quantize` writes, random models whose blocks are random bytes, in every type of blocks, and
+ * random Llamas: their queries and keys in llama.cpp's order, factors on their frequencies, and both kinds of vocabularies.
  *
- * npm run verify:gguf --prefix bench/peers
+ * npm run verify:gguf --prefix bench/peers              # or, for those models alone whose name has it: ... -- Llama
  */
+
+const asked = process.argv[2] ?? "";
 
 const tokenCount = 256;
 const vocabulary = 1024;
@@ -48,6 +52,8 @@ const texts = [
   "runs   of    spaces\n\n\n  and 1234567890 digits, I'm you're THEY'LL",
   "a<|endoftext|>b<|endoftext|>",
   "  ",
+  "<s> a</s>b [INST] c<unk><tool> d<0x41>\u2581e",
+  `seven${" ".repeat(7)}eleven${" ".repeat(11)}forty${" ".repeat(40)}${"a".repeat(33)}`,
 ];
 
 const folder = await mkdtemp(join(tmpdir(), "skein-gguf-"));
@@ -67,6 +73,14 @@ try {
     for (const type of ["f16", "q8_0", "q4_0"] as const)
       await compare(llama, `${name}, quantize ${type}`, await quantised(source, type), type !== "f16");
   for (const { name } of blockTypes.values()) await compare(llama, `random, ${name}`, await randomGguf(name), true);
+  for (const [vocabulary, factors] of [
+    ["llama", "llama3"],
+    ["gpt2", "any"],
+  ] as const)
+    for (const type of ["F32", "F16", "Q8_0", "Q4_0", "Q5_0", "Q4_K", "Q6_K"]) {
+      const bytes = await randomLlama(type, vocabulary, factors);
+      await compare(llama, `Llama, ${vocabulary}, ${factors}, ${type}`, bytes, type.startsWith("Q"));
+    }
 } finally {
   await llama.dispose();
   await rm(folder, { recursive: true, force: true });
@@ -80,6 +94,7 @@ async function compare(
   isQuantised: boolean,
   context: ContextOptions = {},
 ): Promise<void> {
+  if (!name.includes(asked)) return;
   const path = join(folder, `${name.replaceAll(/\W+/g, "-")}.gguf`);
   await writeFile(path, bytes);
   const model = await llama.loadModel({ modelPath: path });
@@ -96,7 +111,13 @@ async function compare(
         .map((row, i) => ({ ...best(row), own: best(logprobs[i]!).token }))
         .filter((row) => row.margin > margin);
       const wrong = clear.filter(({ token, own }) => token !== own).length;
-      const same = texts.filter((text, i) => model.tokenize(text, true).join() === tokens[i]!.join()).length;
+      // The peer's function puts no token before a text.
+      const isSame = (text: string, i: number): boolean => {
+        const own = [...tokens[i]!];
+        if (own[0] === model.tokens.bos && model.tokens.shouldPrependBosToken) own.shift();
+        return model.tokenize(text, true).join() === own.join();
+      };
+      const same = texts.filter(isSame).length;
       if (wrong > 0 || clear.length === 0 || same < texts.length) failures++;
       results.push(
         `${label}: ${clear.length - wrong} of ${clear.length} clear tokens, ${same} of ${texts.length} texts`,

@@ -1,5 +1,7 @@
 import { InvalidConfigError, UnsupportedError } from "../../errors.ts";
 import type { GgufHeader, GgufValue } from "./header.ts";
+import { ropeFactorsName, scalingOfFactors } from "./rope-factors.ts";
+import { specialTokenOf } from "./special-tokens.ts";
 
 /** Reads the metadata of one architecture: `qwen2.block_count` and the like. */
 class Metadata {
@@ -54,34 +56,65 @@ function asWritten(number: number): number {
 /**
  * The same configuration as the `config.json` that the file was made from: names as in Hugging Face.
  *
+ * @param ropeFactors - of the file's `rope_freqs.weight`
  * @throws InvalidConfigError naming the key of the metadata that is missing or cannot be; UnsupportedError for a scaling that Skein does not have
  * @see https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
  */
-export function configOfGguf({ metadata, tensors }: GgufHeader): Readonly<Record<string, unknown>> {
+export function configOfGguf(
+  { metadata, tensors }: GgufHeader,
+  ropeFactors?: Float32Array,
+): Readonly<Record<string, unknown>> {
   const values = new Metadata(metadata);
   const shapes = new Map(tensors.map(({ name, shape }) => [name, shape] as const));
   const embedding = shapes.get("token_embd.weight");
   if (embedding?.length !== 2)
     throw new InvalidConfigError("token_embd.weight", "is no matrix in the GGUF file, or missing");
   const heads = values.number(".attention.head_count");
+  const head_dim = values.optionalNumber(".attention.key_length") ?? values.number(".embedding_length") / heads;
+  const max_position_embeddings = values.number(".context_length");
+  const rope_theta = values.optionalNumber(".rope.freq_base") ?? 10000;
   return {
-    model_type: values.architecture,
+    ...familyOf(values, head_dim),
     vocab_size: embedding[0],
     hidden_size: values.number(".embedding_length"),
     intermediate_size: values.number(".feed_forward_length"),
     num_hidden_layers: values.number(".block_count"),
     num_attention_heads: heads,
     num_key_value_heads: values.optionalNumber(".attention.head_count_kv") ?? heads,
-    head_dim: values.optionalNumber(".attention.key_length") ?? values.number(".embedding_length") / heads,
+    head_dim,
     rms_norm_eps: values.number(".attention.layer_norm_rms_epsilon"),
-    max_position_embeddings: values.number(".context_length"),
-    rope_theta: values.optionalNumber(".rope.freq_base") ?? 10000,
-    ...scalingOf(values),
+    max_position_embeddings,
+    rope_theta,
+    ...(ropeFactors === undefined
+      ? scalingOf(values)
+      : factorsOf(values, ropeFactors, rope_theta, max_position_embeddings)),
     tie_word_embeddings: !shapes.has("output.weight"),
     attention_bias: shapes.has("blk.0.attn_q.bias"),
-    bos_token_id: values.optionalNumber("tokenizer.ggml.bos_token_id"),
-    eos_token_id: values.optionalNumber("tokenizer.ggml.eos_token_id"),
+    mlp_bias: shapes.has("blk.0.ffn_gate.bias"),
+    bos_token_id: specialTokenOf(metadata, "bos") ?? null,
+    eos_token_id: specialTokenOf(metadata, "eos") ?? null,
   };
+}
+
+/** Mistral's files are Llama's in llama.cpp; one with a window is Mistral here. What the decoders lack is refused by its name later. */
+function familyOf(values: Metadata, headDim: number): object {
+  const window = values.optionalNumber(".attention.sliding_window") ?? 0;
+  const rotated = values.optionalNumber(".rope.dimension_count") ?? headDim;
+  const isMistral = values.architecture === "llama" && window > 0;
+  return {
+    model_type: isMistral ? "mistral" : values.architecture,
+    sliding_window: isMistral ? window : null,
+    num_local_experts: values.optionalNumber(".expert_count") ?? 0,
+    partial_rotary_factor: rotated / headDim,
+  };
+}
+
+/** @throws UnsupportedError where the file scales its window in another way as well */
+function factorsOf(values: Metadata, factors: Float32Array, theta: number, window: number): object {
+  const other = scalingOf(values);
+  if (Object.keys(other).length > 0)
+    throw new UnsupportedError(`${ropeFactorsName} beside ${values.architecture}.rope.scaling is not supported`);
+  return { rope_scaling: scalingOfFactors(factors, theta, window) };
 }
 
 /** llama.cpp's keys for a scaled window, as a `rope_scaling` block; nothing where there is none. */

@@ -4,6 +4,7 @@ import { inFile } from "../in-file.ts";
 import type { TensorIndex } from "../tensors.ts";
 import { configOfGguf, generationConfigOfGguf } from "./config.ts";
 import { type GgufHeader, readGgufHeader } from "./header.ts";
+import { readRopeFactors } from "./rope-factors.ts";
 import { indexOfGguf } from "./tensors.ts";
 import { controlTokensOf, type GgufTokenizer, tokenizerOfGguf } from "./tokenizer.ts";
 
@@ -28,8 +29,9 @@ export interface GgufFiles extends CheckpointFiles {
  */
 export async function openGguf(files: CheckpointFiles, file: string): Promise<GgufFiles> {
   const header = await readParts(files, file);
+  const ropeFactors = await readRopeFactors(files, header);
   const made = new Map<string, () => unknown>([
-    ["config.json", () => configOfGguf(header)],
+    ["config.json", () => configOfGguf(header, ropeFactors)],
     ["generation_config.json", () => generationConfigOfGguf(header, controlTokensOf(header.metadata))],
   ]);
   if (header.metadata.has("tokenizer.ggml.tokens")) {

@@ -4,8 +4,10 @@ import type { CheckpointFiles } from "../files.ts";
 import type { TensorBlocks, TensorIndex } from "../tensors.ts";
 import { widenBfloat16, widenFloat16 } from "../widen.ts";
 import { type BlockType, blockTypes } from "./block-types.ts";
+import { type ReadTensor, tensorReader } from "./head-rows.ts";
 import type { GgufHeader, GgufTensor } from "./header.ts";
 import { numberTypesByName } from "./number-types.ts";
+import { ropeFactorsName } from "./rope-factors.ts";
 import { checkpointName } from "./tensor-names.ts";
 
 /** How much of a tensor is read at a time, in bytes, about. */
@@ -14,7 +16,11 @@ const pieceBytes = 16 * 2 ** 20;
 const byName: ReadonlyMap<string, BlockType> = new Map([...blockTypes.values()].map((type) => [type.name, type]));
 
 /** The tensors of GGUF files, under their names in a checkpoint. @throws CheckpointError when a name stands for two */
-export function indexOfGguf(files: CheckpointFiles, { tensors }: GgufHeader): TensorIndex {
+export function indexOfGguf(files: CheckpointFiles, header: GgufHeader): TensorIndex {
+  // The factors of Llama's frequencies are part of the configuration: see `rope-factors.ts`.
+  const isConfiguration = ({ name }: GgufTensor): boolean => name === ropeFactorsName;
+  const tensors = header.tensors.filter((tensor) => !isConfiguration(tensor));
+  const reader = tensorReader(files, header);
   const entries = new Map(tensors.map((tensor) => [checkpointName(tensor.name), tensor] as const));
   if (entries.size !== tensors.length)
     throw new CheckpointError("invalid_checkpoint", `${tensors[0]!.file} in ${files.label} names a tensor twice`);
@@ -32,24 +38,24 @@ export function indexOfGguf(files: CheckpointFiles, { tensors }: GgufHeader): Te
     isReadable: () => true,
     readFloat32: (name, start = 0, end) => {
       const entry = entryOf(name);
-      return readNumbers(files, entry, start, end ?? entry.shape.reduce((product, size) => product * size, 1));
+      return readNumbers(reader(entry), entry, start, end ?? entry.shape.reduce((product, size) => product * size, 1));
     },
     blockType: (name) => {
       const type = byName.get(entryOf(name).type);
       return type?.scaled?.type ?? type?.kept;
     },
-    readBlocks: (name, start, end) => readBlocks(files, entryOf(name), start, end),
-    readSuperBlocks: (name, start, end) => readSuperBlocks(files, entryOf(name), start, end),
+    readBlocks: (name, start, end) => readBlocks(reader(entryOf(name)), entryOf(name), start, end),
+    readSuperBlocks: (name, start, end) => readSuperBlocks(reader(entryOf(name)), entryOf(name), start, end),
     readBytes: (name) => {
-      const { file, start, end } = entryOf(name);
-      return files.read(file, start, end);
+      const entry = entryOf(name);
+      return reader(entry)(0, entry.end - entry.start);
     },
   };
 }
 
 async function readNumbers(
-  files: CheckpointFiles,
-  { file, type, start }: GgufTensor,
+  read: ReadTensor,
+  { type }: GgufTensor,
   first: number,
   last: number,
 ): Promise<Float32Array<ArrayBuffer>> {
@@ -59,7 +65,7 @@ async function readNumbers(
   const blocksAtOnce = Math.floor(pieceBytes / bytes);
   for (let block = Math.floor(first / numbers); block * numbers < last; block += blocksAtOnce) {
     const end = Math.min(Math.ceil(last / numbers), block + blocksAtOnce);
-    const piece = await files.read(file, start + block * bytes, start + end * bytes);
+    const piece = await read(block * bytes, end * bytes);
     const widened = blocks ? dequantise(piece, blocks) : widen(piece, type);
     // The first and the last block may have numbers that are not asked for.
     const from = Math.max(0, first - block * numbers);
@@ -70,8 +76,8 @@ async function readNumbers(
 }
 
 async function readBlocks(
-  files: CheckpointFiles,
-  { name, file, type, start }: GgufTensor,
+  read: ReadTensor,
+  { name, type }: GgufTensor,
   first: number,
   last: number,
 ): Promise<TensorBlocks> {
@@ -79,7 +85,7 @@ async function readBlocks(
   if (!blockType?.scaled || first % blockType.numbers !== 0 || last % blockType.numbers !== 0)
     throw new SkeinError("internal", `${name} has no such blocks`);
   const { numbers, bytes, scaled } = blockType;
-  const piece = await files.read(file, start + (first / numbers) * bytes, start + (last / numbers) * bytes);
+  const piece = await read((first / numbers) * bytes, (last / numbers) * bytes);
   const count = piece.length / bytes;
   const scales = new Uint16Array(count);
   const integers = new Int8Array(count * numbers);
@@ -92,8 +98,8 @@ async function readBlocks(
 }
 
 async function readSuperBlocks(
-  files: CheckpointFiles,
-  { name, file, type, start }: GgufTensor,
+  read: ReadTensor,
+  { name, type }: GgufTensor,
   first: number,
   last: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
@@ -101,7 +107,7 @@ async function readSuperBlocks(
   if (!blockType?.kept || first % blockType.numbers !== 0 || last % blockType.numbers !== 0)
     throw new SkeinError("internal", `${name} has no such super-blocks`);
   const { numbers, bytes } = blockType;
-  return await files.read(file, start + (first / numbers) * bytes, start + (last / numbers) * bytes);
+  return await read((first / numbers) * bytes, (last / numbers) * bytes);
 }
 
 function dequantise(piece: Uint8Array<ArrayBuffer>, { numbers, bytes, dequantise }: BlockType): Float32Array {

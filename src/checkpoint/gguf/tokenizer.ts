@@ -1,5 +1,7 @@
 import { InvalidConfigError, UnsupportedError } from "../../errors.ts";
 import type { GgufValue } from "./header.ts";
+import { sentencePieceParts } from "./sentencepiece.ts";
+import { type SpecialToken, specialTokenOf } from "./special-tokens.ts";
 
 /** A tokenizer as the files of a checkpoint would have it. */
 export interface GgufTokenizer {
@@ -29,8 +31,8 @@ export const preTokenizers: ReadonlyMap<string, PreTokenizer> = new Map([
 ]);
 
 /** llama.cpp's types of tokens. */
-export const tokenTypes = { normal: 1, control: 3, userDefined: 4, unused: 5 } as const;
-const { control, userDefined } = tokenTypes;
+export const tokenTypes = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5 } as const;
+const { unknown, control, userDefined } = tokenTypes;
 
 /**
  * Makes the tokenizer's files from a GGUF file's metadata.
@@ -39,53 +41,78 @@ const { control, userDefined } = tokenTypes;
  * other tokens than the model knows
  */
 export function tokenizerOfGguf(metadata: ReadonlyMap<string, GgufValue>): GgufTokenizer {
-  const model = textOf(metadata, "tokenizer.ggml.model");
-  if (model !== "gpt2") throw unsupported("tokenizer.ggml.model", model, "gpt2 (byte-pair encoding of bytes)");
-  const pre = textOf(metadata, "tokenizer.ggml.pre");
-  const split = preTokenizers.get(pre);
-  if (!split) throw unsupported("tokenizer.ggml.pre", pre, [...preTokenizers.keys()].join(", "));
+  const kind = textOf(metadata, "tokenizer.ggml.model");
+  const makeParts = kinds.get(kind);
+  if (!makeParts)
+    throw unsupported("tokenizer.ggml.model", kind, "gpt2 (byte-pair encoding of bytes) and llama (SentencePiece)");
   const tokens = listOf(metadata, "tokenizer.ggml.tokens", "string") as readonly string[];
   // llama.cpp, too, takes tokens for ordinary ones where the file does not say what they are.
   const types = metadata.has("tokenizer.ggml.token_type")
-    ? (listOf(metadata, "tokenizer.ggml.token_type", "number") as readonly number[])
-    : tokens.map(() => 1);
-  const merges = listOf(metadata, "tokenizer.ggml.merges", "string") as readonly string[];
-  if (types.length !== tokens.length)
-    throw new InvalidConfigError(
-      "tokenizer.ggml.token_type",
-      `has ${types.length} entries for ${tokens.length} tokens`,
-    );
-  const isAdded = (id: number): boolean => types[id] === control || types[id] === userDefined;
+    ? numbersOf(metadata, "tokenizer.ggml.token_type", tokens.length)
+    : tokens.map(() => tokenTypes.normal);
+  const isControl = (id: number): boolean => types[id] === control || types[id] === unknown;
+  const isAdded = (id: number): boolean => isControl(id) || types[id] === userDefined;
   const added = tokens.flatMap((content, id) => {
     if (!isAdded(id)) return [];
     const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false };
-    return [{ id, content, special: types[id] === control, ...flags }];
+    return [{ id, content, special: isControl(id), ...flags }];
   });
   const vocab = Object.fromEntries(tokens.flatMap((token, id) => (isAdded(id) ? [] : [[token, id] as const])));
   return {
     tokenizer: {
       version: "1.0",
       added_tokens: added,
-      normalizer: split.composes ? { type: "NFC" } : null,
-      pre_tokenizer: {
-        type: "Sequence",
-        pretokenizers: [
-          { type: "Split", pattern: { Regex: split.pattern }, behavior: "Isolated", invert: false },
-          { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false },
-        ],
-      },
-      post_processor: beginningOf(metadata, tokens),
-      decoder: { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false },
-      model: { type: "BPE", vocab, merges, ignore_merges: split.ignoresMerges },
+      post_processor: surroundingsOf(metadata, tokens),
+      ...makeParts(metadata, { tokens, types, vocab }),
     },
     config: {
       chat_template: templatesOf(metadata),
       ...tokenOf(metadata, tokens, "eos"),
       ...tokenOf(metadata, tokens, "bos"),
       ...tokenOf(metadata, tokens, "padding"),
+      ...tokenOf(metadata, tokens, "unknown"),
       added_tokens_decoder: Object.fromEntries(added.map(({ id, content, special }) => [id, { content, special }])),
     },
   };
+}
+
+interface Vocabulary {
+  readonly tokens: readonly string[];
+  readonly types: readonly number[];
+  /** Without added tokens. */
+  readonly vocab: Readonly<Record<string, number>>;
+}
+
+/** The parts of a `tokenizer.json` that depend on the kind of tokenizer, by llama.cpp's names of these. */
+const kinds: ReadonlyMap<string, (metadata: ReadonlyMap<string, GgufValue>, own: Vocabulary) => object> = new Map([
+  ["gpt2", byteLevelParts],
+  ["llama", scoredParts],
+]);
+
+function byteLevelParts(metadata: ReadonlyMap<string, GgufValue>, { vocab }: Vocabulary): object {
+  const pre = textOf(metadata, "tokenizer.ggml.pre");
+  const split = preTokenizers.get(pre);
+  if (!split) throw unsupported("tokenizer.ggml.pre", pre, [...preTokenizers.keys()].join(", "));
+  const merges = listOf(metadata, "tokenizer.ggml.merges", "string");
+  return {
+    normalizer: split.composes ? { type: "NFC" } : null,
+    pre_tokenizer: {
+      type: "Sequence",
+      pretokenizers: [
+        { type: "Split", pattern: { Regex: split.pattern }, behavior: "Isolated", invert: false },
+        { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false },
+      ],
+    },
+    decoder: { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false },
+    model: { type: "BPE", vocab, merges, ignore_merges: split.ignoresMerges },
+  };
+}
+
+function scoredParts(metadata: ReadonlyMap<string, GgufValue>, { tokens, types, vocab }: Vocabulary): object {
+  const scores = numbersOf(metadata, "tokenizer.ggml.scores", tokens.length);
+  const isJoined = (id: number): boolean => types[id] === tokenTypes.normal || types[id] === tokenTypes.unused;
+  const pieces = new Map(tokens.flatMap((token, id) => (isJoined(id) ? [[token, scores[id]!] as const] : [])));
+  return sentencePieceParts(pieces, vocab, { addsSpace: flagOf(metadata, "tokenizer.ggml.add_space_prefix", true) });
 }
 
 /** @returns the control tokens and their ids; none where the file does not say what its tokens are */
@@ -97,19 +124,30 @@ export function controlTokensOf(metadata: ReadonlyMap<string, GgufValue>): Reado
   return found;
 }
 
-/** The token that every text begins with, where the file asks for one. */
-function beginningOf(metadata: ReadonlyMap<string, GgufValue>, tokens: readonly string[]): object | null {
-  if (metadata.get("tokenizer.ggml.add_bos_token") !== true) return null;
-  const id = idOf(metadata, "tokenizer.ggml.bos_token_id", tokens.length);
-  if (id === undefined)
-    throw new InvalidConfigError("tokenizer.ggml.bos_token_id", "is missing, but add_bos_token is set");
-  const token = tokens[id]!;
-  const special = { SpecialToken: { id: token, type_id: 0 } };
+/** The tokens that every text begins and ends with. llama.cpp puts one before texts of these two kinds, unless the file says no. */
+function surroundingsOf(metadata: ReadonlyMap<string, GgufValue>, tokens: readonly string[]): object | null {
+  const begins = metadata.get("tokenizer.ggml.model") === "llama" || metadata.get("tokenizer.ggml.pre") === "llama-bpe";
+  const asked = [
+    ["bos", flagOf(metadata, "tokenizer.ggml.add_bos_token", begins)],
+    ["eos", flagOf(metadata, "tokenizer.ggml.add_eos_token", false)],
+  ] as const;
+  const special_tokens: Record<string, object> = {};
+  const [before, after] = asked.map(([role, isAsked]) => {
+    if (!isAsked) return [];
+    const id = idOf(metadata, role, tokens.length);
+    if (id === undefined)
+      throw new InvalidConfigError(`tokenizer.ggml.${role}_token_id`, "is missing, but texts are to have it");
+    const token = tokens[id]!;
+    special_tokens[token] = { id: token, ids: [id], tokens: [token] };
+    return [{ SpecialToken: { id: token, type_id: 0 } }];
+  });
+  if (Object.keys(special_tokens).length === 0) return null;
+  const [a, b] = ["A", "B"].map((id, type_id) => ({ Sequence: { id, type_id } }));
   return {
     type: "TemplateProcessing",
-    single: [special, { Sequence: { id: "A", type_id: 0 } }],
-    pair: [special, { Sequence: { id: "A", type_id: 0 } }, { Sequence: { id: "B", type_id: 1 } }],
-    special_tokens: { [token]: { id: token, ids: [id], tokens: [token] } },
+    single: [...before!, a, ...after!],
+    pair: [...before!, a, ...after!, ...before!, b, ...after!],
+    special_tokens,
   };
 }
 
@@ -124,17 +162,24 @@ function templatesOf(metadata: ReadonlyMap<string, GgufValue>): unknown {
   return template === undefined ? named : [{ name: "default", template }, ...named];
 }
 
+const fieldNames = { bos: "bos_token", eos: "eos_token", padding: "pad_token", unknown: "unk_token" } as const;
+
 /** A field of `tokenizer_config.json` such as `eos_token`. */
-function tokenOf(metadata: ReadonlyMap<string, GgufValue>, tokens: readonly string[], name: string): object {
-  const id = idOf(metadata, `tokenizer.ggml.${name}_token_id`, tokens.length);
-  return id === undefined ? {} : { [`${name === "padding" ? "pad" : name}_token`]: tokens[id] };
+function tokenOf(metadata: ReadonlyMap<string, GgufValue>, tokens: readonly string[], role: SpecialToken): object {
+  const id = idOf(metadata, role, tokens.length);
+  return id === undefined ? {} : { [fieldNames[role]]: tokens[id] };
 }
 
-function idOf(metadata: ReadonlyMap<string, GgufValue>, key: string, count: number): number | undefined {
-  const id = metadata.get(key);
-  if (id === undefined) return undefined;
-  if (typeof id === "number" && Number.isInteger(id) && id >= 0 && id < count) return id;
-  throw new InvalidConfigError(key, `must be one of the ${count} tokens`);
+function idOf(metadata: ReadonlyMap<string, GgufValue>, role: SpecialToken, count: number): number | undefined {
+  const id = specialTokenOf(metadata, role);
+  if (id === undefined || (Number.isInteger(id) && id >= 0 && id < count)) return id;
+  throw new InvalidConfigError(`tokenizer.ggml.${role}_token_id`, `must be one of the ${count} tokens`);
+}
+
+function flagOf(metadata: ReadonlyMap<string, GgufValue>, key: string, whenAbsent: boolean): boolean {
+  const value = metadata.get(key) ?? whenAbsent;
+  if (typeof value === "boolean") return value;
+  throw new InvalidConfigError(key, "must be true or false");
 }
 
 function textOf(metadata: ReadonlyMap<string, GgufValue>, key: string): string {
@@ -151,6 +196,13 @@ function listOf(
   const value = metadata.get(key);
   if (Array.isArray(value) && value.every((entry) => typeof entry === type)) return value;
   throw new InvalidConfigError(key, value === undefined ? "is missing in the GGUF file" : `must be a list of ${type}s`);
+}
+
+/** A list with a number for each token. */
+function numbersOf(metadata: ReadonlyMap<string, GgufValue>, key: string, count: number): readonly number[] {
+  const list = listOf(metadata, key, "number") as readonly number[];
+  if (list.length === count) return list;
+  throw new InvalidConfigError(key, `has ${list.length} entries for ${count} tokens`);
 }
 
 function unsupported(key: string, value: string, known: string): UnsupportedError {

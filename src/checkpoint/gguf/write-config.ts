@@ -14,6 +14,7 @@ export interface WrittenConfig extends RotaryConfig {
   readonly head_dim: number;
   readonly rms_norm_eps: number;
   readonly attention_bias?: boolean;
+  readonly sliding_window?: number | null;
 }
 
 /** Architectures whose tensors and metadata have the same meaning in a checkpoint and in llama.cpp. */
@@ -33,6 +34,10 @@ export function metadataOfConfig(config: WrittenConfig): Record<string, TypedVal
     );
   if (architecture === "qwen3" && config.attention_bias)
     throw new UnsupportedError("attention_bias true cannot be written as GGUF: llama.cpp's qwen3 has no such biases");
+  if ((config.sliding_window ?? null) !== null)
+    throw new UnsupportedError(
+      `sliding_window ${config.sliding_window} cannot be written as GGUF: llama.cpp's ${architecture} has no such attention`,
+    );
   const metadata: Record<string, TypedValue> = {
     "general.architecture": { type: "string", value: architecture },
     [`${architecture}.block_count`]: uint32(config.num_hidden_layers),

@@ -8,7 +8,8 @@ export type TypedValue =
   | { readonly type: "bool"; readonly value: boolean }
   | { readonly type: "string"; readonly value: string }
   | { readonly type: "strings"; readonly value: readonly string[] }
-  | { readonly type: "int32s"; readonly value: readonly number[] };
+  | { readonly type: "int32s"; readonly value: readonly number[] }
+  | { readonly type: "float32s"; readonly value: readonly number[] };
 
 /** A tensor of the file. */
 export interface WrittenTensor {
@@ -23,7 +24,7 @@ export interface WrittenTensor {
 const alignment = 32;
 
 const version = 3;
-const valueTypes = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, strings: 9, int32s: 9 } as const;
+const valueTypes = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, strings: 9, int32s: 9, float32s: 9 } as const;
 
 /**
  * All of a GGUF file but the tensors' data, which follows in the same order, each padded to {@link alignment}.
@@ -79,6 +80,11 @@ function writeValue(out: ByteWriter, item: TypedValue): void {
       out.uint32(valueTypes.int32);
       out.uint64(item.value.length);
       out.bytes(new Uint8Array(Int32Array.from(item.value).buffer));
+      break;
+    case "float32s":
+      out.uint32(valueTypes.float32);
+      out.uint64(item.value.length);
+      out.bytes(new Uint8Array(Float32Array.from(item.value).buffer));
   }
 }
 
