@@ -69,6 +69,7 @@ test("an attention scaling is a multiple of the usual one in llama.cpp, and come
 });
 
 test.for([
+  ["sliding attention", { sliding_window: 4096 }, /sliding_window 4096 cannot be written/],
   ["another architecture", { model_type: "llama" }, /"llama" cannot be written/],
   ["biases that llama.cpp's qwen3 lacks", { attention_bias: true }, /attention_bias/],
   ["dynamic NTK", { rope_scaling: { rope_type: "dynamic", factor: 2 } }, /type dynamic cannot/],
