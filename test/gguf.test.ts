@@ -164,7 +164,7 @@ test.for([
     { "tokenizer.ggml.pre": { type: "string", value: "unheard-of" } },
     /"unheard-of" is not supported/,
   ],
-  ["tokenizer.ggml.model", { "tokenizer.ggml.model": { type: "string", value: "llama" } }, /"llama" is not supported/],
+  ["tokenizer.ggml.model", { "tokenizer.ggml.model": { type: "string", value: "t5" } }, /"t5" is not supported/],
   ["architecture", { "general.architecture": { type: "string", value: "mamba" } }, /mamba/],
   ["block count", { "qwen2.block_count": undefined }, /qwen2.block_count: is missing in the GGUF file/],
   ["scaling", { "qwen2.rope.scaling.type": { type: "string", value: "su" } }, /"su" is not supported/],
