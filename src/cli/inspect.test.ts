@@ -262,7 +262,7 @@ test("errors say whose configuration it is; wrong use is refused by the command"
   await writeFile(join(folder, "config.json"), JSON.stringify({ ...config, hidden_size: -1 }));
   await expect(inspect(tiny, folder)).rejects.toMatchObject({
     code: "invalid_config",
-    message: expect.stringContaining(`${folder}: hidden_size`),
+    message: expect.stringMatching(/^hidden_size: .*\(config\.json in .*skein-inspect-\w+\)$/),
   });
   await expect(inspect("no/such")).rejects.toThrow(/no\/such.*Qwen\/Qwen2-7B-Instruct/);
   await expect(inspect(tiny, "--factor", "0.5")).rejects.toMatchObject({ code: "commander.invalidArgument" });
