@@ -5,15 +5,18 @@ import type { WorkerHandle } from "../channel.ts";
 
 /** Megabytes that a template may take. */
 const mostMegabytes = 512;
+/** Who started the process ends it sooner. Should that one be killed meanwhile, a template that never ends must not stay behind. */
+const usualMilliseconds = 10_000;
 
 /**
  * Starts what chat templates are rendered in. It is a process: limits of a thread do not hold. A template that asks a thread for more memory than it may have at once, or
  * for a list of more than 2^27 values, ends the whole process, whatever the thread's `resourceLimits` say.
  *
+ * @param mostMilliseconds - after which the process itself ends a template
  * @throws SkeinError (code `worker_failed`) when no process can be started
  */
-export function spawnTemplateProcess(): WorkerHandle {
-  const child = start();
+export function spawnTemplateProcess(mostMilliseconds: number = usualMilliseconds): WorkerHandle {
+  const child = start(mostMilliseconds);
   const listeners: ((error: Error) => void)[] = [];
   const fail = (error: Error): void => {
     for (const listener of listeners) listener(error);
@@ -34,9 +37,9 @@ export function spawnTemplateProcess(): WorkerHandle {
   };
 }
 
-function start(): ChildProcess {
+function start(mostMilliseconds: number): ChildProcess {
   try {
-    return fork(fileURLToPath(new URL("./template-process.ts", import.meta.url)), {
+    return fork(fileURLToPath(new URL("./template-process.ts", import.meta.url)), [String(mostMilliseconds)], {
       // Flags of this process, such as a debugger's port, are its own.
       execArgv: [`--max-old-space-size=${mostMegabytes}`],
       env: { ...process.env, NODE_OPTIONS: "" },

@@ -2,8 +2,7 @@ import { runInNewContext } from "node:vm";
 import { SkeinError } from "../../errors.ts";
 import { serveTemplates } from "../template-methods.ts";
 
-/** Who started this process ends it sooner. Should that one be killed meanwhile, a template that never ends must not stay behind. */
-const mostMilliseconds = 10_000;
+const mostMilliseconds = Number(process.argv[2]);
 
 // Ctrl-C reaches every process of a terminal; what it means is for the one that owns this.
 process.on("SIGINT", () => {});
