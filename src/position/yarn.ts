@@ -64,7 +64,7 @@ export function yarnEncoding(parameters: YarnParameters): RotaryEncoding {
     const kept = Math.fround(1 - ramp[pair]!);
     return Math.fround(interpolated * Math.fround(1 - kept)) + Math.fround(original * kept);
   });
-  return { inverseFrequencies, attentionScaling: yarnAttentionScaling(parameters) };
+  return { inverseFrequencies, attentionScaling: attentionScalingOf(parameters) };
 }
 
 /** How much of each pair is interpolated, from 0 (kept as it is) to 1, [pairs]. It does not depend on the factor. */
@@ -96,16 +96,22 @@ export function yarnCorrectionRange(parameters: YarnParameters): CorrectionRange
   };
 }
 
-function yarnAttentionScaling({ factor, attentionFactor, mscale, mscaleAllDim }: YarnParameters): number {
+function attentionScalingOf({ factor, attentionFactor, mscale, mscaleAllDim }: YarnParameters): number {
   if (attentionFactor !== undefined) {
     return attentionFactor;
   }
   return mscale !== undefined && mscaleAllDim !== undefined
-    ? scalingOf(factor, mscale) / scalingOf(factor, mscaleAllDim)
-    : scalingOf(factor, 1);
+    ? yarnAttentionScaling(factor, mscale) / yarnAttentionScaling(factor, mscaleAllDim)
+    : yarnAttentionScaling(factor);
 }
 
-function scalingOf(factor: number, weight: number): number {
+/**
+ * YaRN's attention scaling where a block does not give one.
+ *
+ * @param weight - DeepSeek's `mscale`
+ * @see YaRN, https://arxiv.org/abs/2309.00071, equation 22
+ */
+export function yarnAttentionScaling(factor: number, weight = 1): number {
   return factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1;
 }
 

@@ -1,4 +1,5 @@
 import { InvalidConfigError, UnsupportedError } from "../../errors.ts";
+import { yarnAttentionScaling } from "../../position/yarn.ts";
 import type { GgufHeader, GgufValue } from "./header.ts";
 import { ropeFactorsName, scalingOfFactors } from "./rope-factors.ts";
 import { specialTokenOf } from "./special-tokens.ts";
@@ -153,11 +154,6 @@ function scalingOf(values: Metadata): object {
         `${typeKey}: ${JSON.stringify(type.slice(0, 40))} is not supported; none, linear and yarn are`,
       );
   }
-}
-
-/** YaRN's attention scaling where nothing else is said. @see https://arxiv.org/abs/2309.00071, equation 22 */
-export function yarnAttentionScaling(factor: number): number {
-  return factor <= 1 ? 1 : 0.1 * Math.log(factor) + 1;
 }
 
 /** llama.cpp multiplies the usual attention scaling by its `attn_factor`; a configuration has the product. */

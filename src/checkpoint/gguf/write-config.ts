@@ -1,6 +1,6 @@
 import { UnsupportedError } from "../../errors.ts";
 import { type RotaryConfig, readRotaryParameters, resolveRotaryEncoding } from "../../position/index.ts";
-import { yarnAttentionScaling } from "./config.ts";
+import { yarnAttentionScaling } from "../../position/yarn.ts";
 import type { TypedValue } from "./write-header.ts";
 
 /** What of a configuration is written; names as in Hugging Face. */

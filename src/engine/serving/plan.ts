@@ -1,5 +1,6 @@
 import { ContextLengthError, contextLengthError } from "../../context/context-length-error.ts";
 import { type RotaryParameters, readRotaryParameters } from "../../position/index.ts";
+import { yarnAttentionScaling } from "../../position/yarn.ts";
 import type { ModelInspection } from "../inspection.ts";
 import type { ServingScaling } from "./settings.ts";
 
@@ -51,7 +52,7 @@ export function planServing(inspection: ModelInspection, context: number): Servi
     costBelowWindow: {
       slowedPairs: yarn.pairs.blended + yarn.pairs.interpolated,
       pairs: yarn.pairs.kept + yarn.pairs.blended + yarn.pairs.interpolated,
-      scoreFactor: (1 + 0.1 * Math.log(factor)) ** 2,
+      scoreFactor: yarnAttentionScaling(factor) ** 2,
     },
   } as const;
   // Engines need the original window in the block, and refuse, or guess, where it is missing.
