@@ -31,6 +31,11 @@ export async function readEntries(files: CheckpointFiles): Promise<Map<string, T
   return entries;
 }
 
+/** Whether there are weights in safetensors files. */
+export async function hasWeights(files: CheckpointFiles): Promise<boolean> {
+  return (await files.size(SINGLE_FILE)) !== undefined || (await files.size(INDEX_FILE)) !== undefined;
+}
+
 /**
  * The files that the weights are in, the index included; none when there are no weights in safetensors files.
  *

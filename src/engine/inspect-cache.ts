@@ -7,16 +7,11 @@ import type { CacheBytes, CacheInspection, YarnInspection } from "./inspection.t
 /** The lengths in tokens that people compare models by. */
 const usualLengths = [8192, 32768, 131072];
 
-/**
- * The memory that keys and values take: at the usual lengths, and at the ends of the model's own windows.
- *
- * @param json - `config.json` as it was parsed, which says which layers slide
- */
+/** The memory that keys and values take: at the usual lengths, and at the ends of the model's own windows. */
 export function inspectCache(
   config: ModelConfig,
   context: ContextSettings,
   yarn: YarnInspection | null,
-  json: unknown,
 ): CacheInspection {
   const { num_hidden_layers: layers, num_key_value_heads: keyValueHeads, head_dim: headDim } = config;
   const bytesOf = (tokens: number): CacheBytes => {
@@ -29,7 +24,7 @@ export function inspectCache(
   const lengths = [...new Set([...usualLengths, nativeWindow, extendedWindow])].sort((a, b) => a - b);
   return {
     bytesPerToken: bytesOf(1),
-    sliding: slidingLayers(config, json),
+    sliding: slidingLayers(config),
     totals: lengths.map((tokens) => ({
       tokens,
       window: tokens <= nativeWindow ? "native" : tokens <= extendedWindow ? "extended" : "none",
@@ -38,14 +33,7 @@ export function inspectCache(
   };
 }
 
-/** As in transformers: the layers that `layer_types` names; else, in Qwen, those from `max_window_layers` on; else all. */
-function slidingLayers(config: ModelConfig, json: unknown): CacheInspection["sliding"] {
-  const { sliding_window: window, num_hidden_layers: count } = config;
+function slidingLayers({ sliding_window: window, layer_types: types = [] }: ModelConfig): CacheInspection["sliding"] {
   if (window === null) return null;
-  const { layer_types: types, max_window_layers: first = 28 } = json as Readonly<Record<string, unknown>>;
-  const isQwen = /^qwen/.test(config.model_type);
-  const layers = Array.isArray(types)
-    ? types.filter((type) => type === "sliding_attention").length
-    : count - (isQwen ? Math.min(count, Number(first)) : 0);
-  return { layers, window };
+  return { layers: types.filter((type) => type === "sliding_attention").length, window };
 }

@@ -1,6 +1,7 @@
 import { platform } from "#platform";
 import { type CheckpointFiles, readJson } from "../checkpoint/files.ts";
 import { inFile } from "../checkpoint/in-file.ts";
+import { hasWeights } from "../checkpoint/shards.ts";
 import { openTensors, type TensorIndex } from "../checkpoint/tensors.ts";
 import { diagnoseContext } from "../context/diagnose.ts";
 import { chooseEncoding, resolveEncoding } from "../context/encoding.ts";
@@ -21,6 +22,7 @@ import { readTokenizerFacts, type TokenizerFacts } from "./inspect-tokenizer.ts"
 import { inspectYarn } from "./inspect-yarn.ts";
 import type { EncodingInspection, InspectOptions, ModelInspection, WeightsInspection } from "./inspection.ts";
 import { orAborted } from "./or-aborted.ts";
+import { readConfiguration } from "./read-configuration.ts";
 import { findModelId } from "./resolve-source.ts";
 import { sendGguf } from "./send-gguf.ts";
 import { type CheckedSource, checkSource, type ModelSource, type SourceDescription } from "./source.ts";
@@ -97,7 +99,7 @@ function inspect(facts: ModelFacts, { factor, nativeWindow, context: length }: I
     context,
     encoding: inspectEncoding(config, context),
     yarn,
-    cache: inspectCache(config, context, yarn, files.config),
+    cache: inspectCache(config, context, yarn),
     endTokens,
     sampling: { temperature, topK, topP, minP, repetitionPenalty },
     chatTemplate,
@@ -133,31 +135,18 @@ function readPublished({ name, config: json, generationConfig }: PublishedConfig
 }
 
 async function readCheckpoint(files: CheckpointFiles, source: ModelSource): Promise<ModelFacts> {
-  const json = await readJson(files, "config.json");
-  if (json === undefined) {
-    throw new SkeinError("not_found", `${files.label}: there is no config.json, which says what the model is`);
-  }
-  const config = inFile(`config.json in ${files.label}`, () => parseModelConfig(json));
-  const generationConfig = await readJson(files, "generation_config.json");
+  const { config, defaults, files: parsed } = await readConfiguration(files);
   const tokenizerConfig = await readJson(files, "tokenizer_config.json");
   return {
     name: typeof source === "string" ? source : source instanceof URL ? source.href : files.label,
     origin: "checkpoint",
     format: files.tensors ? "gguf" : "checkpoint",
-    files: { config: json, generationConfig, tokenizerConfig },
+    files: { ...parsed, tokenizerConfig },
     config,
-    defaults: inFile(`generation_config.json in ${files.label}`, () => parseGenerationConfig(generationConfig, config)),
+    defaults,
     tokenizer: await readTokenizerFacts(files, tokenizerConfig),
-    tensors: (await hasWeights(files)) ? await openTensors(files) : undefined,
+    tensors: files.tensors ?? ((await hasWeights(files)) ? await openTensors(files) : undefined),
   };
-}
-
-async function hasWeights(files: CheckpointFiles): Promise<boolean> {
-  if (files.tensors) return true;
-  for (const name of ["model.safetensors", "model.safetensors.index.json"]) {
-    if ((await files.size(name)) !== undefined) return true;
-  }
-  return false;
 }
 
 function inspectWeights(tensors: TensorIndex, config: ModelConfig): WeightsInspection {

@@ -1,6 +1,7 @@
 import type { CheckpointFiles } from "../checkpoint/files.ts";
 import { readText } from "../checkpoint/files.ts";
 import type { TensorEntry } from "../checkpoint/safetensors.ts";
+import { weightFileNames } from "../checkpoint/shards.ts";
 import { checkTensors, openTensors, type TensorIndex } from "../checkpoint/tensors.ts";
 import { resolveContext } from "../context/settings.ts";
 import { UnsupportedError } from "../errors.ts";
@@ -11,8 +12,8 @@ import { mergeTensor } from "./merge-tensor.ts";
 import { mergedConfig } from "./merged-config.ts";
 import type { MergedModel, Progress } from "./options.ts";
 import type { AtomicFolder } from "./platform.ts";
+import { readConfiguration } from "./read-configuration.ts";
 import { prepareAdapter } from "./runtime/adapters.ts";
-import { readConfiguration } from "./runtime/read-configuration.ts";
 
 /** What a merge writes into, and whom it tells. */
 export interface MergeTarget {
@@ -23,8 +24,6 @@ export interface MergeTarget {
 
 /** Copied at a time, in bytes. */
 const pieceBytes = 16 * 2 ** 20;
-const singleFile = "model.safetensors";
-const indexFile = "model.safetensors.index.json";
 
 /** What a checkpoint has besides weights, where its source cannot list its files. */
 const knownFiles = [
@@ -77,8 +76,8 @@ export async function mergeCheckpoint(
   advance(0);
   const text = mergedConfig((await readText(files, "config.json"))!, config, context);
   await writeFile(folder, "config.json", [new TextEncoder().encode(text)]);
-  const isSharded = !shards.has(singleFile) || shards.size > 1;
-  for (const name of [...(await otherFiles(files)), ...(isSharded ? [indexFile] : [])]) await copy(files, name, folder);
+  const indexFiles = (await weightFileNames(files)).filter((name) => !shards.has(name));
+  for (const name of [...(await otherFiles(files)), ...indexFiles]) await copy(files, name, folder);
   for (const [name, tensors] of shards) {
     const numbers = tensorPieces(files, index, adapter, tensors, signal);
     await writeFile(folder, name, join(headerOf(tensors), numbers, advance));

@@ -8,8 +8,9 @@ import { type FileType, fileTypeNumbers, writtenType } from "../checkpoint/gguf/
 import { isWeightType } from "../checkpoint/safetensors.ts";
 import { checkTensors, openTensors, type TensorIndex } from "../checkpoint/tensors.ts";
 import { InvalidOptionError, SkeinError, UnsupportedError } from "../errors.ts";
-import { expectedTensors, type ModelConfig, optionalTensors, parseModelConfig } from "../model/config.ts";
-import { parseGenerationConfig } from "../model/generation-config.ts";
+import { expectedTensors, type ModelConfig, optionalTensors } from "../model/config.ts";
+import type { GenerationDefaults } from "../model/generation-config.ts";
+import { readConfiguration } from "./read-configuration.ts";
 
 export interface PlanOptions {
   /** What people call the model. */
@@ -28,10 +29,7 @@ export async function planQuantized(
   files: CheckpointFiles,
   { name, type, allowRequantize }: PlanOptions,
 ): Promise<{ readonly plan: GgufPlan; readonly index: TensorIndex }> {
-  const json = await readJson(files, "config.json");
-  if (json === undefined)
-    throw new SkeinError("not_found", `${files.label}: there is no config.json, which says what the model is`);
-  const config = parseModelConfig(json);
+  const { config, defaults } = await readConfiguration(files);
   const { "general.architecture": architecture, ...ofConfig } = metadataOfConfig(config);
   const metadata: Record<string, TypedValue> = {
     "general.architecture": architecture!,
@@ -41,7 +39,7 @@ export async function planQuantized(
     "general.quantization_version": { type: "uint32", value: 2 },
     "general.alignment": { type: "uint32", value: 32 },
     ...ofConfig,
-    ...(await readTokenizer(files, config)),
+    ...(await readTokenizer(files, config, defaults)),
   };
   const index = await openTensors(files);
   const expected = expectedTensors(config);
@@ -55,7 +53,11 @@ export async function planQuantized(
   return { plan: planGguf(metadata, tensors), index };
 }
 
-async function readTokenizer(files: CheckpointFiles, config: ModelConfig): Promise<Record<string, TypedValue>> {
+async function readTokenizer(
+  files: CheckpointFiles,
+  config: ModelConfig,
+  { endTokens }: GenerationDefaults,
+): Promise<Record<string, TypedValue>> {
   const tokenizer = await readJson(files, "tokenizer.json");
   if (tokenizer === undefined)
     throw new SkeinError("no_tokenizer", `${files.label} has no tokenizer.json, which a GGUF file must have; add it`);
@@ -64,7 +66,7 @@ async function readTokenizer(files: CheckpointFiles, config: ModelConfig): Promi
     config: await readJson(files, "tokenizer_config.json"),
     chatTemplate: await readText(files, "chat_template.jinja"),
     vocabularySize: config.vocab_size,
-    endTokens: parseGenerationConfig(await readJson(files, "generation_config.json"), config).endTokens,
+    endTokens,
     beginningToken: config.bos_token_id,
   });
 }

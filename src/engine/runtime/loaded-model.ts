@@ -15,10 +15,10 @@ import { rotaryRows } from "../../position/index.ts";
 import type { TokenTable } from "../../text/token-table.ts";
 import type { LoadCall } from "../methods.ts";
 import type { Progress, Warning } from "../options.ts";
+import { readConfiguration } from "../read-configuration.ts";
 import { Adapters, adapterSpecs, loadAdapter, type PreparedAdapter, prepareAdapter } from "./adapters.ts";
 import { checkBackendOptions, chooseBackend } from "./choose-backend.ts";
 import { loadWeights, weightSpecs } from "./load-weights.ts";
-import { readConfiguration } from "./read-configuration.ts";
 import { Scheduler } from "./scheduler.ts";
 
 /** A model in the engine worker: all that sequences share. */
