@@ -1,14 +1,9 @@
-import { randomBytes } from "node:crypto";
-import { rmSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { InvalidOptionError } from "../../errors.ts";
 import type { AtomicFolder } from "../platform.ts";
-import { explainWriteError } from "./atomic-file.ts";
-
-/** Folders that are being written: a process that is ended in the middle takes them away. */
-const unfinished = new Set<string>();
-let isWatched = false;
+import { forget, keepTrack, temporaryBeside, writeFully } from "./unfinished.ts";
+import { explainWriteError } from "./write-error.ts";
 
 /**
  * Writes beside the final path under another name, and renames when all of it is on the disk.
@@ -19,14 +14,14 @@ let isWatched = false;
 export async function createAtomicFolder(path: string): Promise<AtomicFolder> {
   const target = resolve(path);
   await explainWriteError(path, () => refuseOccupied(path));
-  const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
+  const temporary = temporaryBeside(target);
   await explainWriteError(path, () => mkdir(temporary));
   keepTrack(temporary);
   const opened = new Set<FileHandle>();
   const discard = async (): Promise<void> => {
     for (const file of opened) await file.close().catch(() => {});
     await rm(temporary, { recursive: true, force: true });
-    unfinished.delete(temporary);
+    forget(temporary);
   };
   return {
     createFile: (name) =>
@@ -36,10 +31,7 @@ export async function createAtomicFolder(path: string): Promise<AtomicFolder> {
         const file = await open(place, "wx");
         opened.add(file);
         return {
-          write: (bytes) =>
-            explainWriteError(join(path, name), async () => {
-              for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done)).bytesWritten;
-            }),
+          write: (bytes) => explainWriteError(join(path, name), () => writeFully(file, bytes)),
           close: () =>
             explainWriteError(join(path, name), async () => {
               await file.sync();
@@ -53,7 +45,7 @@ export async function createAtomicFolder(path: string): Promise<AtomicFolder> {
         await refuseOccupied(path);
         await rmdir(target).catch(() => {}); // an empty one, which not every system replaces
         await rename(temporary, target);
-        unfinished.delete(temporary);
+        forget(temporary);
       }),
     discard,
   };
@@ -69,13 +61,4 @@ async function refuseOccupied(path: string): Promise<void> {
       "folder",
       `${path} is not empty; name a folder that there is not, so that nothing is mixed or lost`,
     );
-}
-
-function keepTrack(temporary: string): void {
-  unfinished.add(temporary);
-  if (isWatched) return;
-  isWatched = true;
-  process.on("exit", () => {
-    for (const path of unfinished) rmSync(path, { recursive: true, force: true });
-  });
 }
