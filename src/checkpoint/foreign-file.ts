@@ -45,17 +45,22 @@ export function explainForeignFile(start: Uint8Array, where: string): Checkpoint
   return undefined;
 }
 
+/** What is said of every file in Python's pickle format. */
+export const pickleDanger =
+  "a format that can run code (Python's pickle: whatever program is in the file runs when it is read), and is never opened";
+
+const convertModel =
+  "use a version with safetensors files (the Hub makes one: https://huggingface.co/spaces/safetensors/convert), or convert it where you trust it: " +
+  `python -c "import sys, transformers as t; t.AutoModelForCausalLM.from_pretrained(sys.argv[1], torch_dtype='auto').save_pretrained(sys.argv[2])" FOLDER NEW_FOLDER`;
+
 /**
  * The refusal of weights in Python's pickle format.
  *
  * @param what - the file, and what it is, for the message
+ * @param remedy - what to do; that for a model unless given
  */
-export function refusePickle(what: string): UnsupportedError {
-  return new UnsupportedError(
-    `${what}, a format that can run code (Python's pickle: whatever program is in the file runs when it is read), and is never opened; use a version with safetensors files ` +
-      "(the Hub makes one: https://huggingface.co/spaces/safetensors/convert), or convert it where you trust it: " +
-      `python -c "import sys, transformers as t; t.AutoModelForCausalLM.from_pretrained(sys.argv[1], torch_dtype='auto').save_pretrained(sys.argv[2])" FOLDER NEW_FOLDER`,
-  );
+export function refusePickle(what: string, remedy: string = convertModel): UnsupportedError {
+  return new UnsupportedError(`${what}, ${pickleDanger}; ${remedy}`);
 }
 
 /** Protocol 2 to 5, and the beginning of a value. */

@@ -1,4 +1,5 @@
 import type { CheckpointFiles } from "../files.ts";
+import { isPickleName, pickleDanger } from "../foreign-file.ts";
 import { weightFileNames } from "../shards.ts";
 import { HubError } from "./errors.ts";
 import { chooseGguf, ggufChoices } from "./gguf-choice.ts";
@@ -44,12 +45,12 @@ export async function selectFiles(
     const { first, files: parts } = chooseGguf(id, names, files.label);
     return { names: parts, gguf: first };
   }
-  const pickled = names.find((name) => /^(?:pytorch_model|adapter_model).*\.(?:bin|pt)$/.test(name));
+  const pickled = names.find(isPickleName);
   throw new HubError(
     "not_found",
     pickled === undefined
       ? `${files.label} has no weights in safetensors or GGUF files`
-      : `${files.label} has its weights in ${pickled}, a format that can run code and is not supported; take a repository with safetensors or GGUF files`,
+      : `${files.label} has its weights in ${pickled}, ${pickleDanger}; take a repository with safetensors or GGUF files`,
   );
 }
 

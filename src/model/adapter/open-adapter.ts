@@ -1,5 +1,6 @@
 import { quoteName } from "../../checkpoint/errors.ts";
 import { type CheckpointFiles, readJson } from "../../checkpoint/files.ts";
+import { refusePickle } from "../../checkpoint/foreign-file.ts";
 import { checkTensors, openTensorFile, type TensorIndex } from "../../checkpoint/tensors.ts";
 import { InvalidConfigError, SkeinError, UnsupportedError } from "../../errors.ts";
 import { expectedTensors, type ModelConfig } from "../config.ts";
@@ -33,6 +34,7 @@ export interface OpenAdapter {
 }
 
 const weightsFile = "adapter_model.safetensors";
+const pickledFile = "adapter_model.bin";
 /** The embedding; a matrix, but not one that is multiplied by. */
 const embedding = "model.embed_tokens";
 
@@ -56,7 +58,12 @@ export async function openAdapter(files: CheckpointFiles, config: ModelConfig, p
     throw new UnsupportedError(
       `${files.label}: adapters of the embedding (embed_tokens) are not supported; those of the other matrices are`,
     );
-  await refusePickle(files);
+  const isPickled = (await files.size(weightsFile)) === undefined && (await files.size(pickledFile)) !== undefined;
+  if (isPickled)
+    throw refusePickle(
+      `${files.label} has its matrices in ${pickledFile}`,
+      "save the adapter with safe_serialization=True",
+    );
   const tensors = await openTensorFile(files, weightsFile);
   refuseOthers(tensors, files.label);
   const modules = new Map<string, AdapterModule>();
@@ -93,13 +100,6 @@ function* matricesOf(config: ModelConfig): Generator<readonly [string, readonly 
   }
   // The output matrix is a module of its own also where it is the embedding.
   if (config.tie_word_embeddings) yield ["lm_head", [config.vocab_size, config.hidden_size]];
-}
-
-async function refusePickle(files: CheckpointFiles): Promise<void> {
-  if ((await files.size(weightsFile)) !== undefined || (await files.size("adapter_model.bin")) === undefined) return;
-  throw new UnsupportedError(
-    `${files.label} has its matrices in adapter_model.bin, a format that can run code and is not supported; save the adapter with safe_serialization=True`,
-  );
 }
 
 /** Tensors of other kinds of adapters, by what their names say. */
