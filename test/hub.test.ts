@@ -132,13 +132,19 @@ describe("in a program", () => {
     const [config, weights] = ["adapter_config.json", "adapter_model.safetensors"];
     hub.repositories.set("owner/lora", {
       commit,
-      files: { "README.md": "x", [config!]: await bytes(config!), [weights!]: await bytes(weights!) },
+      files: {
+        "README.md": "x",
+        [config!]: await bytes(config!),
+        [weights!]: await bytes(weights!),
+        "skein.json": '{"window": 1000}',
+      },
     });
     await using local = await loadModel(tiny, { adapters: { own: files } });
     await using model = await loadModel(tiny, { adapters: { own: "owner/lora" }, download: true });
     const { tokens } = await model.generate({ ...request, adapter: "own" }).result();
     expect(tokens).toEqual((await local.generate({ ...request, adapter: "own" }).result()).tokens);
-    expect((await readdir(snapshot("owner/lora"))).sort()).toEqual([config, weights]);
+    expect((await readdir(snapshot("owner/lora"))).sort()).toEqual([config, weights, "skein.json"]);
+    expect(model.adapters.get("own")?.context.nativeWindow).toBe(1000);
     await model.loadAdapter("again", { source: "owner/lora" });
 
     const path = join(folder, "tiny.gguf");

@@ -5,13 +5,17 @@ import { HubError } from "./errors.ts";
 import { chooseGguf, ggufChoices } from "./gguf-choice.ts";
 import type { ModelId } from "./model-id.ts";
 
-/** What is read of a model's files besides its weights, where it is there. That there is none is remembered, too. */
-export const optionalFiles: readonly string[] = [
-  "generation_config.json",
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "chat_template.jinja",
-];
+const ofModels = ["generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"];
+const ofAdapters = ["skein.json"];
+
+/**
+ * What is read of a model's files, or an adapter's, besides its weights, where it is there. That there is none is remembered, too.
+ *
+ * @param names - of all files there are
+ */
+export function optionalFiles(names: readonly string[]): readonly string[] {
+  return names.includes("config.json") ? ofModels : ofAdapters;
+}
 
 /** What is needed of a repository. */
 export interface SelectedFiles {
@@ -22,7 +26,7 @@ export interface SelectedFiles {
 
 /** Small files that say what the weights mean; those of Python's tokenizers come along, so that it can load the model as well. */
 const described =
-  /^(?:config\.json|generation_config\.json|tokenizer[\w.-]*\.(?:json|model)|special_tokens_map\.json|chat_template[\w.-]*\.(?:json|jinja)|adapter_config\.json)$/;
+  /^(?:config\.json|generation_config\.json|tokenizer[\w.-]*\.(?:json|model)|special_tokens_map\.json|chat_template[\w.-]*\.(?:json|jinja)|adapter_config\.json|skein\.json)$/;
 
 /**
  * Which files of a repository make the model that an id means: no README, no copies of the weights in other formats, no pickles.

@@ -76,6 +76,15 @@ test("a model is complete when nothing of it may be missing: also by what Python
   expect(await find("owner/name")).toMatchObject({ isComplete: true });
 });
 
+test("an adapter is complete when its window cannot be missing", async () => {
+  const adapter = { "adapter_config.json": "c1", "adapter_model.safetensors": "w1" };
+  const folder = await lay("owner/lora", commit, adapter);
+  expect(await find("owner/lora")).toMatchObject({ isComplete: false });
+  await mkdir(join(folder, ".no_exist", commit), { recursive: true });
+  await writeFile(join(folder, ".no_exist", commit, "skein.json"), "");
+  expect(await find("owner/lora")).toMatchObject({ isComplete: true });
+});
+
 test("a model without its weights, or with a shard missing, is none", async () => {
   await lay("owner/config", commit, { "config.json": "c1" });
   expect(await find("owner/config")).toEqual({

@@ -60,7 +60,7 @@ export async function listSnapshot(path: string): Promise<{ readonly name: strin
 }
 
 async function hasOptionalFiles(folder: RepositoryFolder, commit: string, names: readonly string[]): Promise<boolean> {
-  for (const name of optionalFiles) {
+  for (const name of optionalFiles(names)) {
     if (!names.includes(name) && !(await folder.isMissing(commit, name))) return false;
   }
   return true;

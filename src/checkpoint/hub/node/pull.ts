@@ -41,7 +41,8 @@ export async function pull(settings: HubSettings, id: ModelId, options: PullOpti
     const tell = countBytes(files, missing, onProgress);
     await downloadAll({ settings, repository, folder, signal }, missing, tell);
     if (selected.gguf === undefined) {
-      for (const name of optionalFiles) if (!names.includes(name)) await folder.markMissing(repository.commit, name);
+      for (const name of optionalFiles(names))
+        if (!names.includes(name)) await folder.markMissing(repository.commit, name);
     }
     if (id.revision !== repository.commit) await folder.setCommit(id.revision, repository.commit);
   });
