@@ -73,6 +73,19 @@ export async function readJson(files: CheckpointFiles, name: string): Promise<un
 }
 
 /**
+ * The bytes of a file from `start` to `end`, one piece after the other.
+ *
+ * @param pieceBytes - how many are read at a time
+ */
+export async function* readPieces(
+  files: CheckpointFiles,
+  name: string,
+  { start, end, pieceBytes }: { readonly start: number; readonly end: number; readonly pieceBytes: number },
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
+  for (let at = start; at < end; at += pieceBytes) yield await files.read(name, at, Math.min(end, at + pieceBytes));
+}
+
+/**
  * UTF-8 to text; a byte order mark is dropped.
  *
  * @param where - what the bytes are, for the message

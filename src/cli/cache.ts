@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { clearCachedWeights, listCachedWeights, SkeinError, type WeightCacheListing } from "../index.ts";
+import { countFiles } from "./count-files.ts";
 import { fitForTerminal } from "./errors.ts";
 import { formatTime } from "./format-time.ts";
 import { formatBytes } from "./inspect-facts.ts";
@@ -90,8 +91,4 @@ function describe({ folder, limit, bytes, entries, unusable }: WeightCacheListin
       : [`${countFiles(unusable.files)} unfinished, damaged or of another version: ${formatBytes(unusable.bytes)}`]),
     `${formatBytes(bytes)} in ${place}. ${limited}`,
   ].join("\n");
-}
-
-function countFiles(count: number): string {
-  return count === 1 ? "1 file" : `${count} files`;
 }

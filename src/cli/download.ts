@@ -1,4 +1,5 @@
 import type { DownloadPlan } from "../index.ts";
+import { countFiles } from "./count-files.ts";
 import { fitForTerminal } from "./errors.ts";
 import { formatBytes } from "./inspect-facts.ts";
 import { note, styleError } from "./node/terminal.ts";
@@ -15,7 +16,7 @@ export function agreeToDownload(plan: DownloadPlan): true {
 }
 
 function describePlan({ id, commit, files, bytes, missingBytes, host }: DownloadPlan): string {
-  const what = `${id} (commit ${commit.slice(0, 8)}): ${files.length === 1 ? "1 file" : `${files.length} files`}, ${formatBytes(bytes)}`;
+  const what = `${id} (commit ${commit.slice(0, 8)}): ${countFiles(files.length)}, ${formatBytes(bytes)}`;
   if (missingBytes === 0) return `${what}; all of it is there`;
   const rest = missingBytes < bytes ? `, ${formatBytes(missingBytes)} of it still to come` : "";
   return `${what}${rest}; downloading from ${host}`;

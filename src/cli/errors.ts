@@ -37,6 +37,11 @@ export function reportError(
   return error instanceof UsageError || error instanceof InvalidOptionError ? 2 : 1;
 }
 
+/** Says a warning of the API to stderr. */
+export function noteWarning({ message }: { readonly message: string }): void {
+  note(`${styleError("yellow", "warning:")} ${fitForTerminal(inFlags(message))}`);
+}
+
 /** One line for people who type commands: options of the API appear as flags. */
 export function describeError(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
@@ -44,7 +49,7 @@ export function describeError(error: unknown): string {
 }
 
 /** A message of the API in the words of the command line. */
-export function inFlags(message: string): string {
+function inFlags(message: string): string {
   return message
     .replaceAll(/context: \{ extend: "(\w+)", factor: ([\d.]+) \}/g, (_, extend, factor) =>
       extend === "yarn" ? `--yarn --factor ${factor}` : `--extend ${extend} --factor ${factor}`,

@@ -1,10 +1,10 @@
 import { Command } from "commander";
 import { mergeAdapter } from "../index.ts";
-import { fitForTerminal } from "./errors.ts";
+import { noteWarning } from "./errors.ts";
 import { formatBytes } from "./inspect-facts.ts";
 import { interruption } from "./node/interruption.ts";
 import { createProgressLine } from "./node/progress.ts";
-import { note, print, printJson, styleError } from "./node/terminal.ts";
+import { print, printJson } from "./node/terminal.ts";
 import { parseFactor, parseWhole } from "./parse.ts";
 
 interface MergeFlags {
@@ -44,7 +44,7 @@ async function run(model: string, source: string, folder: string, flags: MergeFl
       onProgress: ({ completed, total }) => progress.update("Merging", completed, total, "bytes"),
     });
     progress.clear();
-    for (const { message } of merged.warnings) note(`${styleError("yellow", "warning:")} ${fitForTerminal(message)}`);
+    for (const warning of merged.warnings) noteWarning(warning);
     if (flags.json) printJson(merged);
     else print(`Wrote ${folder}: ${formatBytes(merged.bytes)} of weights, ${merged.modules} of its matrices changed.`);
   } finally {

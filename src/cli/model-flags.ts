@@ -1,10 +1,9 @@
 import { type Command, Option } from "commander";
 import { type ContextOptions, type ContextSettings, type LoadOptions, loadModel, type Model } from "../index.ts";
 import { agreeToDownload } from "./download.ts";
-import { fitForTerminal, inFlags, UsageError } from "./errors.ts";
+import { noteWarning, UsageError } from "./errors.ts";
 import { interruption } from "./node/interruption.ts";
 import type { ProgressLine } from "./node/progress.ts";
-import { note, styleError } from "./node/terminal.ts";
 import { type AdapterFlag, parseAdapter, parseFactor, parseSteps, parseWhole } from "./parse.ts";
 
 /** Flags of every command that loads a model. */
@@ -102,7 +101,7 @@ export function loadFromFlags(source: string, flags: ModelFlags, progress: Progr
     signal: interruption.signal,
     onProgress: ({ phase, completed, total }) =>
       progress.update(phase === "download" ? "Downloading" : "Loading", completed, total, "bytes"),
-    onWarning: ({ message }) => note(`${styleError("yellow", "warning:")} ${fitForTerminal(inFlags(message))}`),
+    onWarning: noteWarning,
   });
 }
 

@@ -1,11 +1,11 @@
 import { Command, Option } from "commander";
 import { type FileType, InvalidOptionError, type QuantizedModel, quantizeModel } from "../index.ts";
 import { agreeToDownload } from "./download.ts";
-import { fitForTerminal, UsageError } from "./errors.ts";
+import { fitForTerminal, noteWarning, UsageError } from "./errors.ts";
 import { formatBytes } from "./inspect-facts.ts";
 import { interruption } from "./node/interruption.ts";
 import { createProgressLine } from "./node/progress.ts";
-import { note, print, printJson, styleError } from "./node/terminal.ts";
+import { print, printJson } from "./node/terminal.ts";
 
 interface QuantizeFlags {
   readonly type: FileType;
@@ -52,7 +52,7 @@ async function run(source: string, destination: string, flags: QuantizeFlags): P
     signal: interruption.signal,
     onProgress: ({ phase, completed, total }) =>
       progress.update(phase === "download" ? "Downloading" : "Writing", completed, total, "bytes"),
-    onWarning: ({ message }) => note(`${styleError("yellow", "warning:")} ${fitForTerminal(message)}`),
+    onWarning: noteWarning,
   })
     .catch((error: unknown) => {
       throw error instanceof InvalidOptionError ? inFlags(error) : error;

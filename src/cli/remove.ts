@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { removeHubModel } from "../index.ts";
+import { countFiles } from "./count-files.ts";
 import { formatBytes } from "./inspect-facts.ts";
 import { print, printJson } from "./node/terminal.ts";
 
@@ -20,6 +21,6 @@ Examples:
     .action(async (id: string, { json }: { readonly json?: true }) => {
       const { files, bytes } = await removeHubModel(id);
       if (json) printJson({ files, bytes });
-      else print(`Removed ${files === 1 ? "1 file" : `${files} files`}, ${formatBytes(bytes)}.`);
+      else print(`Removed ${countFiles(files)}, ${formatBytes(bytes)}.`);
     });
 }

@@ -11,6 +11,7 @@ import { resolveSource } from "./resolve-source.ts";
 import { sendAdapters } from "./send-adapter.ts";
 import { type ModelSource, sendSource } from "./source.ts";
 import { TextClient } from "./text-client.ts";
+import { warnOnConsole } from "./warn-on-console.ts";
 
 /**
  * Loads a model from a folder, a URL, files, or the Hub, in workers of its own.
@@ -29,7 +30,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
       throw new InvalidOptionError(name, "must be a name");
   }
   const { backend, weights, embeddings, cache, threads, kernels, context = {}, signal, onProgress } = options;
-  const onWarning = options.onWarning ?? (({ message }) => console.warn(`skein: ${message}`));
+  const onWarning = options.onWarning ?? warnOnConsole;
   validateContextOptions(context);
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024)) {
     throw new InvalidOptionError("threads", `must be a whole number from 1 to 1024, not ${String(threads)}`);

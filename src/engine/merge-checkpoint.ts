@@ -1,5 +1,4 @@
-import type { CheckpointFiles } from "../checkpoint/files.ts";
-import { readText } from "../checkpoint/files.ts";
+import { type CheckpointFiles, readPieces, readText } from "../checkpoint/files.ts";
 import type { TensorEntry } from "../checkpoint/safetensors.ts";
 import { weightFileNames } from "../checkpoint/shards.ts";
 import { checkTensors, openTensors, type TensorIndex } from "../checkpoint/tensors.ts";
@@ -109,7 +108,7 @@ async function* tensorPieces(
   for (const entry of tensors) {
     const module = adapter.modules.get(entry.name.replace(/\.weight$/, ""));
     if (module) yield* mergeTensor(index, entry, adapter.tensors, module, signal);
-    else yield* readPieces(files, entry.file, entry.start, entry.end);
+    else yield* readPieces(files, entry.file, { ...entry, pieceBytes });
   }
 }
 
@@ -141,16 +140,8 @@ async function otherFiles(files: CheckpointFiles): Promise<string[]> {
 }
 
 async function copy(files: CheckpointFiles, name: string, folder: AtomicFolder): Promise<void> {
-  await writeFile(folder, name, readPieces(files, name, 0, (await files.size(name)) ?? 0));
-}
-
-async function* readPieces(
-  files: CheckpointFiles,
-  name: string,
-  start: number,
-  end: number,
-): AsyncGenerator<Uint8Array> {
-  for (let at = start; at < end; at += pieceBytes) yield await files.read(name, at, Math.min(end, at + pieceBytes));
+  const end = (await files.size(name)) ?? 0;
+  await writeFile(folder, name, readPieces(files, name, { start: 0, end, pieceBytes }));
 }
 
 async function writeFile(

@@ -8,6 +8,7 @@ import type { LoadOptions, Progress, Warning } from "./options.ts";
 import type { QuantizeMethods } from "./quantize-methods.ts";
 import { resolveSource } from "./resolve-source.ts";
 import { type ModelSource, sendSource } from "./source.ts";
+import { warnOnConsole } from "./warn-on-console.ts";
 import { writeAll } from "./write-all.ts";
 
 /** How a model is written as a GGUF file. */
@@ -58,7 +59,7 @@ export async function quantizeModel(
 ): Promise<QuantizedModel> {
   checkOptions(options);
   const { type, overwrite = false, allowRequantize = false, signal, onProgress } = options;
-  const onWarning = options.onWarning ?? (({ message }) => console.warn(`skein: ${message}`));
+  const onWarning = options.onWarning ?? warnOnConsole;
   if (typeof type !== "string" || !Object.hasOwn(fileTypeNumbers, type))
     throw new InvalidOptionError("type", `must be one of ${Object.keys(fileTypeNumbers).join(", ")}`);
   for (const [name, value] of Object.entries({ overwrite, allowRequantize }))

@@ -1,6 +1,6 @@
 import { UnsupportedError } from "../../errors.ts";
 import { quoteName } from "../errors.ts";
-import type { CheckpointFiles } from "../files.ts";
+import { type CheckpointFiles, readPieces } from "../files.ts";
 import type { TensorIndex } from "../tensors.ts";
 import { encodeNumbers, magnitudeLimits, type WrittenType } from "./encode-numbers.ts";
 import { aligned, encodeGgufHeader, type TypedValue, tensorBytes, type WrittenTensor } from "./write-header.ts";
@@ -22,6 +22,8 @@ export interface GgufPlan {
 
 /** Numbers that are read, encoded and written at a time: whole blocks. */
 const pieceNumbers = 2 ** 22;
+/** Bytes that are copied at a time. */
+const pieceBytes = 2 * pieceNumbers;
 
 export function planGguf(metadata: Readonly<Record<string, TypedValue>>, tensors: readonly PlannedTensor[]): GgufPlan {
   const header = encodeGgufHeader(metadata, tensors);
@@ -43,21 +45,11 @@ export async function* ggufPieces(
   yield plan.header;
   for (const tensor of plan.tensors) {
     const entry = index.entry(tensor.source)!;
-    if (entry.dtype === tensor.type) yield* copies(files, entry.file, entry.start, entry.end);
+    if (entry.dtype === tensor.type) yield* readPieces(files, entry.file, { ...entry, pieceBytes });
     else yield* encodedPieces(index, tensor);
     const padding = aligned(tensorBytes(tensor)) - tensorBytes(tensor);
     if (padding > 0) yield new Uint8Array(padding);
   }
-}
-
-async function* copies(
-  files: CheckpointFiles,
-  file: string,
-  start: number,
-  end: number,
-): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
-  for (let from = start; from < end; from += 2 * pieceNumbers)
-    yield await files.read(file, from, Math.min(end, from + 2 * pieceNumbers));
 }
 
 async function* encodedPieces(
