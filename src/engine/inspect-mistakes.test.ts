@@ -3,20 +3,8 @@ import { aligned, encodeGgufHeader, type TypedValue, tensorBytes } from "../chec
 import { QWEN2_CHAT_TEMPLATE } from "../text/qwen2-template.ts";
 import { inspectModel } from "./inspect-model.ts";
 import type { InspectionWarning, InspectOptions } from "./inspection.ts";
+import { qwen2Instruct as instruct, yarnOfFour as yarn } from "./test-configs.ts";
 
-const yarn = { rope_type: "yarn", factor: 4, original_max_position_embeddings: 32768 };
-const instruct = {
-  model_type: "qwen2",
-  hidden_size: 3584,
-  intermediate_size: 18944,
-  num_hidden_layers: 28,
-  num_attention_heads: 28,
-  num_key_value_heads: 4,
-  vocab_size: 152064,
-  rope_theta: 1e6,
-  max_position_embeddings: 32768,
-  eos_token_id: 151645,
-};
 const base = { ...instruct, max_position_embeddings: 131072, eos_token_id: 151643 };
 const qwen3 = { ...instruct, model_type: "qwen3", head_dim: 128, max_position_embeddings: 40960 };
 const controlTokens = {

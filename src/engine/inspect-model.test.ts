@@ -5,21 +5,9 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { inspectModel } from "./inspect-model.ts";
 import type { ModelInspection } from "./inspection.ts";
+import { qwen2Instruct as config, yarnOfFour as yarn } from "./test-configs.ts";
 
 const tiny = new URL("../../models/tiny-qwen2", import.meta.url);
-const yarn = { rope_type: "yarn", factor: 4, original_max_position_embeddings: 32768 };
-const config = {
-  model_type: "qwen2",
-  hidden_size: 3584,
-  intermediate_size: 18944,
-  num_hidden_layers: 28,
-  num_attention_heads: 28,
-  num_key_value_heads: 4,
-  vocab_size: 152064,
-  rope_theta: 1e6,
-  max_position_embeddings: 32768,
-  eos_token_id: 151645,
-};
 
 /** Files of a checkpoint, by name; text stays as it is. */
 function inspectFiles(contents: Record<string, unknown>, options = {}): Promise<ModelInspection> {

@@ -1,49 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { inspectModel } from "../inspect-model.ts";
-import type { InspectOptions, ModelInspection } from "../inspection.ts";
-import { type ServingEngine, type ServingStep, servingEngines } from "./settings.ts";
+import type { ModelInspection } from "../inspection.ts";
+import { yarnOfFour as yarn } from "../test-configs.ts";
+import { type ServingEngine, servingEngines } from "./settings.ts";
+import { asGguf, inspectFolder, published, serve } from "./test-settings.ts";
 import { writeSettings } from "./write-settings.ts";
-
-const yarn = { rope_type: "yarn", factor: 4, original_max_position_embeddings: 32768 };
-const instruct = {
-  model_type: "qwen2",
-  hidden_size: 3584,
-  intermediate_size: 18944,
-  num_hidden_layers: 28,
-  num_attention_heads: 28,
-  num_key_value_heads: 4,
-  vocab_size: 152064,
-  rope_theta: 1e6,
-  max_position_embeddings: 32768,
-  eos_token_id: 151645,
-  torch_dtype: "bfloat16",
-};
-
-/** As from a folder: files in memory have no path that an engine could be given. */
-async function inspectFolder(
-  config: object,
-  { tokenizer = {}, ...options }: InspectOptions & { readonly tokenizer?: object } = {},
-): Promise<ModelInspection> {
-  const json = (value: object) => new Blob([JSON.stringify(value)]);
-  const inspection = await inspectModel(
-    { "config.json": json({ ...instruct, ...config }), "tokenizer_config.json": json(tokenizer) },
-    options,
-  );
-  return { ...inspection, name: "./Qwen 2" };
-}
-
-const published = (name = "Qwen/Qwen2-7B-Instruct") => inspectModel(name);
-const asGguf = (inspection: ModelInspection): ModelInspection => ({
-  ...inspection,
-  format: "gguf",
-  origin: "checkpoint",
-  name: "./qwen2-7b-instruct-q4_k_m.gguf",
-});
-
-/** The last step that is not for an earlier version. */
-const serve = ({ steps }: { readonly steps: readonly ServingStep[] }): string =>
-  steps.findLast(({ purpose }) => purpose === "serve")!.text;
 
 /** What a shell makes of a command: the program's arguments, and the variables that are set for it. */
 function argumentsOf(text: string): readonly string[] {
@@ -317,41 +278,6 @@ test("what static scaling costs below the window", async () => {
     code: "scaling_is_static",
     values: { percent: 14.3, slowedPairs: 40, nativeWindow: 32768 },
   });
-});
-
-test("the cache: layers, key and value heads, head dimension, bytes, tokens; in the engine's own type", async () => {
-  const cacheOf = (inspection: ModelInspection, engine: ServingEngine, context = 131072) =>
-    writeSettings(inspection, { engine, context }).cache;
-  const qwen2 = await published();
-  const bytes = 2 * 28 * 4 * 128 * 2 * 131072;
-  expect(bytes).toBe(7 * 2 ** 30);
-  expect(servingEngines.map((engine) => [cacheOf(qwen2, engine).type, cacheOf(qwen2, engine).bytes])).toEqual([
-    ["bf16", bytes],
-    ["bf16", bytes],
-    ["f16", bytes],
-    ["bf16", bytes],
-    ["f16", bytes],
-  ]);
-  expect(cacheOf(qwen2, "transformers")).toMatchObject({ taken: "use", bytesPerToken: 57344 });
-  // Blocks of 16 tokens; cells in 256s; 32-bit weights, which vLLM narrows and transformers does not.
-  expect(cacheOf(qwen2, "vllm", 1000).tokens).toBe(1008);
-  expect(cacheOf(qwen2, "llama.cpp", 1000).tokens).toBe(1024);
-  const wide = await inspectFolder({ torch_dtype: "float32" });
-  expect(cacheOf(wide, "transformers", 1000).bytes).toBe(2 * 28 * 4 * 128 * 4 * 1000);
-  expect(cacheOf(wide, "vllm", 1008).bytes).toBe(2 * 28 * 4 * 128 * 2 * 1008);
-  expect(cacheOf(wide, "llama.cpp", 1024).type).toBe("f16");
-});
-
-test("layers of sliding attention keep their window alone, in the engines that make use of it", async () => {
-  const sliding = { use_sliding_window: true, sliding_window: 32768, max_window_layers: 20 };
-  const inspection = await inspectFolder(sliding);
-  expect(inspection.cache.sliding).toEqual({ layers: 8, window: 32768 });
-  const named = [...new Array(27).fill("full_attention"), "sliding_attention"];
-  expect((await inspectFolder({ ...sliding, layer_types: named })).cache.sliding).toEqual({ layers: 1, window: 32768 });
-  const cacheOf = (engine: ServingEngine) => writeSettings(inspection, { engine, context: 65536 }).cache;
-  const perLayer = 2 * 4 * 128 * 2;
-  expect(cacheOf("vllm")).toMatchObject({ bytes: perLayer * (20 * 65536 + 8 * 32768), sliding: { layers: 8 } });
-  expect(cacheOf("llama.cpp")).toMatchObject({ bytes: perLayer * 28 * 65536, sliding: null });
 });
 
 test.each(["./Qwen 2; rm -rf /", "it's", "$(touch x)", "`id`", 'a"b', "模型"])(
