@@ -141,6 +141,25 @@ test("where the model may be extended, an adapter's sequences go on from its own
   expect(await next(growing)).toEqual(await next(fresh));
 });
 
+test("a saved session goes on with the windows that its adapter had, where one has the same matrices and others", async () => {
+  const { files } = stretched;
+  const adapters = {
+    plain: files,
+    long: { source: files, window: 512, factor: 2 },
+    short: { source: files, window: 64 },
+  };
+  await using several = await loadModel(tiny, { adapters, onWarning: () => {} });
+  for (const adapter of ["short", "long", "plain"]) {
+    await using session = await several.createSession({ adapter });
+    await session.append(someTokens(50));
+    const pieces: Uint8Array<ArrayBuffer>[] = [];
+    await session.save(new WritableStream({ write: (piece) => void pieces.push(piece.slice()) }));
+    await using restored = await several.restoreSession(new Blob(pieces));
+    expect(restored.adapter).toBe(adapter);
+    expect(restored.factor).toBe(session.factor);
+  }
+});
+
 test.each<[object, RegExp]>([
   [{ window: 0 }, /^skein\.json: window: must be a whole number/],
   [{ factor: 0.5 }, /^skein\.json: factor: must be a number/],

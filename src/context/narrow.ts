@@ -1,7 +1,7 @@
 import { InvalidOptionError } from "../errors.ts";
 import type { ContextOptions } from "./options.ts";
 import { type ContextConfig, type ContextSettings, resolveContext } from "./settings.ts";
-import type { Tuning } from "./tuning.ts";
+import { hasOwnWindow, type Tuning } from "./tuning.ts";
 
 /** Options and what they resolved to. */
 export interface Context {
@@ -24,7 +24,7 @@ export function narrowContext(config: ContextConfig, outer: Context, inner: Cont
   const base = isOther || factor === undefined ? rest : { ...rest, factor }; // a factor belongs to its method
   // The window of an adapter stands in the place of the native one, so that is what is narrowed.
   const { nativeWindow: window, ...others } = definedOnly(inner);
-  const isAdapters = outer.tuning !== undefined && window !== undefined;
+  const isAdapters = outer.tuning !== undefined && hasOwnWindow(outer.tuning) && window !== undefined;
   const options = { ...base, ...(isAdapters ? others : definedOnly(inner)) };
   const tuning = isAdapters ? { ...outer.tuning, window } : outer.tuning;
   const settings = resolveContext(config, options, tuning);

@@ -134,6 +134,22 @@ test("a session may narrow an adapter's window, and not widen it", () => {
   expect(() => narrowContext(instruct, plain, { nativeWindow: 8193 })).toThrow(InvalidOptionError);
 });
 
+test("with an adapter that says nothing, a session narrows the model's window as without one", () => {
+  const scaling = { rope_type: "yarn", factor: 4, original_max_position_embeddings: 32768 };
+  const dynamic = { rope_type: "dynamic", factor: 4 };
+  for (const config of [
+    instruct,
+    { ...instruct, rope_scaling: scaling },
+    { ...instruct, model_type: "llama", rope_scaling: dynamic },
+  ]) {
+    const settings = resolveContext(config, {});
+    const narrowed = narrowContext(config, { options: {}, settings }, { nativeWindow: 16384 });
+    expect(narrowContext(config, contextOf({}, {}, config), { nativeWindow: 16384 }).settings).toEqual(
+      narrowed.settings,
+    );
+  }
+});
+
 test("on scaling that the base was trained with a window counts, and a factor is refused", () => {
   expect(settingsOf({ window: 65536 }, {}, llama)).toMatchObject({
     method: "trained",

@@ -25,8 +25,9 @@ export interface TuningWarning {
  * @param base - what the model's options came to, without the adapter
  * @throws InvalidOptionError when the base's positions are scaled in a way that YaRN cannot be put on
  */
-export function tune(base: ContextSettings, { adapter, window, factor = 1 }: Tuning): ContextSettings {
-  if (window === undefined && factor === 1) return base;
+export function tune(base: ContextSettings, tuning: Tuning): ContextSettings {
+  if (!hasOwnWindow(tuning)) return base;
+  const { adapter, window, factor = 1 } = tuning;
   if (factor > 1)
     return stretchTo(base, adapter, factor, window ?? stretchedWindow(factor, { ...base, nativeWindow: 1 }));
   const nativeWindow = window!;
@@ -34,6 +35,11 @@ export function tune(base: ContextSettings, { adapter, window, factor = 1 }: Tun
   if (base.method === "trained") return { ...base, adapter, nativeWindow, extendedWindow: nativeWindow };
   const windows = { nativeWindow, originalWindow: nativeWindow };
   return { ...base, ...windows, adapter, extendedWindow: stretchedWindow(base.maximumFactor, windows) };
+}
+
+/** @returns whether an adapter was tuned at a length that it names; one that was not has the model's windows */
+export function hasOwnWindow({ window, factor = 1 }: Tuning): boolean {
+  return window !== undefined || factor !== 1;
 }
 
 /**

@@ -17,7 +17,7 @@ export interface LoadedAdapter {
   readonly matrices: AdapterMatrices;
   /** What sequences that have it may do. */
   readonly context: Context;
-  /** Tells it from others with other matrices, whatever it is called; undefined where SHA-256 is not to be had. */
+  /** Tells it from others with other matrices or another tuning, whatever it is called; undefined where SHA-256 is not to be had. */
   readonly fingerprint: () => Promise<string | undefined>;
   readonly free: () => void;
 }
@@ -69,7 +69,11 @@ export class Adapters {
   }
 
   async withFingerprint(fingerprint: string): Promise<LoadedAdapter | undefined> {
-    for (const adapter of this.#byName.values()) if ((await adapter.fingerprint()) === fingerprint) return adapter;
+    for (const adapter of [...this.#byName.values()]) {
+      const isIt = (await adapter.fingerprint()) === fingerprint;
+      // It may have been unloaded meanwhile.
+      if (isIt && this.#byName.get(adapter.facts.name) === adapter) return adapter;
+    }
     return undefined;
   }
 
@@ -158,7 +162,8 @@ export async function loadAdapter(
         if (!canFingerprint()) return undefined;
         const digests = [];
         for (const [i, spec] of specs.entries()) digests.push(await digestTensor(spec, space.contents(i)));
-        return fingerprintModel("adapter", digests);
+        const { window = null, factor = 1 } = context.tuning ?? {};
+        return fingerprintModel({ window, factor }, digests);
       })();
       return fingerprint;
     },
