@@ -11,6 +11,7 @@ import {
   inspectModel,
   listHubModels,
   loadModel,
+  mergeAdapter,
   type Progress,
   pullModel,
   quantizeModel,
@@ -126,7 +127,7 @@ describe("in a program", () => {
     expect(await readdir(snapshot("owner/tiny-GGUF"))).toEqual(["tiny-Q8_0.gguf"]);
   });
 
-  test("an adapter, and the source of quantizeModel", async () => {
+  test("an adapter, and the sources of quantizeModel and mergeAdapter", async () => {
     const { files } = randomAdapter(3);
     const bytes = async (name: string) => new Uint8Array(await files[name]!.arrayBuffer());
     const [config, weights] = ["adapter_config.json", "adapter_model.safetensors"];
@@ -151,6 +152,12 @@ describe("in a program", () => {
     await expect(quantizeModel("owner/tiny", path, { type: "f16" })).rejects.toMatchObject({ code: "not_cached" });
     await quantizeModel("owner/tiny", path, { type: "f16", download: true });
     expect((await stat(path)).size).toBeGreaterThan(1_000_000);
+
+    const merged = await mergeAdapter("owner/tiny", "owner/lora", join(folder, "merged"));
+    expect(await readdir(merged.folder)).toContain("model.safetensors");
+    await expect(mergeAdapter("owner/tiny", "owner/none", join(folder, "other"))).rejects.toMatchObject({
+      code: "not_cached",
+    });
   });
 
   test("inspecting downloads nothing to be kept, and prefers what is cached", async () => {

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { mergeAdapter } from "../index.ts";
+import { agreeToDownload } from "./download.ts";
 import { noteWarning } from "./errors.ts";
 import { formatBytes } from "./inspect-facts.ts";
 import { interruption } from "./node/interruption.ts";
@@ -17,8 +18,8 @@ interface MergeFlags {
 export function createMergeCommand(): Command {
   return new Command("merge")
     .description("Write a checkpoint of a model with an adapter (PEFT LoRA) merged into it, as transformers reads it.")
-    .argument("<model>", "the base: a folder or URL with config.json and safetensors")
-    .argument("<adapter>", "a folder or URL with adapter_config.json and adapter_model.safetensors")
+    .argument("<model>", "the base: a folder, URL or Hub id, with config.json and safetensors")
+    .argument("<adapter>", "a folder, URL or Hub id, with adapter_config.json and adapter_model.safetensors")
     .argument("<folder>", "where to write: a folder that there is not, or an empty one")
     .option("--window <tokens>", "at which length the adapter was tuned (default: as its skein.json says)", parseWhole)
     .option("--factor <n>", "with which factor of YaRN it was tuned (default: as its skein.json says)", parseFactor)
@@ -41,7 +42,9 @@ async function run(model: string, source: string, folder: string, flags: MergeFl
   try {
     const merged = await mergeAdapter(model, { source, window, factor }, folder, {
       signal: interruption.signal,
-      onProgress: ({ completed, total }) => progress.update("Merging", completed, total, "bytes"),
+      download: agreeToDownload,
+      onProgress: ({ phase, completed, total }) =>
+        progress.update(phase === "download" ? "Downloading" : "Merging", completed, total, "bytes"),
     });
     progress.clear();
     for (const warning of merged.warnings) noteWarning(warning);

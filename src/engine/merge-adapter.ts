@@ -3,14 +3,16 @@ import { InvalidOptionError, SkeinError, UnsupportedError } from "../errors.ts";
 import { WorkerClient } from "./channel.ts";
 import { checkOptions } from "./check-options.ts";
 import type { MergeMethods } from "./merge-methods.ts";
-import type { AdapterOptions, MergedModel, MergeOptions } from "./options.ts";
-import { sendAdapter } from "./send-adapter.ts";
+import type { AdapterOptions, MergedModel, MergeOptions, Warning } from "./options.ts";
+import { resolveSource } from "./resolve-source.ts";
+import { resolveAdapter, sendAdapter } from "./send-adapter.ts";
 import { type ModelSource, sendSource } from "./source.ts";
 
 /**
  * Writes a checkpoint of a model with an adapter merged into it, as transformers reads it: the same files, every tensor in the type that it had. The folder
  * appears when all of it is written, or not at all.
  *
+ * @param source - and `adapter`: as for `loadModel`, ids on the Hub included
  * @param folder - one that there is not, or that is empty
  * @throws UnsupportedError for a GGUF file, and in a browser; SkeinError: `not_found`, `invalid_checkpoint`, `write_failed`, ...; InvalidConfigError;
  * InvalidOptionError; the signal's reason
@@ -30,14 +32,18 @@ export async function mergeAdapter(
   if (!workers.spawnMergeWorker) throw new UnsupportedError("a browser writes no checkpoints; use Node");
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
-  const base = sendSource(source);
-  const added = sendAdapter("to merge", adapter, "adapter");
+  const early: Warning[] = [];
+  const resolving = { ...options, onWarning: (warning: Warning) => void early.push(warning) };
+  const baseSource = await resolveSource(source, resolving);
+  const added = sendAdapter("to merge", await resolveAdapter(adapter, resolving), "adapter");
+  const base = sendSource(baseSource);
   const worker = new WorkerClient<MergeMethods>(workers.spawnMergeWorker());
   try {
     const call = { source: base.description, adapter: added.call, folder };
     const transfer = [...base.transfer, ...added.transfer];
     // Not abandoned: the worker takes away what it has written by then.
-    return { folder, ...(await worker.call("merge", call, { signal, onEvent: onProgress, transfer })) };
+    const merged = await worker.call("merge", call, { signal, onEvent: onProgress, transfer });
+    return { folder, ...merged, warnings: [...early, ...merged.warnings] };
   } finally {
     worker.close(new SkeinError("disposed", "the merge is over"));
     base.stop();

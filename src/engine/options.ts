@@ -76,7 +76,7 @@ export interface AdapterFacts {
 }
 
 /** How an adapter is merged. */
-export interface MergeOptions {
+export interface MergeOptions extends Pick<LoadOptions, "download"> {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
@@ -88,7 +88,7 @@ export interface MergedModel {
   readonly bytes: number;
   /** How many modules the adapter changed. */
   readonly modules: number;
-  /** What was odd about the adapter. */
+  /** What was odd about the adapter, or about having the two from the Hub. */
   readonly warnings: readonly Warning[];
 }
 
