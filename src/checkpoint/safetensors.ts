@@ -2,6 +2,7 @@ import { CheckpointError, quoteName } from "./errors.ts";
 import { type CheckpointFiles, decodeText, missingFile, parseJson } from "./files.ts";
 import { explainForeignFile } from "./foreign-file.ts";
 import { findDuplicateKey } from "./json-keys.ts";
+import { isRecord } from "./json-record.ts";
 
 /** Bits an element has, for every type that the safetensors format knows. */
 const TENSOR_TYPE_BITS = {
@@ -161,10 +162,6 @@ function isTensorType(value: unknown): value is TensorType {
 
 function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function invalid(where: string, what: string): CheckpointError {

@@ -3,6 +3,7 @@ import { CheckpointError, quoteName } from "./errors.ts";
 import { type CheckpointFiles, checkFileName, parseJson, readText } from "./files.ts";
 import { explainForeignFile, isPickleName, refusePickle, TELLING_BYTES } from "./foreign-file.ts";
 import { findDuplicateKey } from "./json-keys.ts";
+import { isRecord } from "./json-record.ts";
 import { readHeader, type TensorEntry } from "./safetensors.ts";
 
 const SINGLE_FILE = "model.safetensors";
@@ -54,8 +55,8 @@ async function readWeightMap(files: CheckpointFiles): Promise<Map<string, string
   const index = parseJson(text, `${INDEX_FILE} in ${files.label}`);
   const duplicate = findDuplicateKey(text);
   if (duplicate !== undefined) throw invalidIndex(files, `names ${quoteName(duplicate)} twice`);
-  const map = isObject(index) && "weight_map" in index ? index.weight_map : undefined;
-  if (!isObject(map)) throw invalidIndex(files, "has no weight_map (tensor name to file name)");
+  const map = isRecord(index) ? index.weight_map : undefined;
+  if (!isRecord(map)) throw invalidIndex(files, "has no weight_map (tensor name to file name)");
   const weightMap = new Map<string, string>();
   for (const [name, shard] of Object.entries(map)) {
     if (typeof shard !== "string") throw invalidIndex(files, `gives no file name for ${quoteName(name)}`);
@@ -106,10 +107,6 @@ async function noWeights(files: CheckpointFiles): Promise<CheckpointError | Unsu
     );
   }
   return refusePickle(`${files.label} has its weights in the files of ${PICKLE_INDEX}`);
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function invalidIndex(files: CheckpointFiles, what: string): CheckpointError {

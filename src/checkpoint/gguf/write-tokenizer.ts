@@ -6,6 +6,7 @@ import {
   tokenContent,
 } from "../../text/tokenizer-files.ts";
 import { CheckpointError } from "../errors.ts";
+import { isRecord } from "../json-record.ts";
 import { endTexts } from "./config.ts";
 import { preTokenizers, tokenTypes } from "./tokenizer.ts";
 import type { TypedValue } from "./write-header.ts";
@@ -204,8 +205,4 @@ function templatesOf(file: string | undefined, declared: unknown): Record<string
 
 function typeOf(value: unknown): string | undefined {
   return isRecord(value) && typeof value.type === "string" ? value.type : undefined;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

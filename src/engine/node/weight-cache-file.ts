@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { isRecord } from "../../checkpoint/json-record.ts";
 import { SkeinError } from "../../errors.ts";
 import type { CachedWeights, WeightCacheKey } from "../weight-cache.ts";
 
@@ -179,8 +180,4 @@ function isIdentity(value: unknown): boolean {
     typeof value.modified === "number" &&
     typeof value.headerHash === "string"
   );
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
