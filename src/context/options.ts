@@ -37,8 +37,8 @@ export interface ContextOptions {
 }
 
 /** The largest window that is taken for one: past this float32 cannot tell positions apart. */
-const largestWindow = 2 ** 24;
-const largestFactor = 1024;
+export const largestWindow: number = 2 ** 24;
+export const largestFactor = 1024;
 
 /** @throws InvalidOptionError naming the first option that cannot be followed */
 export function validateContextOptions(options: ContextOptions): void {

@@ -1,3 +1,4 @@
+import { largestFactor, largestWindow } from "../context/options.ts";
 import { InvalidOptionError } from "../errors.ts";
 import type { AdapterCall } from "./methods.ts";
 import type { AdapterOptions, LoadOptions } from "./options.ts";
@@ -10,8 +11,6 @@ export interface SentAdapter extends Pick<SentSource, "transfer" | "stop"> {
 }
 
 const longestName = 100;
-const largestWindow = 2 ** 24;
-const largestFactor = 1024;
 
 /** @throws InvalidOptionError naming the option that cannot be followed; what {@link resolveAdapter} throws */
 export async function sendAdapters(
