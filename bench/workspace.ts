@@ -1,6 +1,6 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { makeFolder } from "../src/engine/node/make-folder.ts";
+import { makeFolder } from "../src/checkpoint/node/make-folder.ts";
 
 /** The benchmark's folder. Everything in it can be deleted at any time, and is made again. */
 export interface Workspace {

@@ -1,8 +1,9 @@
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
 import { mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createChatModel } from "./chat-model.ts";
 import { tiny } from "./tiny.ts";
@@ -221,6 +222,17 @@ describe("generate", () => {
       child.stdin.write("a ".repeat(500_000), () => child.kill(signal)); // it reads: more than a pipe holds was taken
       expect(await finish(child)).toEqual({ code: expected, stdout: "", stderr: "interrupted\n" });
     }
+  });
+
+  test.runIf(process.platform !== "win32")("SIGTERM is heard while nobody writes to a named pipe", async () => {
+    const pipe = join(folder, "pipe");
+    await promisify(execFile)("mkfifo", [pipe]);
+    const child = start(["generate", tiny, "--file", pipe]);
+    const outcome = finish(child);
+    // It ends only where it is opened by then; before its handler is there, the system ends it.
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    child.kill("SIGTERM");
+    expect(await outcome).toEqual({ code: 143, stdout: "", stderr: "interrupted\n" });
   });
 
   test("escape sequences of files do not reach the terminal", async () => {

@@ -82,7 +82,7 @@ function collect(headers: readonly (readonly TensorEntry[])[], label: string): M
 }
 
 /** The error for a folder without weights that can be read; formats that are known are named. */
-async function noWeights(files: CheckpointFiles): Promise<CheckpointError | UnsupportedError> {
+export async function noWeights(files: CheckpointFiles): Promise<CheckpointError | UnsupportedError> {
   const names = (await files.list?.()) ?? [];
   const gguf = names.find((name) => name.toLowerCase().endsWith(".gguf"));
   if (gguf !== undefined) {

@@ -103,6 +103,10 @@ export const findingsInChinese: Readonly<Record<InspectionWarning["code"], Trans
     message: `权重与配置不符，模型无法加载：${message}`,
     fix: "使用与这些权重一同发布的 config.json",
   }),
+  weights_are_not_read: (_, { message }) => ({
+    message: `权重无法读取，模型无法加载：${message}`,
+    fix: "改用 safetensors 或 GGUF 格式的权重",
+  }),
 };
 
 /** What a model is that yarn was put on by mistake. */

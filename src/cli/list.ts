@@ -1,8 +1,9 @@
 import { Command } from "commander";
-import { type HubListing, type ListedModel, type ListedRevision, listHubModels } from "../index.ts";
+import { type HubListing, type ListedModel, type ListedRevision, listHubModels, SkeinError } from "../index.ts";
 import { fitForTerminal } from "./errors.ts";
 import { formatTime } from "./format-time.ts";
 import { formatBytes } from "./inspect-facts.ts";
+import { isNotAFolder } from "./node/not-a-folder.ts";
 import { print, printJson, style, table } from "./node/terminal.ts";
 
 /** `skein list`: the models in the Hub's cache. */
@@ -21,6 +22,11 @@ Examples:
     )
     .action(async ({ json }: { readonly json?: true }) => {
       const listing = await listHubModels();
+      if (await isNotAFolder(listing.folder))
+        throw new SkeinError(
+          "not_found",
+          `${listing.folder} is not a folder; HF_HOME or HF_HUB_CACHE names the cache's`,
+        );
       if (json) printJson(listing);
       else print(describe(listing));
     });

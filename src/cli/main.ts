@@ -17,9 +17,10 @@ import { version } from "./version.ts";
 
 const program = new Command("skein")
   .description(
-    "Run Qwen-family models with the context window they really have: native while the input fits, YaRN only when it does not.",
+    "Run Qwen, Llama and Mistral models with the context window they really have: native while the input fits, YaRN only when it does not.",
   )
   .version(version)
+  .configureHelp({ subcommandTerm: (command) => command.name() }) // leaves room to wrap what they do
   .option("--debug", "show stack traces of errors")
   .addHelpText(
     "after",

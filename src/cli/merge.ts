@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { mergeAdapter } from "../index.ts";
 import { agreeToDownload } from "./download.ts";
-import { noteWarning } from "./errors.ts";
+import { fitForTerminal, noteWarning } from "./errors.ts";
 import { formatBytes } from "./inspect-facts.ts";
 import { interruption } from "./node/interruption.ts";
 import { createProgressLine } from "./node/progress.ts";
@@ -41,15 +41,18 @@ async function run(model: string, source: string, folder: string, flags: MergeFl
   const progress = createProgressLine();
   try {
     const merged = await mergeAdapter(model, { source, window, factor }, folder, {
-      signal: interruption.signal,
       download: agreeToDownload,
+      signal: interruption.signal,
       onProgress: ({ phase, completed, total }) =>
         progress.update(phase === "download" ? "Downloading" : "Merging", completed, total, "bytes"),
     });
     progress.clear();
     for (const warning of merged.warnings) noteWarning(warning);
     if (flags.json) printJson(merged);
-    else print(`Wrote ${folder}: ${formatBytes(merged.bytes)} of weights, ${merged.modules} of its matrices changed.`);
+    else
+      print(
+        `Wrote ${fitForTerminal(folder)}: ${formatBytes(merged.bytes)} of weights, ${merged.modules} of its matrices changed.`,
+      );
   } finally {
     progress.clear();
   }

@@ -15,6 +15,8 @@ export interface CheckpointFacts {
   /** `model_max_length` of `tokenizer_config.json`. */
   readonly tokenizerMaxLength: number | null;
   readonly tensors: TensorIndex | undefined;
+  /** Why the weights that there are cannot be read. */
+  readonly refusal?: string | undefined;
 }
 
 type Found = Diagnosis<CheckpointDiagnosisCode> | undefined;
@@ -26,6 +28,7 @@ export function diagnoseCheckpoint(facts: CheckpointFacts): readonly Diagnosis<C
     diagnoseGenerationConfig(facts),
     diagnoseSlidingWindow(facts),
     diagnoseTensors(facts),
+    diagnoseRefusal(facts),
   ].filter((diagnosis) => diagnosis !== undefined);
 }
 
@@ -103,4 +106,15 @@ function diagnoseTensors({ config, tensors }: CheckpointFacts): Found {
       values: {},
     };
   }
+}
+
+function diagnoseRefusal({ refusal }: CheckpointFacts): Found {
+  if (refusal === undefined) return undefined;
+  return {
+    code: "weights_are_not_read",
+    level: "warning",
+    message: refusal,
+    fix: "get the weights in safetensors or GGUF files; as it is, the model cannot be loaded",
+    values: {},
+  };
 }

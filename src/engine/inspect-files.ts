@@ -1,7 +1,7 @@
 import { platform } from "#platform";
 import { type CheckpointFiles, readJson } from "../checkpoint/files.ts";
 import { inFile } from "../checkpoint/in-file.ts";
-import { hasWeights } from "../checkpoint/shards.ts";
+import { hasWeights, noWeights } from "../checkpoint/shards.ts";
 import { openTensors, type TensorIndex } from "../checkpoint/tensors.ts";
 import { diagnoseContext } from "../context/diagnose.ts";
 import { chooseEncoding, resolveEncoding } from "../context/encoding.ts";
@@ -79,10 +79,12 @@ interface ModelFacts extends Pick<ModelInspection, "name" | "origin" | "format">
   readonly defaults: GenerationDefaults;
   readonly tokenizer: TokenizerFacts;
   readonly tensors: TensorIndex | undefined;
+  /** Why the weights that there are cannot be read. */
+  readonly refusal?: string | undefined;
 }
 
 function inspect(facts: ModelFacts, { factor, nativeWindow, context: length }: InspectOptions): ModelInspection {
-  const { name, origin, format, files, config, defaults, tokenizer, tensors } = facts;
+  const { name, origin, format, files, config, defaults, tokenizer, tensors, refusal } = facts;
   const context = resolveContext(config, { nativeWindow });
   const yarn = inspectYarn(config, context, { factor, nativeWindow });
   const endTokens = defaults.endTokens.map((id) => ({ id, text: tokenizer.texts.get(id) ?? null }));
@@ -109,7 +111,7 @@ function inspect(facts: ModelFacts, { factor, nativeWindow, context: length }: I
       ...diagnosePlaces(files),
       ...diagnoseUse({ format, config, context, yarn, tokenizerMaxLength, length }),
       ...diagnoseEndTokens({ config, endTokens, tokenizer }),
-      ...diagnoseCheckpoint({ config, context, yarn, notFollowed, tokenizerMaxLength, tensors }),
+      ...diagnoseCheckpoint({ config, context, yarn, notFollowed, tokenizerMaxLength, tensors, refusal }),
     ],
   };
 }
@@ -145,8 +147,16 @@ async function readCheckpoint(files: CheckpointFiles, source: ModelSource): Prom
     config,
     defaults,
     tokenizer: await readTokenizerFacts(files, tokenizerConfig),
-    tensors: files.tensors ?? ((await hasWeights(files)) ? await openTensors(files) : undefined),
+    ...(await readWeights(files)),
   };
+}
+
+/** A configuration alone is enough; weights that cannot be read are not what the user takes them for. */
+async function readWeights(files: CheckpointFiles): Promise<Pick<ModelFacts, "tensors" | "refusal">> {
+  if (files.tensors) return { tensors: files.tensors };
+  if (await hasWeights(files)) return { tensors: await openTensors(files) };
+  const { code, message } = await noWeights(files);
+  return { tensors: undefined, refusal: code === "not_found" ? undefined : message };
 }
 
 function inspectWeights(tensors: TensorIndex, config: ModelConfig): WeightsInspection {

@@ -201,6 +201,19 @@ test("weights that do not fit the configuration are said, not thrown", async () 
   expect(found.warnings[0]?.message).toContain("stray");
 });
 
+test("weights that are never opened are said, with the reason; a configuration alone is enough", async () => {
+  const found = await inspectFiles({ "config.json": config, "pytorch_model.bin": "PK\u0003\u0004 weights" });
+  expect(found.weights).toBeNull();
+  expect(found.warnings).toMatchObject([
+    { code: "weights_are_not_read", level: "warning", message: expect.stringMatching(/pytorch_model\.bin.*pickle/) },
+  ]);
+  expect((await inspectFiles({ "config.json": config, "training_args.bin": "PK" })).warnings).toEqual([]);
+});
+
+test("an adapter in a model's place is called one", async () => {
+  await expect(inspectFiles({ "adapter_config.json": {} })).rejects.toThrow(/no config\.json, but an adapter/);
+});
+
 test("where the chat template comes from", async () => {
   const tokens = { 1: { content: "<|im_start|>" }, 2: { content: "<|im_end|>" } };
   const originOf = async (tokenizer: unknown, more = {}) =>

@@ -153,7 +153,8 @@ export type CheckpointDiagnosisCode =
   | "model_max_length_below_window"
   | "generation_config_not_followed"
   | "sliding_window_limits_context"
-  | "weights_do_not_fit";
+  | "weights_do_not_fit"
+  | "weights_are_not_read";
 
 /** @see {@link Diagnosis} */
 export type InspectionWarning = Diagnosis<

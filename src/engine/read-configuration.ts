@@ -19,15 +19,19 @@ export interface Configuration {
  */
 export async function readConfiguration(files: CheckpointFiles): Promise<Configuration> {
   const json = await readJson(files, "config.json");
-  if (json === undefined) {
-    throw new SkeinError(
-      "not_found",
-      `${files.label}: there is no config.json, which says what the model is; a model is a folder with config.json and model.safetensors`,
-    );
-  }
+  if (json === undefined) throw await missingConfig(files);
   const config = inFile(`config.json in ${files.label}`, () => parseModelConfig(json));
   const generationConfig = await readJson(files, "generation_config.json");
   const file = `generation_config.json in ${files.label}`;
   const defaults = inFile(file, () => parseGenerationConfig(generationConfig, config));
   return { config, defaults, files: { config: json, generationConfig } };
+}
+
+/** An adapter in a model's place is called one. */
+async function missingConfig(files: CheckpointFiles): Promise<SkeinError> {
+  const isAdapter = (await files.size("adapter_config.json")) !== undefined;
+  const what = isAdapter
+    ? ", but an adapter; give the model that it belongs to, and the adapter beside it (--adapter NAME=PATH, or the option adapters)"
+    : ", which says what the model is; a model is a folder with config.json and model.safetensors, or a GGUF file";
+  return new SkeinError("not_found", `${files.label}: there is no config.json${what}`);
 }

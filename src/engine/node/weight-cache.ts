@@ -1,5 +1,6 @@
 import { realpath, utimes } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { makeFolder } from "../../checkpoint/node/make-folder.ts";
 import type {
   CachedWeights,
   ClearedWeights,
@@ -9,7 +10,6 @@ import type {
   WeightCacheListing,
   WeightCacheWriter,
 } from "../weight-cache.ts";
-import { makeFolder } from "./make-folder.ts";
 import { isSameKey, openEntry } from "./weight-cache-file.ts";
 import {
   type CacheFile,

@@ -1,6 +1,11 @@
 import { SkeinError } from "../../errors.ts";
 
-const fullDisk: ReadonlyMap<string, string> = new Map([
+const reasons: ReadonlyMap<string, string> = new Map([
+  ["ENOENT", "there is no such folder"],
+  ["ENOTDIR", "what stands above it is not a folder"],
+  ["EISDIR", "it is a folder"],
+  ["EACCES", "permission denied: EACCES"],
+  ["EROFS", "the disk is read-only: EROFS"],
   ["ENOSPC", "the disk is full: ENOSPC"],
   ["EDQUOT", "the user's share of the disk is used up: EDQUOT"],
   ["EFBIG", "the file is larger than this disk, or the user's limit, allows: EFBIG"],
@@ -17,7 +22,7 @@ export async function explainWriteError<T>(path: string, work: () => Promise<T>)
   } catch (error) {
     if (error instanceof SkeinError) throw error;
     const { code = "", message } = error as NodeJS.ErrnoException;
-    const reason = fullDisk.get(code) ?? (code || message);
+    const reason = reasons.get(code) ?? (code || message);
     throw new SkeinError("write_failed", `${path}: cannot be written (${reason})`, { cause: error });
   }
 }

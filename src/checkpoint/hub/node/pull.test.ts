@@ -309,3 +309,10 @@ test("an answer that asks for patience is waited for, up to a bound", async () =
     message: expect.stringMatching(/wants fewer requests for 3600 s; .* HF_TOKEN/),
   });
 });
+
+test.runIf(process.platform === "linux")("a cache that no folder can be made in is an error, soon", async () => {
+  await expect(pull(hub.settings("/proc/nope/hub"), id, {})).rejects.toMatchObject({
+    code: "write_failed",
+    message: expect.stringContaining("/proc/nope/hub"),
+  });
+});

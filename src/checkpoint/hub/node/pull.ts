@@ -1,5 +1,6 @@
-import { mkdir, statfs } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../../node/make-folder.ts";
 import { HubError } from "../errors.ts";
 import type { DownloadPlan, HubModel, PullOptions } from "../hub.ts";
 import { formatModelId, type ModelId } from "../model-id.ts";
@@ -36,7 +37,7 @@ export async function pull(settings: HubSettings, id: ModelId, options: PullOpti
   await onPlan?.(plan);
   signal?.throwIfAborted();
   await onDisk(settings.cache, async () => {
-    await mkdir(settings.cache, { recursive: true });
+    await makeFolder(settings.cache);
     await checkSpace(settings.cache, plan);
     const tell = countBytes(files, missing, onProgress);
     await downloadAll({ settings, repository, folder, signal }, missing, tell);
