@@ -66,9 +66,7 @@ async function openPath(path: string): Promise<CheckpointFiles> {
 
 async function openFile(path: string): Promise<Blob> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    const reason =
-      error.code === "ENOENT" ? "there is no such file" : `cannot be read (${error.code ?? error.message})`;
-    throw new SkeinError("not_found", `${path}: ${reason}`, { cause: error });
+    throw new SkeinError("not_found", `${path}: cannot be read (${error.code ?? error.message})`, { cause: error });
   });
   if (!found.isFile()) throw new SkeinError("not_found", `${path}: is not a file`);
   return openAsBlob(path);
