@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { InvalidOptionError } from "../../errors.ts";
 import type { AtomicFolder } from "../platform.ts";
@@ -52,10 +52,8 @@ export async function createAtomicFolder(path: string): Promise<AtomicFolder> {
 }
 
 async function refuseOccupied(path: string): Promise<void> {
-  const names = await readdir(path).catch(async (error: NodeJS.ErrnoException) => {
+  const names = await readdir(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
-    if (error.code === "ENOTDIR" && (await stat(path).catch(() => undefined)))
-      throw new InvalidOptionError("folder", `${path} is a file; name a folder that there is not`);
     throw error;
   });
   if (names.length > 0)

@@ -2,7 +2,7 @@ import { SkeinError } from "../../errors.ts";
 
 const reasons: ReadonlyMap<string, string> = new Map([
   ["ENOENT", "there is no such folder"],
-  ["ENOTDIR", "what stands above it is not a folder"],
+  ["ENOTDIR", "a file is where a folder has to be"],
   ["EISDIR", "it is a folder"],
   ["EACCES", "permission denied: EACCES"],
   ["EROFS", "the disk is read-only: EROFS"],
