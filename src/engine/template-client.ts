@@ -1,7 +1,7 @@
 import { InvalidOptionError, SkeinError } from "../errors.ts";
 import type { ChatPiece } from "../text/chat-pieces.ts";
 import { WorkerClient, type WorkerHandle } from "./channel.ts";
-import type { RenderCall, TemplateMethods } from "./methods.ts";
+import type { ChatCall, RenderCall, TemplateMethods } from "./methods.ts";
 import { orAborted } from "./or-aborted.ts";
 
 /** How long a chat template may run: twenty times longer than Qwen's takes for a conversation of four million characters. */
@@ -83,6 +83,15 @@ export class TemplateClient {
     this.#client = client;
     await client.call("ping", undefined);
     return client;
+  }
+}
+
+/** @throws InvalidOptionError for what could not be sent to where templates run */
+export function checkPlainData(call: ChatCall): void {
+  try {
+    structuredClone(call);
+  } catch (error) {
+    throw isDataCloneError(error) ? noPlainData(error) : error;
   }
 }
 

@@ -6,7 +6,7 @@ import type { ChatCall, RenderCall, TextMethods } from "./methods.ts";
 import { orAborted } from "./or-aborted.ts";
 import type { Workers } from "./platform.ts";
 import { type ModelSource, sendSource } from "./source.ts";
-import { TemplateClient } from "./template-client.ts";
+import { checkPlainData, TemplateClient } from "./template-client.ts";
 
 /**
  * How long a tokenizer may take, which a file describes: ten times longer than the slowest texts take Qwen's (long runs of spaces: 8 seconds a million), and than Qwen's takes
@@ -79,7 +79,10 @@ export class TextClient {
       (client) => client.call("selectTemplate", { tools }, { signal, abandon: true }),
       0,
       signal,
-    );
+    ).catch((error: unknown) => {
+      checkPlainData(call); // a mistake of the caller's is said first, also where the model has no template
+      throw error;
+    });
     return { ...call, template };
   }
 
