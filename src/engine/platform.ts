@@ -24,13 +24,20 @@ export interface AtomicFolder {
 }
 
 /**
+ * Opens a model's files, or an adapter's.
+ *
+ * @param content - what is looked for, for messages that say what to give; a model unless given
+ */
+export type OpenSource = (source: SourceDescription, content?: "adapter") => Promise<CheckpointFiles>;
+
+/**
  * What differs between Node and a browser. `#platform` in package.json names the implementation, behind the `browser` condition.
  */
 export interface Platform {
   /** Inside a worker: the way to its owner. */
   readonly ownerPort: () => OwnerPort;
   /** @throws SkeinError (code `not_found`, ...) when there is nothing to open */
-  readonly openSource: (source: SourceDescription) => Promise<CheckpointFiles>;
+  readonly openSource: OpenSource;
   /** @returns whether there is a folder or file of this name, so that a path wins over the name of a model */
   readonly exists: (path: string) => Promise<boolean>;
   /** The Hub as the environment says it now; undefined where there is no disk to keep models on. */

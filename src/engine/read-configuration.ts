@@ -15,7 +15,7 @@ export interface Configuration {
 /**
  * Reads `config.json` and `generation_config.json`.
  *
- * @throws SkeinError (code `not_found`) without a `config.json`; CheckpointError, InvalidConfigError, UnsupportedError naming the file
+ * @throws SkeinError without a `config.json` (code `not_found`; `adapter_without_base` where it is an adapter); CheckpointError, InvalidConfigError, UnsupportedError naming the file
  */
 export async function readConfiguration(files: CheckpointFiles): Promise<Configuration> {
   const json = await readJson(files, "config.json");
@@ -30,8 +30,14 @@ export async function readConfiguration(files: CheckpointFiles): Promise<Configu
 /** An adapter in a model's place is called one. */
 async function missingConfig(files: CheckpointFiles): Promise<SkeinError> {
   const isAdapter = (await files.size("adapter_config.json")) !== undefined;
-  const what = isAdapter
-    ? ", but an adapter; give the model that it belongs to, and the adapter beside it (--adapter NAME=PATH, or the option adapters)"
-    : ", which says what the model is; a model is a folder with config.json and model.safetensors, or a GGUF file";
-  return new SkeinError("not_found", `${files.label}: there is no config.json${what}`);
+  const [code, what] = isAdapter
+    ? [
+        "adapter_without_base",
+        ", but an adapter; give the model that it belongs to, and the adapter beside it (--adapter NAME=PATH, or the option adapters)",
+      ]
+    : [
+        "not_found",
+        ", which says what the model is; a model is a folder with config.json and model.safetensors, or a GGUF file",
+      ];
+  return new SkeinError(code, `${files.label}: there is no config.json${what}`);
 }

@@ -17,11 +17,18 @@ export async function sendAdapters(
   adapters: LoadOptions["adapters"] = {},
   options: ResolveOptions = {},
 ): Promise<SentAdapter[]> {
+  const resolved: [string, ModelSource | AdapterOptions][] = [];
+  for (const [name, adapter] of listAdapters(adapters)) resolved.push([name, await resolveAdapter(adapter, options)]);
+  return resolved.map(([name, adapter]) => sendAdapter(name, adapter));
+}
+
+/** @throws InvalidOptionError when the option is no object */
+export function listAdapters(
+  adapters: NonNullable<LoadOptions["adapters"]>,
+): readonly [string, ModelSource | AdapterOptions][] {
   if (typeof adapters !== "object" || adapters === null || Array.isArray(adapters))
     throw new InvalidOptionError("adapters", "must be an object of adapters by their names");
-  const resolved: [string, ModelSource | AdapterOptions][] = [];
-  for (const [name, adapter] of Object.entries(adapters)) resolved.push([name, await resolveAdapter(adapter, options)]);
-  return resolved.map(([name, adapter]) => sendAdapter(name, adapter));
+  return Object.entries(adapters);
 }
 
 /** An adapter's id on the Hub becomes the path of its files in the cache. @throws HubError */
@@ -42,6 +49,20 @@ export function sendAdapter(
   adapter: ModelSource | AdapterOptions,
   option = `adapters.${name}`,
 ): SentAdapter {
+  const { source, window, factor } = checkAdapter(name, adapter, option);
+  const { description, transfer, stop } = sendSource(source);
+  return { call: { name, source: description, window, factor }, transfer, stop };
+}
+
+/**
+ * @param option - for messages
+ * @throws InvalidOptionError naming the option that cannot be followed
+ */
+export function checkAdapter(
+  name: string,
+  adapter: ModelSource | AdapterOptions,
+  option = `adapters.${name}`,
+): AdapterOptions {
   checkAdapterName(name);
   const { source, window, factor } = hasOptions(adapter) ? adapter : { source: adapter };
   if (window !== undefined && !(Number.isInteger(window) && window >= 1 && window <= largestWindow))
@@ -54,8 +75,7 @@ export function sendAdapter(
       `${option}.factor`,
       `must be a number from 1 to ${largestFactor}, not ${String(factor)}`,
     );
-  const { description, transfer, stop } = sendSource(source);
-  return { call: { name, source: description, window, factor }, transfer, stop };
+  return { source, window, factor };
 }
 
 /** @throws InvalidOptionError */

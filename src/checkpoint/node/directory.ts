@@ -14,12 +14,28 @@ const READ_BYTES: number = 2 ** 30;
 /** How much of a file's beginning identifies it, in bytes. */
 const IDENTIFYING_BYTES: number = 2 ** 20;
 
+/** What a folder is taken for. */
+export type DirectoryContent = "model" | "adapter";
+
+/** What is to be given, after "give the folder". */
+const advice: Readonly<Record<DirectoryContent, { readonly missing: string; readonly file: string }>> = {
+  model: {
+    missing: "of a checkpoint, or a GGUF file",
+    file: "that holds config.json and the weights (model.safetensors), or a GGUF file (.gguf)",
+  },
+  adapter: {
+    missing: "of an adapter, with adapter_config.json and adapter_model.safetensors",
+    file: "that holds adapter_config.json and adapter_model.safetensors",
+  },
+};
+
 /**
  * A checkpoint from a folder. Files are opened when they are first read and stay open until `close()`. Links are followed
  * inside the folder, and from a snapshot of the Hub's cache to the blobs beside it; elsewhere they are refused, because
  * whoever made the checkpoint does not decide which files of this machine are read.
  *
  * @param options.named - a file that the user named: it may be a link to anywhere
+ * @param options.content - what the folder is to hold, for messages that say what to give; a model by default
  * @throws CheckpointError `not_found` when there is no such folder, `permission_denied` when it may not be read.
  * @throws InvalidOptionError when the path is a file.
  * @example
@@ -29,9 +45,9 @@ const IDENTIFYING_BYTES: number = 2 ** 20;
  */
 export async function openDirectory(
   path: string,
-  { named }: { readonly named?: string } = {},
+  { named, content = "model" }: { readonly named?: string; readonly content?: DirectoryContent } = {},
 ): Promise<CheckpointFiles> {
-  await checkDirectory(path);
+  await checkDirectory(path, content);
   const realPath = await realpath(path).catch((error: unknown) => {
     throw readError(path, error);
   });
@@ -140,14 +156,15 @@ function isInside(path: string, folder: string): boolean {
   return way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
-async function checkDirectory(path: string): Promise<void> {
+async function checkDirectory(path: string, content: DirectoryContent): Promise<void> {
+  const { missing, file } = advice[content];
   let status: Stats;
   try {
     status = await stat(path);
     if (status.isDirectory()) await readdir(path);
   } catch (error) {
     if (hasCode(error, "ENOENT", "ENOTDIR")) {
-      const what = /\.gguf$/i.test(path) ? "file" : "folder; give the folder of a checkpoint, or a GGUF file";
+      const what = content === "model" && /\.gguf$/i.test(path) ? "file" : `folder; give the folder ${missing}`;
       throw new CheckpointError("not_found", `${path}: there is no such ${what}`, { cause: error });
     }
     throw readError(path, error);
@@ -156,14 +173,11 @@ async function checkDirectory(path: string): Promise<void> {
   if (!status.isFile())
     throw new InvalidOptionError(
       "source",
-      `${path} is neither a folder nor an ordinary file; give the folder of a checkpoint, or a GGUF file`,
+      `${path} is neither a folder nor an ordinary file; give the folder ${missing}`,
     );
   const explained = explainGivenFile(await firstBytes(path), path);
   if (explained) throw explained;
-  throw new InvalidOptionError(
-    "source",
-    `${path} is a file; give the folder that holds config.json and the weights (model.safetensors), or a GGUF file (.gguf)`,
-  );
+  throw new InvalidOptionError("source", `${path} is a file; give the folder ${file}`);
 }
 
 async function firstBytes(path: string): Promise<Uint8Array> {

@@ -10,7 +10,8 @@ serve<MergeMethods>(platform.ownerPort(), {
   merge: async ({ source, adapter, folder: path }, { signal, emit }) => {
     const opened: CheckpointFiles[] = [];
     try {
-      for (const part of [source, adapter.source]) opened.push(await platform.openSource(part));
+      opened.push(await platform.openSource(source));
+      opened.push(await platform.openSource(adapter.source, "adapter"));
       const [files, adapterFiles] = opened;
       const folder = await createAtomicFolder(path);
       try {

@@ -37,12 +37,13 @@ function ownerPort(): OwnerPort {
   };
 }
 
-async function openSource(source: SourceDescription): Promise<CheckpointFiles> {
+async function openSource(source: SourceDescription, content?: "adapter"): Promise<CheckpointFiles> {
   switch (source.kind) {
     case "folder":
-      return openPath(source.path);
+      return openPath(source.path, content);
     case "url":
-      return source.url.startsWith("file:") ? openPath(fileURLToPath(source.url)) : openAddress(new URL(source.url));
+      if (!source.url.startsWith("file:")) return openAddress(new URL(source.url));
+      return openPath(fileURLToPath(source.url), content);
     case "files":
       return followGguf(openBlobs(source.files));
     case "shared":
@@ -56,8 +57,9 @@ async function openAddress(url: URL): Promise<CheckpointFiles> {
   return file === undefined ? files : followGguf(files, file);
 }
 
-/** A checkpoint's folder, or a GGUF file. */
-async function openPath(path: string): Promise<CheckpointFiles> {
+/** A checkpoint's folder, or a GGUF file; an adapter's folder. */
+async function openPath(path: string, content?: "adapter"): Promise<CheckpointFiles> {
+  if (content) return openDirectory(path, { content });
   const isFile = /\.gguf$/i.test(path) && (await stat(path).catch(() => undefined))?.isFile() === true;
   if (!isFile) return followGguf(await openDirectory(path));
   const named = basename(path);

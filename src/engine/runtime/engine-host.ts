@@ -4,7 +4,7 @@ import type { ContextOptions } from "../../context/options.ts";
 import { InvalidOptionError, SkeinError } from "../../errors.ts";
 import type { Handlers } from "../channel.ts";
 import type { EngineMethods, SessionId, SessionState } from "../methods.ts";
-import type { SourceDescription } from "../source.ts";
+import type { OpenSource } from "../platform.ts";
 import { loadAdapter, prepareAdapter } from "./adapters.ts";
 import { append } from "./append.ts";
 import { generate } from "./generate.ts";
@@ -14,14 +14,14 @@ import { describeSnapshot, restoreSnapshot } from "./snapshots.ts";
 
 /** Answers the calls of one model's owner. A session's calls come one after the other; its owner sees to that. */
 export class EngineHost {
-  readonly #openSource: (source: SourceDescription) => Promise<CheckpointFiles>;
+  readonly #openSource: OpenSource;
   readonly #sessions = new Map<SessionId, Sequence>();
   /** Sequences of answers outside sessions. */
   readonly #answers = new Set<Sequence>();
   #model: LoadedModel | undefined;
   #nextSession = 0;
 
-  constructor(openSource: (source: SourceDescription) => Promise<CheckpointFiles>) {
+  constructor(openSource: OpenSource) {
     this.#openSource = openSource;
   }
 
@@ -29,7 +29,8 @@ export class EngineHost {
     load: async (call, { signal, emit }) => {
       const opened: CheckpointFiles[] = [];
       try {
-        for (const { source } of [call, ...(call.adapters ?? [])]) opened.push(await this.#openSource(source));
+        opened.push(await this.#openSource(call.source));
+        for (const { source } of call.adapters ?? []) opened.push(await this.#openSource(source, "adapter"));
         const [files, ...adapterFiles] = opened;
         const model = await loadCheckpoint(files!, call, adapterFiles, { signal, onProgress: emit });
         this.#model = model;
@@ -47,7 +48,7 @@ export class EngineHost {
     loadAdapter: async (call, { signal }) => {
       const { config, context, backend, adapters, scheduler } = this.#loaded;
       adapters.checkFree(call.name);
-      const files = await this.#openSource(call.source);
+      const files = await this.#openSource(call.source, "adapter");
       try {
         const prepared = await prepareAdapter(files, call, config, context);
         const adapter = await loadAdapter(prepared, backend, signal, (work) => scheduler.alone(work));

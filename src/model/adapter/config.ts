@@ -9,7 +9,7 @@ import {
   readFields,
   requiredNumber,
 } from "../config-fields.ts";
-import { refuseFeatures } from "./features.ts";
+import { findUnsupported } from "./features.ts";
 import { compileNamePattern, type NamePattern } from "./name-pattern.ts";
 import { readTargets } from "./targets.ts";
 
@@ -23,6 +23,12 @@ export interface ModuleRule {
 
 /** What an adapter's configuration says, module by module. */
 export interface AdapterConfig {
+  /** Of modules that no pattern names. */
+  readonly rank: number;
+  /** α of modules that no pattern names. */
+  readonly alpha: number;
+  /** Whether the scale is α / √r, not α / r. */
+  readonly isRankStabilised: boolean;
   /**
    * @param module - as `model.layers.0.self_attn.q_proj`
    * @returns undefined where the adapter leaves the module alone
@@ -46,7 +52,16 @@ const mostPatternText = 4000;
  */
 export function parseAdapterConfig(json: unknown, prefix = "adapter_config."): AdapterConfig {
   const fields = readFields(json, `${prefix}json`, prefix);
-  refuseFeatures(fields);
+  for (const { message } of findUnsupported(fields)) throw new UnsupportedError(message);
+  return readRules(fields);
+}
+
+/**
+ * The rules of a configuration, whatever else is in it.
+ *
+ * @throws InvalidConfigError, UnsupportedError as {@link parseAdapterConfig}
+ */
+export function readRules(fields: ConfigFields): AdapterConfig {
   const rank = requiredNumber(fields, "r", { integer: true, minimum: 1, maximum: mostRank });
   const alpha = optionalNumber(fields, "lora_alpha", {}, 8);
   const isRankStabilised = optionalBoolean(fields, "use_rslora", false);
@@ -54,6 +69,9 @@ export function parseAdapterConfig(json: unknown, prefix = "adapter_config."): A
   const ranks = readPatterns(fields, "rank_pattern", { integer: true, minimum: 1, maximum: mostRank });
   const alphas = readPatterns(fields, "alpha_pattern", {});
   return {
+    rank,
+    alpha,
+    isRankStabilised,
     ruleFor(module) {
       if (!isTarget(module)) return undefined;
       const own = ranks(module) ?? rank;

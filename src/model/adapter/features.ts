@@ -1,32 +1,39 @@
-import { InvalidConfigError, UnsupportedError } from "../../errors.ts";
+import { InvalidConfigError } from "../../errors.ts";
 import { type ConfigFields, fieldOf, formatValue, invalidField } from "../config-fields.ts";
 
+/** A field of an adapter's configuration that asks for what Skein does not have. */
+export interface UnsupportedField {
+  readonly field: string;
+  readonly message: string;
+}
+
 /**
- * Refuses an adapter that is more, or something else, than low-rank matrices beside the base's own. Ignoring it would give wrong text without a word.
+ * What makes an adapter more, or something else, than low-rank matrices beside the base's own. Ignoring it would give wrong text without a word.
  *
- * @throws UnsupportedError naming the field and its value; InvalidConfigError where this is no adapter's configuration
+ * @throws InvalidConfigError where this is no adapter's configuration
  */
-export function refuseFeatures(fields: ConfigFields): void {
+export function* findUnsupported(fields: ConfigFields): Generator<UnsupportedField, void, void> {
   const type = fieldOf(fields, "peft_type");
   if (typeof type !== "string")
     throw new InvalidConfigError(
       `${fields.prefix}peft_type`,
       "is missing; is this the adapter_config.json of a PEFT adapter?",
     );
-  if (type !== "LORA") throw unsupported(fields, "peft_type", type, "only LORA is");
-  refuseModulesToSave(fields);
+  // What another kind's fields mean is not known.
+  if (type !== "LORA") return yield unsupported(fields, "peft_type", type, "only LORA is");
+  yield* findModulesToSave(fields);
   for (const [name, advice] of FEATURES) {
     const value = fieldOf(fields, name);
-    if (!isOff(value)) throw unsupported(fields, name, value, advice);
+    if (!isOff(value)) yield unsupported(fields, name, value, advice);
   }
   const bias = fieldOf(fields, "bias") ?? "none";
   if (bias !== "none")
-    throw unsupported(fields, "bias", bias, "adapters that change biases are not; train with bias none");
+    yield unsupported(fields, "bias", bias, "adapters that change biases are not; train with bias none");
   const task = fieldOf(fields, "task_type") ?? "CAUSAL_LM";
-  if (task !== "CAUSAL_LM") throw unsupported(fields, "task_type", task, "only CAUSAL_LM is, which continues text");
+  if (task !== "CAUSAL_LM") yield unsupported(fields, "task_type", task, "only CAUSAL_LM is, which continues text");
   const initial = fieldOf(fields, "init_lora_weights");
   if (typeof initial === "string" && /^(pissa|olora|corda|loftq|lora_ga)/i.test(initial))
-    throw unsupported(
+    yield unsupported(
       fields,
       "init_lora_weights",
       initial,
@@ -51,21 +58,22 @@ const FEATURES: readonly (readonly [string, string])[] = [
   ["megatron_config", "only adapters of Hugging Face models are"],
 ];
 
-function refuseModulesToSave(fields: ConfigFields): void {
+function* findModulesToSave(fields: ConfigFields): Generator<UnsupportedField, void, void> {
   const modules = fieldOf(fields, "modules_to_save");
   if (isOff(modules)) return;
   if (!Array.isArray(modules))
     throw invalidField(fields, "modules_to_save", `must be a list, not ${formatValue(modules)}`);
   const shown = modules.slice(0, 5).map(formatValue).join(", ");
-  throw new UnsupportedError(
-    `${fields.prefix}modules_to_save ${shown} is not supported: whole modules of the adapter's own would replace the base's; merge it into the base with PEFT, or train without them`,
-  );
+  yield {
+    field: "modules_to_save",
+    message: `${fields.prefix}modules_to_save ${shown} is not supported: whole modules of the adapter's own would replace the base's; merge it into the base with PEFT, or train without them`,
+  };
 }
 
 function isOff(value: unknown): boolean {
   return value === undefined || value === null || value === false || (Array.isArray(value) && value.length === 0);
 }
 
-function unsupported({ prefix }: ConfigFields, field: string, value: unknown, advice: string): UnsupportedError {
-  return new UnsupportedError(`${prefix}${field} ${formatValue(value)} is not supported: ${advice}`);
+function unsupported({ prefix }: ConfigFields, field: string, value: unknown, advice: string): UnsupportedField {
+  return { field, message: `${prefix}${field} ${formatValue(value)} is not supported: ${advice}` };
 }

@@ -5,7 +5,7 @@ import { checkTensors, openTensorFile, type TensorIndex } from "../../checkpoint
 import { InvalidConfigError, SkeinError, UnsupportedError } from "../../errors.ts";
 import { expectedTensors, type ModelConfig } from "../config.ts";
 import { optionalNumber, readFields } from "../config-fields.ts";
-import { type ModuleRule, parseAdapterConfig } from "./config.ts";
+import { type AdapterConfig, type ModuleRule, parseAdapterConfig } from "./config.ts";
 
 /** At which length an adapter was tuned. */
 export interface AdapterTuning {
@@ -33,7 +33,8 @@ export interface OpenAdapter {
   readonly tuning: AdapterTuning;
 }
 
-const weightsFile = "adapter_model.safetensors";
+/** What an adapter's matrices are in. */
+export const weightsFile = "adapter_model.safetensors";
 const pickledFile = "adapter_model.bin";
 /** The embedding; a matrix, but not one that is multiplied by. */
 const embedding = "model.embed_tokens";
@@ -47,13 +48,42 @@ const embedding = "model.embed_tokens";
  * @throws CheckpointError, InvalidConfigError, UnsupportedError
  */
 export async function openAdapter(files: CheckpointFiles, config: ModelConfig, prefix?: string): Promise<OpenAdapter> {
+  const { ruleFor } = parseAdapterConfig(await readAdapterJson(files), prefix);
+  const tensors = await openMatrices(files, ruleFor);
+  const modules = new Map<string, AdapterModule>();
+  const expected = new Map<string, readonly number[]>();
+  for (const [module, [outputs, inputs]] of matricesOf(config)) {
+    const rule = ruleFor(module);
+    if (!rule) continue;
+    const { down, up } = matrixNames(module);
+    expected.set(down, [rule.rank, inputs]).set(up, [outputs, rule.rank]);
+    modules.set(module, { ...rule, inputs, outputs, down, up });
+  }
+  if (modules.size === 0)
+    throw new InvalidConfigError(`${prefix ?? "adapter_config."}target_modules`, "names no module that this base has");
+  checkTensors(tensors, expected, {
+    problem: `${weightsFile} in ${files.label} does not fit its adapter_config.json and this base`,
+    question: "Was the adapter trained on this model?",
+  });
+  return { modules, tensors, tuning: await readTuning(files) };
+}
+
+/** `adapter_config.json` as it was parsed. @throws SkeinError (code `not_found`) without one; CheckpointError */
+export async function readAdapterJson(files: CheckpointFiles): Promise<unknown> {
   const json = await readJson(files, "adapter_config.json");
-  if (json === undefined)
-    throw new SkeinError(
-      "not_found",
-      `${files.label}: there is no adapter_config.json; an adapter is a folder with adapter_config.json and ${weightsFile}, as PEFT saves it`,
-    );
-  const { ruleFor } = parseAdapterConfig(json, prefix);
+  if (json !== undefined) return json;
+  throw new SkeinError(
+    "not_found",
+    `${files.label}: there is no adapter_config.json; an adapter is a folder with adapter_config.json and ${weightsFile}, as PEFT saves it`,
+  );
+}
+
+/**
+ * The tensors of an adapter, whatever its base is.
+ *
+ * @throws UnsupportedError for those of another kind of adapter, and for pickles; CheckpointError
+ */
+export async function openMatrices(files: CheckpointFiles, ruleFor: AdapterConfig["ruleFor"]): Promise<TensorIndex> {
   if (ruleFor(embedding))
     throw new UnsupportedError(
       `${files.label}: adapters of the embedding (embed_tokens) are not supported; those of the other matrices are`,
@@ -66,23 +96,13 @@ export async function openAdapter(files: CheckpointFiles, config: ModelConfig, p
     );
   const tensors = await openTensorFile(files, weightsFile);
   refuseOthers(tensors, files.label);
-  const modules = new Map<string, AdapterModule>();
-  const expected = new Map<string, readonly number[]>();
-  for (const [module, [outputs, inputs]] of matricesOf(config)) {
-    const rule = ruleFor(module);
-    if (!rule) continue;
-    const down = `base_model.model.${module}.lora_A.weight`;
-    const up = `base_model.model.${module}.lora_B.weight`;
-    expected.set(down, [rule.rank, inputs]).set(up, [outputs, rule.rank]);
-    modules.set(module, { ...rule, inputs, outputs, down, up });
-  }
-  if (modules.size === 0)
-    throw new InvalidConfigError(`${prefix ?? "adapter_config."}target_modules`, "names no module that this base has");
-  checkTensors(tensors, expected, {
-    problem: `${weightsFile} in ${files.label} does not fit its adapter_config.json and this base`,
-    question: "Was the adapter trained on this model?",
-  });
-  return { modules, tensors, tuning: await readTuning(files) };
+  return tensors;
+}
+
+/** The names of the two tensors of a module: [rank, inputs] and [outputs, rank]. */
+export function matrixNames(module: string): { readonly down: string; readonly up: string } {
+  const start = `base_model.model.${module}.lora_`;
+  return { down: `${start}A.weight`, up: `${start}B.weight` };
 }
 
 /** The numbers of a matrix. @throws UnsupportedError when one is not finite */
@@ -116,8 +136,8 @@ function refuseOthers({ names }: TensorIndex, label: string): void {
   }
 }
 
-/** What `skein.json` says; PEFT leaves a file of this name alone. */
-async function readTuning(files: CheckpointFiles): Promise<AdapterTuning> {
+/** What `skein.json` says; PEFT leaves a file of this name alone. @throws InvalidConfigError, CheckpointError */
+export async function readTuning(files: CheckpointFiles): Promise<AdapterTuning> {
   const json = await readJson(files, "skein.json");
   if (json === undefined) return {};
   const fields = readFields(json, "skein.json", "skein.json: ");
