@@ -13,9 +13,11 @@ export type {
 export { ContextLengthError } from "./context/context-length-error.ts";
 export type { ContextOptions, Extension, Growth, Schedule } from "./context/options.ts";
 export type { ContextSettings } from "./context/settings.ts";
+export type * from "./engine/adapter-inspection.ts";
 export { clearCachedWeights, listCachedWeights } from "./engine/cached-weights.ts";
 export type { Generation } from "./engine/generation.ts";
 export { listHubModels, type PullModelOptions, pullModel, removeHubModel } from "./engine/hub.ts";
+export { inspectAdapter } from "./engine/inspect-adapter.ts";
 export { inspectModel } from "./engine/inspect-model.ts";
 export type * from "./engine/inspection.ts";
 export { loadModel } from "./engine/load-model.ts";

@@ -13,26 +13,42 @@ import { expectedTensors, type ModelConfig, optionalTensors, parseModelConfig } 
 import { type GenerationDefaults, parseGenerationConfig } from "../model/generation-config.ts";
 import { findPublishedConfig, type PublishedConfig, publishedConfigs } from "../model/published.ts";
 import { readRotaryParameters, resolveRotaryEncoding } from "../position/index.ts";
+import type { AdapterPlan } from "./adapter-inspection.ts";
 import { diagnoseCheckpoint } from "./diagnose-checkpoint.ts";
 import { diagnoseEndTokens } from "./diagnose-end-tokens.ts";
 import { type ConfigurationFiles, diagnosePlaces } from "./diagnose-places.ts";
 import { diagnoseUse } from "./diagnose-use.ts";
+import { planAdapter } from "./inspect-adapter-files.ts";
 import { inspectCache } from "./inspect-cache.ts";
+import { findPlace } from "./inspect-place.ts";
 import { readTokenizerFacts, type TokenizerFacts } from "./inspect-tokenizer.ts";
+import { inspectWeights } from "./inspect-weights.ts";
 import { inspectYarn } from "./inspect-yarn.ts";
-import type { EncodingInspection, InspectOptions, ModelInspection, WeightsInspection } from "./inspection.ts";
+import type { EncodingInspection, InspectOptions, ModelInspection } from "./inspection.ts";
 import { orAborted } from "./or-aborted.ts";
 import { readConfiguration } from "./read-configuration.ts";
-import { findModelId } from "./resolve-source.ts";
+import { checkAdapter, listAdapters } from "./send-adapter.ts";
 import { sendGguf } from "./send-gguf.ts";
-import { type CheckedSource, checkSource, type ModelSource, type SourceDescription } from "./source.ts";
+import type { ModelSource, SourceDescription } from "./source.ts";
 
 /** What `inspectModel` does; apart from it, because most programs never inspect a model. */
 export async function inspectFiles(source: ModelSource, options: InspectOptions): Promise<ModelInspection> {
+  const { nativeWindow } = options;
+  const adapters = listAdapters(options.adapters ?? {}).map(
+    ([name, adapter]) => [name, checkAdapter(name, adapter)] as const,
+  );
+  const inspection = await inspectAlone(source, options);
+  const base = { config: inspection.config, nativeWindow, yarn: inspection.yarn };
+  const plans: AdapterPlan[] = [];
+  for (const [name, adapter] of adapters) plans.push(await planAdapter(name, adapter, base));
+  return { ...inspection, adapters: plans };
+}
+
+async function inspectAlone(source: ModelSource, options: InspectOptions): Promise<ModelInspection> {
   const { factor, nativeWindow, context } = options;
   validateContextOptions({ factor, nativeWindow });
   if (context !== undefined) checkLength(context);
-  const place = await findPlace(source);
+  const place = await findPlace(source, findPublishedConfig);
   if ("config" in place) return inspect(readPublished(place), options);
   const inspectNamed = (facts: ModelFacts): ModelInspection =>
     inFile(`config.json in ${facts.name}`, () => inspect(facts, options));
@@ -44,17 +60,6 @@ export async function inspectFiles(source: ModelSource, options: InspectOptions)
   } finally {
     sent?.stop();
   }
-}
-
-/** Where a model's files are; files that lie on the Hub; or what is built in about it. */
-async function findPlace(source: ModelSource): Promise<CheckedSource | CheckpointFiles | PublishedConfig> {
-  const checked = checkSource(source);
-  const id = await findModelId(source);
-  if (id === undefined || typeof source !== "string") return checked;
-  const hub = await platform.openHub?.();
-  const found = await hub?.find(id);
-  if (found && "model" in found) return { kind: "folder", path: found.model.path };
-  return findPublishedConfig(source) ?? (hub && !hub.offline ? await hub.open(id) : checked);
 }
 
 async function readSource(description: SourceDescription, source: ModelSource): Promise<ModelFacts> {
@@ -97,7 +102,7 @@ function inspect(facts: ModelFacts, { factor, nativeWindow, context: length }: I
     family: config.model_type,
     config,
     parameters: [...expectedTensors(config).values()].reduce((sum, shape) => sum + sizeOf(shape), 0),
-    weights: tensors ? inspectWeights(tensors, config) : null,
+    weights: tensors ? inspectWeights(tensors, optionalTensors(config)) : null,
     context,
     encoding: inspectEncoding(config, context),
     yarn,
@@ -106,6 +111,7 @@ function inspect(facts: ModelFacts, { factor, nativeWindow, context: length }: I
     sampling: { temperature, topK, topP, minP, repetitionPenalty },
     chatTemplate,
     tokenizerMaxLength,
+    adapters: [],
     warnings: [
       ...diagnoseContext(config, { nativeWindow }),
       ...diagnosePlaces(files),
@@ -157,23 +163,6 @@ async function readWeights(files: CheckpointFiles): Promise<Pick<ModelFacts, "te
   if (await hasWeights(files)) return { tensors: await openTensors(files) };
   const { code, message } = await noWeights(files);
   return { tensors: undefined, refusal: code === "not_found" ? undefined : message };
-}
-
-function inspectWeights(tensors: TensorIndex, config: ModelConfig): WeightsInspection {
-  const types: Record<string, number> = {};
-  const files = new Set<string>();
-  let parameters = 0;
-  let bytes = 0;
-  for (const name of tensors.names) {
-    const entry = tensors.entry(name);
-    if (entry === undefined || optionalTensors(config).some((pattern) => pattern.test(name))) continue;
-    const size = sizeOf(entry.shape);
-    parameters += size;
-    bytes += entry.end - entry.start;
-    types[entry.dtype] = (types[entry.dtype] ?? 0) + size;
-    files.add(entry.file);
-  }
-  return { parameters, bytes, files: files.size, types };
 }
 
 function inspectEncoding(config: ModelConfig, context: ContextSettings): EncodingInspection {

@@ -4,9 +4,11 @@ import type { ContextOptions, Schedule } from "../context/options.ts";
 import type { ContextSettings } from "../context/settings.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { RotaryMethod, YarnPairs } from "../position/index.ts";
+import type { AdapterPlan } from "./adapter-inspection.ts";
 import type { EndTokenDiagnosisCode } from "./diagnose-end-tokens.ts";
 import type { PlaceDiagnosisCode } from "./diagnose-places.ts";
 import type { UseDiagnosisCode } from "./diagnose-use.ts";
+import type { LoadOptions } from "./options.ts";
 
 /** How a model is inspected. */
 export interface InspectOptions {
@@ -16,6 +18,8 @@ export interface InspectOptions {
   readonly nativeWindow?: number | undefined;
   /** The number of tokens that the work needs: a scaling that it has no use for is said. */
   readonly context?: number | undefined;
+  /** Adapters (PEFT LoRA) to look at beside the model, as in `loadModel`. */
+  readonly adapters?: LoadOptions["adapters"];
 }
 
 /** What can be said about a model without reading its weights: plain data. */
@@ -42,6 +46,8 @@ export interface ModelInspection {
   readonly chatTemplate: ChatTemplateOrigin;
   /** `model_max_length` of `tokenizer_config.json`, in tokens, which Skein does not follow; null when there is none. */
   readonly tokenizerMaxLength: number | null;
+  /** Those of the option `adapters`, in its order. */
+  readonly adapters: readonly AdapterPlan[];
   readonly warnings: readonly InspectionWarning[];
 }
 

@@ -3,13 +3,13 @@ import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { canFingerprint, digestTensor, fingerprintModel } from "../../checkpoint/fingerprint.ts";
 import type { Context } from "../../context/narrow.ts";
 import { resolveContext } from "../../context/settings.ts";
-import { tuningWarnings } from "../../context/tuning.ts";
+import { type TuningWarning, tuningWarnings } from "../../context/tuning.ts";
 import { InvalidOptionError, SkeinError } from "../../errors.ts";
 import type { AdapterMatrices } from "../../model/adapter/adapted-decoder.ts";
 import { type AdapterModule, type OpenAdapter, openAdapter, readMatrix } from "../../model/adapter/open-adapter.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import type { AdapterCall } from "../methods.ts";
-import type { AdapterFacts, Warning } from "../options.ts";
+import type { AdapterFacts } from "../options.ts";
 
 /** An adapter beside its base: what sequences that have it share. */
 export interface LoadedAdapter {
@@ -27,7 +27,7 @@ export interface PreparedAdapter {
   readonly name: string;
   readonly adapter: OpenAdapter;
   readonly context: Context;
-  readonly warnings: readonly Warning[];
+  readonly warnings: readonly TuningWarning[];
 }
 
 /** The adapters of a model by their names. */
@@ -91,7 +91,7 @@ export class Adapters {
  */
 export async function prepareAdapter(
   files: CheckpointFiles,
-  { name, window, factor }: AdapterCall,
+  { name, window, factor }: Omit<AdapterCall, "source">,
   config: ModelConfig,
   base: Context,
   option = `adapters.${name}.`,

@@ -1,0 +1,166 @@
+import { platform } from "#platform";
+import type { CheckpointFiles } from "../checkpoint/files.ts";
+import type { TensorIndex } from "../checkpoint/tensors.ts";
+import { resolveContext } from "../context/settings.ts";
+import { UnsupportedError } from "../errors.ts";
+import { type AdapterConfig, readRules } from "../model/adapter/config.ts";
+import { findUnsupported } from "../model/adapter/features.ts";
+import { openMatrices, readAdapterJson, readTuning, weightsFile } from "../model/adapter/open-adapter.ts";
+import type { ModelConfig } from "../model/config.ts";
+import { type ConfigFields, fieldOf, readFields } from "../model/config-fields.ts";
+import { groupModules, modulesOf } from "./adapted-modules.ts";
+import type {
+  AdapterInspection,
+  AdapterPlan,
+  AdapterRule,
+  AdapterWarning,
+  AdapterWeights,
+} from "./adapter-inspection.ts";
+import { diagnoseError, diagnoseField, diagnoseMatrices, diagnoseTuning } from "./diagnose-adapter.ts";
+import { findPlace } from "./inspect-place.ts";
+import { inspectWeights } from "./inspect-weights.ts";
+import type { YarnInspection } from "./inspection.ts";
+import type { AdapterOptions } from "./options.ts";
+import { prepareAdapter } from "./runtime/adapters.ts";
+import type { ModelSource } from "./source.ts";
+
+/** What `inspectAdapter` does. */
+export async function inspectAdapterAlone(source: ModelSource): Promise<AdapterInspection> {
+  return await withFiles(source, (files) => inspectFiles(files, { source }));
+}
+
+/** The model that an adapter is to stand beside. */
+export interface PlanBase {
+  readonly config: ModelConfig;
+  /** As a number of tokens in place of what the configuration says. */
+  readonly nativeWindow: number | undefined;
+  readonly yarn: YarnInspection | null;
+}
+
+/**
+ * An adapter beside a model, as the loader takes it.
+ *
+ * @throws as `inspectAdapter`; InvalidOptionError
+ */
+export async function planAdapter(name: string, options: AdapterOptions, base: PlanBase): Promise<AdapterPlan> {
+  return await withFiles(options.source, async (files) => {
+    const inspection = await inspectFiles(files, options, `adapters.${name}.adapter_config.`);
+    if (inspection.warnings.length > 0) return refuse(name, inspection);
+    try {
+      return await planOn(files, name, inspection, base);
+    } catch (error) {
+      const warnings = [diagnoseError(error, "adapter_does_not_fit_base")];
+      return refuse(name, { ...inspection, warnings });
+    }
+  });
+}
+
+async function planOn(
+  files: CheckpointFiles,
+  name: string,
+  inspection: AdapterInspection,
+  { config, nativeWindow, yarn }: PlanBase,
+): Promise<AdapterPlan> {
+  const { tuning } = inspection;
+  const call = { name, window: tuning.window ?? undefined, factor: tuning.factor ?? undefined };
+  const settings = resolveContext(config, { nativeWindow });
+  const base = { options: { nativeWindow }, settings };
+  const { context, warnings } = await prepareAdapter(files, call, config, base);
+  return {
+    name,
+    ...inspection,
+    fits: true,
+    context: context.settings,
+    contextWithYarn:
+      yarn === null || yarn.declared ? null : resolveContext(config, yarn.option, { ...call, adapter: name }),
+    warnings: warnings.map((warning) => diagnoseTuning(warning, tuning, settings, name)),
+  };
+}
+
+function refuse(name: string, inspection: AdapterInspection): AdapterPlan {
+  return { name, ...inspection, fits: false, context: null, contextWithYarn: null };
+}
+
+async function withFiles<Result>(
+  source: ModelSource,
+  read: (files: CheckpointFiles) => Promise<Result>,
+): Promise<Result> {
+  const place = await findPlace(source);
+  const files = "read" in place ? place : await platform.openSource(place, "adapter");
+  try {
+    return await read(files);
+  } finally {
+    await files.close();
+  }
+}
+
+/** @param options - of these, window and factor win over what the folder says */
+async function inspectFiles(
+  files: CheckpointFiles,
+  { source, window, factor }: AdapterOptions,
+  prefix = "adapter_config.",
+): Promise<AdapterInspection> {
+  const fields = readFields(await readAdapterJson(files), `${prefix}json`, prefix);
+  const warnings = [...findUnsupported(fields)].map((found) => diagnoseField(found, fields));
+  const rules = rulesOf(fields, warnings);
+  const tensors = rules && (await matricesOf(files, rules, warnings));
+  const own = await readTuning(files);
+  const baseModel = fieldOf(fields, "base_model_name_or_path");
+  return {
+    source: typeof source === "string" ? source : source instanceof URL ? source.href : files.label,
+    baseModel: typeof baseModel === "string" && baseModel !== "" ? baseModel : null,
+    type: String(fieldOf(fields, "peft_type")),
+    rule: rules ? describeRule(rules, fields) : null,
+    modules: tensors ? groupModules(modulesOf(tensors), rules) : [],
+    weights: tensors ? countWeights(tensors) : null,
+    tuning: { window: window ?? own.window ?? null, factor: factor ?? own.factor ?? null },
+    warnings,
+  };
+}
+
+/** The rules of a configuration that can be followed; one that cannot, for reasons that are known already, has none. */
+function rulesOf(fields: ConfigFields, warnings: AdapterWarning[]): AdapterConfig | undefined {
+  const isKnown = warnings.length > 0;
+  if (fieldOf(fields, "peft_type") !== "LORA") return undefined;
+  try {
+    return readRules(fields);
+  } catch (error) {
+    if (error instanceof UnsupportedError) warnings.push(diagnoseError(error, "adapter_not_supported"));
+    else if (!isKnown) throw error;
+    return undefined;
+  }
+}
+
+/** The matrices, where there are any that can be read. */
+async function matricesOf(
+  files: CheckpointFiles,
+  rules: AdapterConfig,
+  warnings: AdapterWarning[],
+): Promise<TensorIndex | undefined> {
+  const isKnown = warnings.length > 0;
+  try {
+    const tensors = await openMatrices(files, rules.ruleFor);
+    const misfit = diagnoseMatrices(files, tensors, modulesOf(tensors), rules);
+    // Tensors of a feature that is refused are not expected either.
+    if (misfit && !isKnown) warnings.push(misfit);
+    return tensors;
+  } catch (error) {
+    // Pickles are not supported either, but it is not what the adapter is that is wrong with them.
+    const isOther = error instanceof UnsupportedError && (await files.size(weightsFile)) !== undefined;
+    const warning = diagnoseError(error, isOther ? "adapter_not_supported" : "adapter_weights_are_not_read");
+    if (!isKnown) warnings.push(warning);
+    return undefined;
+  }
+}
+
+function describeRule({ rank, alpha, isRankStabilised }: AdapterConfig, fields: ConfigFields): AdapterRule {
+  const scale = alpha / (isRankStabilised ? Math.sqrt(rank) : rank);
+  // The rules could be read, so that it is one of the two.
+  const targets = fieldOf(fields, "target_modules") as AdapterRule["targets"];
+  return { rank, alpha, isRankStabilised, scale, targets };
+}
+
+function countWeights(tensors: TensorIndex): AdapterWeights {
+  const { parameters, bytes, types } = inspectWeights(tensors);
+  return { parameters, bytes, types };
+}
