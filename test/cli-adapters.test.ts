@@ -93,6 +93,14 @@ test("wrong use is one line, and says what is right", async () => {
   expect(await use("merge", tiny, lora)).toContain("missing required argument 'folder'");
   const { code, stderr } = await skein("generate", tiny, ...question, "--adapter", `law=${tiny}`);
   expect([code, stderr]).toEqual([1, expect.stringContaining("there is no adapter_config.json")]);
+  const nowhere = join(folder, "nowhere");
+  const advice = `skein: ${nowhere}: there is no such folder; give the folder of an adapter, with adapter_config.json and adapter_model.safetensors\n`;
+  for (const args of [
+    ["generate", tiny, ...question, "--adapter", `law=${nowhere}`],
+    ["inspect", tiny, "--adapter", `law=${nowhere}`],
+    ["merge", tiny, nowhere, join(folder, "none")],
+  ])
+    expect(await skein(...args)).toEqual({ code: 1, stdout: "", stderr: advice });
 });
 
 test("--help of merge has examples", async () => {

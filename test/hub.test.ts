@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { randomBytes, startTestHub, type TestHub } from "../src/checkpoint/hub/node/test-hub.ts";
 import {
   type DownloadPlan,
+  inspectAdapter,
   inspectModel,
   listHubModels,
   loadModel,
@@ -167,6 +168,15 @@ describe("in a program", () => {
       context: { nativeWindow: 256 },
     });
     expect(await inspectModel("owner/tiny-GGUF:F16")).toMatchObject({ context: { nativeWindow: 256 } });
+    const { files } = randomAdapter(3);
+    const bytes = await Promise.all(
+      Object.entries(files).map(async ([name, file]) => [name, new Uint8Array(await file.arrayBuffer())]),
+    );
+    hub.repositories.set("owner/lora", { commit, files: Object.fromEntries(bytes) });
+    await expect(inspectModel("owner/lora")).rejects.toMatchObject({ code: "adapter_without_base" });
+    expect(await inspectAdapter("owner/lora")).toMatchObject({ source: "owner/lora", rule: { rank: 8 }, warnings: [] });
+    const { adapters } = await inspectModel("owner/tiny", { adapters: { own: "owner/lora" } });
+    expect(adapters).toMatchObject([{ name: "own", fits: true }]);
     expect(existsSync(join(folder, "hf"))).toBe(false);
     const read = hub.downloads().length;
     expect(read).toBeGreaterThan(0);

@@ -69,12 +69,13 @@ export function formatEndTokens({ endTokens }: ModelInspection, separator = ", "
   return endTokens.map(({ id, text }) => (text === null ? String(id) : `${id} ${safeText(text)}`)).join(separator);
 }
 
-/** Text from a file, fit for a terminal: no control characters, and of bounded length. */
-export function safeText(text: string): string {
+/** Text from a file, fit for a terminal: no control characters, and of bounded length, in characters. */
+export function safeText(text: string, most = 60): string {
   const shown = text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd");
-  return shown.length > 60 ? `${shown.slice(0, 60)}…` : shown;
+  return shown.length > most ? `${shown.slice(0, most)}…` : shown;
 }
 
-function quoteForShell(text: string): string {
-  return /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+/** A text as one word of a command. */
+export function quoteForShell(text: string): string {
+  return /^[\w./:@+-][\w./:@+,=-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

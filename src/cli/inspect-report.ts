@@ -1,4 +1,4 @@
-import type { ModelInspection } from "../index.ts";
+import type { InspectionWarning, ModelInspection } from "../index.ts";
 import {
   enablingCommand,
   enablingOption,
@@ -14,7 +14,8 @@ import type { InspectTexts } from "./inspect-texts.ts";
 import { wrapText } from "./inspect-wrap.ts";
 import { style, table } from "./node/terminal.ts";
 
-const indent = "  ";
+/** Stands before the lines of a section. */
+export const indent = "  ";
 const colours = { kept: "green", blended: "yellow", interpolated: "cyan" } as const;
 const paint: Paint = (kind, text) => style(colours[kind], text);
 
@@ -39,10 +40,16 @@ export function reportModel(inspection: ModelInspection, texts: InspectTexts, wi
   ].join("\n\n");
 }
 
-/** The mistakes of one model, each with its fix. */
-export function reportFindings(inspection: ModelInspection, texts: InspectTexts, width: number): string {
-  if (inspection.warnings.length === 0) return indent + style("green", texts.noFindings);
-  return inspection.warnings
+/** The mistakes of one model or adapter, each with its fix. */
+export function reportFindings<Warning extends Pick<InspectionWarning, "level">>(
+  { warnings }: { readonly warnings: readonly Warning[] },
+  texts: Pick<InspectTexts, "noFindings" | "fix"> & {
+    readonly finding: (warning: Warning) => { readonly message: string; readonly fix: string };
+  },
+  width: number,
+): string {
+  if (warnings.length === 0) return indent + style("green", texts.noFindings);
+  return warnings
     .map((warning) => {
       const { message, fix } = texts.finding(warning);
       const colour = warning.level === "warning" ? "yellow" : "dim";

@@ -1,12 +1,13 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import stringWidth from "string-width";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { safetensorsBytes } from "../checkpoint/test-safetensors.ts";
 import type { InspectionWarning } from "../index.ts";
-import { inspectModel } from "../index.ts";
+import { inspectAdapter, inspectModel } from "../index.ts";
 import { createInspectCommand } from "./inspect.ts";
 import { findingsInChinese } from "./inspect-chinese-findings.ts";
 import { servingEngines } from "./inspect-serving-texts.ts";
@@ -311,4 +312,117 @@ test("--for: what does not fit is refused with the reason, and so is wrong use",
   await expect(inspect(...pair, "--for", "vllm")).rejects.toThrow(/one model/);
   await expect(inspect(tiny, "--for", "exllama")).rejects.toMatchObject({ code: "commander.invalidArgument" });
   await expect(inspect(tiny, "--context", "many")).rejects.toMatchObject({ code: "commander.invalidArgument" });
+});
+
+/** The folder of an adapter of the embedded model, and its matrices. */
+async function adapterFolder(name: string, change: object = {}, more: Record<string, string> = {}): Promise<string> {
+  const own = await mkdtemp(join(folder, "adapters-"));
+  const header: Record<string, object> = {};
+  let offset = 0;
+  for (const layer of [0, 1, 2, 3])
+    for (const [matrix, shape] of [
+      ["A", [8, 128]],
+      ["B", [128, 8]],
+    ] as const) {
+      const key = `base_model.model.model.layers.${layer}.self_attn.q_proj.lora_${matrix}.weight`;
+      header[key] = { dtype: "BF16", shape, data_offsets: [offset, offset + 2048] };
+      offset += 2048;
+    }
+  const adapter = {
+    ...{ peft_type: "LORA", r: 8, lora_alpha: 16, target_modules: ["q_proj"] },
+    ...{ base_model_name_or_path: "some/base", ...change },
+  };
+  const path = join(own, name);
+  await mkdir(path);
+  await writeFile(join(path, "adapter_config.json"), JSON.stringify(adapter));
+  await writeFile(join(path, "adapter_model.safetensors"), safetensorsBytes(header, offset));
+  for (const [file, text] of Object.entries(more)) await writeFile(join(path, file), text);
+  return path;
+}
+
+test("an adapter by itself: what it is, what only its base tells, and the command that shows it", async () => {
+  const path = await adapterFolder("law", {}, { "skein.json": '{"window": 512, "factor": 2}' });
+  const text = unwrapped(await inspect(path));
+  expect(text).toContain("tuned on some/base, as its configuration says");
+  expect(text).toContain("rank 8 scale 2: alpha 16 / 8 targets modules that end with q_proj");
+  expect(text).toContain("modules 4: q_proj in layers 0 … 3");
+  expect(text).toContain("matrices BF16, 16 KiB, 0.01 M parameters");
+  expect(text).toContain("tuned at 512 tokens, factor 2 of YaRN");
+  expect(text).toContain("depend on the model that it is put beside, which was not given.");
+  expect(text).toContain(`skein inspect some/base --adapter law=${path}`);
+  expect(text).toContain("none found");
+  const inChinese = withoutSpaces(await inspect(path, "--lang", "zh"));
+  expect(inChinese).toContain("微调自some/base（据其配置）");
+  expect(inChinese).toContain("秩8缩放系数2：alpha16/8目标名称以下列结尾的模块：q_proj");
+  expect(inChinese).toContain("4个：第0…3层的q_proj");
+  expect(inChinese).toContain("512个token，YaRN缩放因子2");
+  expect(JSON.parse(await inspect(path, "--json"))).toEqual(await inspectAdapter(path));
+  const nameless = await adapterFolder("a, b", { base_model_name_or_path: "$(reboot)" });
+  expect(await inspect(nameless)).toContain(`skein inspect MODEL --adapter 'NAME=${nameless}'`);
+});
+
+test("adapters beside a model: the windows and factors of each, in both languages", async () => {
+  const law = await adapterFolder("law");
+  const flags = ["--adapter", `law=${law},window=512,factor=2`, "--adapter", `plain=${law}`];
+  const text = unwrapped(await inspect(tiny, ...flags));
+  expect(text).toContain("native window 256 tokens");
+  const [, first, second] = text.split(/Adapter (?=law|plain)/);
+  expect(first).toMatch(
+    /fits this model yes, all 4 modules native window 512 tokens, its own extended window none; up to 1024 tokens, once YaRN is enabled factor 2, at every length; 2 … 4, once YaRN is enabled method yarn, static/,
+  );
+  expect(second).toContain("native window 256 tokens, the model's");
+  expect(second).toContain("factor 1; 1 … 4, once YaRN is enabled method plain positions, no scaling");
+  const inChinese = withoutSpaces(await inspect(tiny, ...flags, "--lang", "zh"));
+  expect(inChinese).toContain("与该模型匹配是，全部4个模块原生窗口512个token，适配器自己的窗口");
+  expect(inChinese).toContain("缩放因子2，任何长度都是如此；启用YaRN后为2…4方法yarn，静态");
+  const { adapters } = JSON.parse(await inspect(tiny, ...flags, "--json"));
+  expect(adapters).toMatchObject([
+    { name: "law", fits: true, context: { nativeWindow: 512, minimumFactor: 2 } },
+    { name: "plain", fits: true, context: { nativeWindow: 256, minimumFactor: 1 } },
+  ]);
+});
+
+test.each<[string, object, string, string, string]>([
+  ["adapter_not_supported", { use_dora: true }, "", "DoRA", "DoRA 还会缩放基础模型的权重"],
+  ["adapter_pattern_not_supported", { target_modules: "(?<!x)q_proj" }, "", "(?<!", "无法识别的模式"],
+  ["adapter_weights_do_not_fit", { r: 4 }, "", "instead of [4, 128]", "矩阵与 adapter_config.json 不符"],
+  ["adapter_does_not_fit_base", { target_modules: ["q_proj", "k_proj"] }, "", "k_proj.lora_A", "与该模型不匹配"],
+  ["adapter_window_beyond_factor", {}, ",window=600,factor=2", "600", "小于适配器所说的微调长度 600"],
+  ["adapter_window_without_factor", {}, ",window=768", "factor: 3", "位置都不缩放"],
+  ["adapter_window_shorter", {}, ",window=100", "fewer than the 256", "小于基础模型的原生窗口 256"],
+])(
+  "what is wrong with an adapter is told with its fix, in both languages: %s %o",
+  async (code, change, tuning, english, chinese) => {
+    const path = await adapterFolder("x", change);
+    const flags = [tiny, "--adapter", `x=${path}${tuning}`];
+    const { adapters } = JSON.parse(await inspect(...flags, "--json"));
+    expect(adapters).toMatchObject([{ warnings: [{ code, fix: expect.stringMatching(/./) }] }]);
+    const isRefused = !code.startsWith("adapter_window");
+    expect(adapters[0].fits).toBe(!isRefused);
+    const [inEnglish, inChinese] = [await inspect(...flags), await inspect(...flags, "--lang", "zh")];
+    expect(unwrapped(inEnglish)).toContain(english);
+    expect(withoutSpaces(inChinese)).toContain(withoutSpaces(chinese));
+    if (!isRefused)
+      for (const number of adapters[0].warnings[0].fix.match(/[\d.]*\d/g)) expect(inChinese).toContain(number);
+    for (const text of [inEnglish, inChinese]) {
+      expect(text).toContain(isRefused ? (text === inEnglish ? "no, it cannot be loaded" : "否，无法加载") : "4");
+      expect(text).not.toMatch(/undefined|NaN|\[object/);
+    }
+  },
+);
+
+test("adapters: text from their files cannot steer the terminal; wrong use is refused", async () => {
+  const path = await adapterFolder("x", {
+    base_model_name_or_path: "\u001b[2J",
+    target_modules: ["q_proj", "\u001b[2J"],
+    use_dora: "\u001b[2J",
+  });
+  for (const language of ["en", "zh"]) expect(await inspect(path, "--lang", language)).not.toContain("\u001b");
+  const pair = ["--adapter", `x=${path}`];
+  await expect(inspect(tiny, tiny, ...pair)).rejects.toThrow("--adapter goes with one model");
+  await expect(inspect(tiny, ...pair, "--for", "vllm")).rejects.toThrow("and not with --for");
+  await expect(inspect(tiny, ...pair, ...pair)).rejects.toThrow('two adapters of the name "x"');
+  await expect(inspect(path, "--factor", "2")).rejects.toMatchObject({ code: "adapter_without_base" });
+  await expect(inspect(tiny, path)).rejects.toMatchObject({ code: "adapter_without_base" });
+  await expect(inspect(tiny, "--adapter", `x=${tiny}`)).rejects.toThrow(/^[^:]*tiny-qwen2: there is no adapter_config/);
 });

@@ -49,6 +49,14 @@ export function parseAdapter(text: string): AdapterFlag {
   };
 }
 
+/** Adapters of a flag that may be given several times. */
+export function collectAdapters(text: string, before: readonly AdapterFlag[] = []): readonly AdapterFlag[] {
+  const adapter = parseAdapter(text);
+  if (before.some(({ name }) => name === adapter.name))
+    throw new InvalidArgumentError(`There are two adapters of the name ${JSON.stringify(adapter.name)}.`);
+  return [...before, adapter];
+}
+
 /** For flags that may be given several times. */
 export function collectTexts(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];

@@ -2,9 +2,12 @@ import type { TensorIndex } from "../checkpoint/tensors.ts";
 import type { AdapterConfig, ModuleRule } from "../model/adapter/config.ts";
 import type { AdaptedModules } from "./adapter-inspection.ts";
 
-/** The modules that an adapter's file has a matrix for, in its order: `model.layers.0.self_attn.q_proj`. */
+/**
+ * The modules that an adapter's file has a matrix for, in its order: `model.layers.0.self_attn.q_proj`. A name that no module of a model has could be anything,
+ * and would stand in messages as it is: it is none.
+ */
 export function modulesOf({ names }: TensorIndex): readonly string[] {
-  const modules = names.map((name) => /^base_model\.model\.(.+)\.lora_[AB]\.weight$/.exec(name)?.[1]);
+  const modules = names.map((name) => /^base_model\.model\.([\w.]{1,200})\.lora_[AB]\.weight$/.exec(name)?.[1]);
   return [...new Set(modules.filter((module) => module !== undefined))];
 }
 

@@ -78,6 +78,7 @@ export interface AdapterPlan extends AdapterInspection {
 /** Names of what an inspection finds in an adapter; stable across versions. */
 export type AdapterDiagnosisCode =
   | "adapter_not_supported"
+  | "adapter_pattern_not_supported"
   | "adapter_weights_are_not_read"
   | "adapter_weights_do_not_fit"
   | "adapter_does_not_fit_base"

@@ -84,6 +84,7 @@ export function diagnoseTuning(
 const fixes = {
   adapter_not_supported:
     "train it without that, or merge it into its base with PEFT (merge_and_unload) and give the merged model",
+  adapter_pattern_not_supported: "write it without that, or as a list of the modules' names",
   adapter_weights_are_not_read: "save the adapter again, with PEFT's save_pretrained",
   adapter_weights_do_not_fit: "use the adapter_config.json that was saved with these matrices",
   adapter_does_not_fit_base: "give the model that it was tuned on",

@@ -1,5 +1,6 @@
 import { platform } from "#platform";
 import type { CheckpointFiles } from "../checkpoint/files.ts";
+import { inFile, namingFile } from "../checkpoint/in-file.ts";
 import type { TensorIndex } from "../checkpoint/tensors.ts";
 import { resolveContext } from "../context/settings.ts";
 import { UnsupportedError } from "../errors.ts";
@@ -100,11 +101,12 @@ async function inspectFiles(
   { source, window, factor }: AdapterOptions,
   prefix = "adapter_config.",
 ): Promise<AdapterInspection> {
-  const fields = readFields(await readAdapterJson(files), `${prefix}json`, prefix);
-  const warnings = [...findUnsupported(fields)].map((found) => diagnoseField(found, fields));
-  const rules = rulesOf(fields, warnings);
+  const json = await readAdapterJson(files);
+  const { fields, rules, warnings } = inFile(`adapter_config.json in ${files.label}`, () => readConfig(json, prefix));
   const tensors = rules && (await matricesOf(files, rules, warnings));
-  const own = await readTuning(files);
+  const own = await readTuning(files).catch((error: unknown) => {
+    throw namingFile(error, `skein.json in ${files.label}`);
+  });
   const baseModel = fieldOf(fields, "base_model_name_or_path");
   return {
     source: typeof source === "string" ? source : source instanceof URL ? source.href : files.label,
@@ -118,16 +120,25 @@ async function inspectFiles(
   };
 }
 
-/** The rules of a configuration that can be followed; one that cannot, for reasons that are known already, has none. */
-function rulesOf(fields: ConfigFields, warnings: AdapterWarning[]): AdapterConfig | undefined {
-  const isKnown = warnings.length > 0;
-  if (fieldOf(fields, "peft_type") !== "LORA") return undefined;
+/** What a configuration says, and what in it is refused. */
+interface ReadConfig {
+  readonly fields: ConfigFields;
+  /** Undefined where they cannot be followed, for what is refused. */
+  readonly rules: AdapterConfig | undefined;
+  readonly warnings: AdapterWarning[];
+}
+
+function readConfig(json: unknown, prefix: string): ReadConfig {
+  const fields = readFields(json, `${prefix}json`, prefix);
+  const warnings = [...findUnsupported(fields)].map((found) => diagnoseField(found, fields));
+  if (fieldOf(fields, "peft_type") !== "LORA") return { fields, rules: undefined, warnings };
   try {
-    return readRules(fields);
+    return { fields, rules: readRules(fields), warnings };
   } catch (error) {
-    if (error instanceof UnsupportedError) warnings.push(diagnoseError(error, "adapter_not_supported"));
-    else if (!isKnown) throw error;
-    return undefined;
+    const refused = error instanceof UnsupportedError ? [diagnoseError(error, "adapter_pattern_not_supported")] : [];
+    // What else is refused may be why the rules are not as they are elsewhere.
+    if (refused.length + warnings.length === 0) throw error;
+    return { fields, rules: undefined, warnings: [...warnings, ...refused] };
   }
 }
 

@@ -8,6 +8,7 @@ import { encodeGgufHeader, type TypedValue } from "../../src/checkpoint/gguf/wri
 import type { TensorIndex } from "../../src/checkpoint/tensors.ts";
 import { openTensors } from "../../src/checkpoint/tensors.ts";
 import { safetensorsBytes } from "../../src/checkpoint/test-safetensors.ts";
+import { inspectAdapter } from "../../src/engine/inspect-adapter.ts";
 import { loadText, selectTemplate } from "../../src/engine/load-text.ts";
 import { inspectModel, type ModelFiles } from "../../src/index.ts";
 import { openAdapter, readMatrix } from "../../src/model/adapter/open-adapter.ts";
@@ -266,6 +267,9 @@ function adapterFormat(file: string, runs: number): Format {
         const { modules, tensors } = await openAdapter(openBlobs(blobsOf({ ...folder, [file]: bytes })), base);
         for (const { down, up } of modules.values())
           await Promise.all([down, up].map((name) => readMatrix(tensors, name)));
+      },
+      async (bytes) => {
+        await inspectAdapter(blobsOf({ ...folder, [file]: bytes }));
       },
     ],
     runs,
