@@ -33,7 +33,7 @@ export async function inspectAdapterAlone(source: ModelSource): Promise<AdapterI
 /** The model that an adapter is to stand beside. */
 export interface PlanBase {
   readonly config: ModelConfig;
-  /** As a number of tokens in place of what the configuration says. */
+  /** Tokens, in place of what the configuration says. */
   readonly nativeWindow: number | undefined;
   readonly yarn: YarnInspection | null;
 }

@@ -14,6 +14,6 @@ import type { ModelSource } from "./source.ts";
  * warnings; // []: it can be loaded beside a base that it fits
  */
 export async function inspectAdapter(source: ModelSource): Promise<AdapterInspection> {
-  const { inspectAdapterAlone } = await import("./inspect-adapter-files.ts");
+  const { inspectAdapterAlone } = await import("./inspect-files.ts");
   return await inspectAdapterAlone(source);
 }

@@ -31,6 +31,9 @@ import { checkAdapter, listAdapters } from "./send-adapter.ts";
 import { sendGguf } from "./send-gguf.ts";
 import type { ModelSource, SourceDescription } from "./source.ts";
 
+// The package has one file for the two: what they share would be one more that every program reads.
+export { inspectAdapterAlone } from "./inspect-adapter-files.ts";
+
 /** What `inspectModel` does; apart from it, because most programs never inspect a model. */
 export async function inspectFiles(source: ModelSource, options: InspectOptions): Promise<ModelInspection> {
   const { nativeWindow } = options;
