@@ -2,10 +2,13 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeNumbers } from "../src/checkpoint/gguf/encode-numbers.ts";
 import { llama3Factors } from "../src/checkpoint/gguf/test-rope-factors.ts";
+import { tokenizerOfGguf } from "../src/checkpoint/gguf/tokenizer.ts";
 import type { TypedValue, WrittenTensor } from "../src/checkpoint/gguf/write-header.ts";
+import type { ModelFiles } from "../src/index.ts";
 import { createRandom } from "../src/sampling/random.ts";
 import { tokenBytes } from "../src/text/byte-alphabet.ts";
 import { ggufOf, tinyMetadata } from "./gguf-models.ts";
+import { randomModel } from "./quantised-models.ts";
 import { randomBlocks } from "./random-gguf.ts";
 import { tiny } from "./tiny.ts";
 
@@ -44,6 +47,55 @@ export async function llamaMetadata(
   };
   return Object.fromEntries(Object.entries(metadata).flatMap(([key, value]) => (value ? [[key, value]] : [])));
 }
+
+/**
+ * A random Llama's checkpoint, with one of the vocabularies of {@link llamaMetadata} in Hugging Face's form.
+ *
+ * @param changes - of `config.json`
+ */
+export async function llamaCheckpoint(changes: object, vocabulary: "llama" | "gpt2"): Promise<ModelFiles> {
+  const sizes: LlamaSizes = { hidden: 64, intermediate: 96, layers: 2, heads: 4, keyHeads: 2 };
+  const metadata = Object.entries(await llamaMetadata(sizes, vocabulary)).map(
+    ([key, { value }]) => [key, value] as const,
+  );
+  const { tokenizer, config } = tokenizerOfGguf(new Map(metadata));
+  // What Hugging Face's files do not have, and what they do.
+  const { equal_ranks: _, ...model } = tokenizer.model as Readonly<Record<string, unknown>>;
+  const json = (value: object): Blob => new Blob([JSON.stringify(value)]);
+  return {
+    ...randomModel(
+      {
+        model_type: "llama",
+        vocab_size: 1024,
+        hidden_size: sizes.hidden,
+        intermediate_size: sizes.intermediate,
+        num_hidden_layers: sizes.layers,
+        num_attention_heads: sizes.heads,
+        num_key_value_heads: sizes.keyHeads,
+        max_position_embeddings: 131072,
+        rope_theta: 5e5,
+        rms_norm_eps: 1e-5,
+        bos_token_id: vocabulary === "llama" ? 1 : 1023,
+        eos_token_id: vocabulary === "llama" ? 2 : 1023,
+        ...changes,
+      },
+      4,
+    ),
+    "tokenizer.json": json({ ...tokenizer, model: { ...model, unk_token: vocabulary === "llama" ? "<unk>" : null } }),
+    "tokenizer_config.json": json({ ...config, chat_template: "{{ bos_token }}{{ messages[0].content }}" }),
+  };
+}
+
+/** llama3 scaling as Llama 3.1 declares it. */
+export const llama3Scaling = {
+  rope_scaling: {
+    rope_type: "llama3",
+    factor: 8,
+    low_freq_factor: 1,
+    high_freq_factor: 4,
+    original_max_position_embeddings: 8192,
+  },
+} as const;
 
 /** The embedded model's vocabulary, as if it were Llama 3's. */
 async function byteMetadata(): Promise<Record<string, TypedValue>> {

@@ -1,4 +1,5 @@
 import type { FileType } from "../checkpoint/gguf/written-types.ts";
+import type { Warning } from "./options.ts";
 import type { SourceDescription } from "./source.ts";
 
 /** What is to be written, and where. */
@@ -20,6 +21,8 @@ export interface QuantizePlan {
   readonly tensors: Readonly<Record<string, number>>;
   /** Matrices that are F16 because their rows are no whole blocks. */
   readonly fallbacks: readonly string[];
+  /** What llama.cpp does otherwise than the model. */
+  readonly warnings: readonly Warning[];
 }
 
 /** The calls that the worker answers which quantises a model. */

@@ -14,7 +14,7 @@ import {
 } from "../../../src/index.ts";
 import { tokenLogprob } from "../../../src/sampling/logprobs.ts";
 import { type MatrixType, tinyGguf } from "../../../test/gguf-models.ts";
-import { randomLlama } from "../../../test/llama-gguf.ts";
+import { llama3Scaling, llamaCheckpoint, randomLlama } from "../../../test/llama-gguf.ts";
 import { randomWithTokenizer } from "../../../test/quantised-models.ts";
 import { randomGguf } from "../../../test/random-gguf.ts";
 import { tiny } from "../../../test/tiny.ts";
@@ -72,6 +72,9 @@ try {
   for (const [name, source] of await quantisedModels())
     for (const type of ["f16", "q8_0", "q4_0"] as const)
       await compare(llama, `${name}, quantize ${type}`, await quantised(source, type), type !== "f16");
+  for (const [name, source, context] of await quantisedLlamas())
+    for (const type of ["f16", "q8_0", "q4_0"] as const)
+      await compare(llama, `${name}, quantize ${type}`, await quantised(source, type), type !== "f16", context);
   for (const { name } of blockTypes.values()) await compare(llama, `random, ${name}`, await randomGguf(name), true);
   for (const [vocabulary, factors] of [
     ["llama", "llama3"],
@@ -180,8 +183,32 @@ async function quantisedModels(): Promise<readonly (readonly [string, ModelSourc
   ];
 }
 
+/** Random Llamas and Mistrals. llama.cpp follows no sliding window: one that is longer than the text is what both have. */
+async function quantisedLlamas(): Promise<readonly (readonly [string, ModelSource, ContextOptions])[]> {
+  const yarn = { rope_scaling: { rope_type: "yarn", factor: 4, original_max_position_embeddings: 8192 } };
+  const mistral = { model_type: "mistral", sliding_window: 2 * tokenCount, head_dim: 32 };
+  const blended = {
+    ...llama3Scaling.rope_scaling,
+    factor: 32,
+    low_freq_factor: 2,
+    original_max_position_embeddings: 512,
+  };
+  const tied = { tie_word_embeddings: true, rope_scaling: blended };
+  return [
+    ["Llama 3.1", await llamaCheckpoint(llama3Scaling, "gpt2"), {}],
+    ["Llama 3.2, tied", await llamaCheckpoint(tied, "gpt2"), {}],
+    [
+      "Llama 2, biases",
+      await llamaCheckpoint({ attention_bias: true, mlp_bias: true, num_key_value_heads: 4 }, "llama"),
+      {},
+    ],
+    ["Llama, YaRN", await llamaCheckpoint(yarn, "llama"), { schedule: "static" }],
+    ["Mistral", await llamaCheckpoint(mistral, "llama"), {}],
+  ];
+}
+
 async function quantised(source: ModelSource, type: FileType): Promise<Uint8Array> {
   const path = join(folder, "quantised.gguf");
-  await quantizeModel(source, path, { type, overwrite: true });
+  await quantizeModel(source, path, { type, overwrite: true, onWarning: () => {} });
   return await readFile(path);
 }

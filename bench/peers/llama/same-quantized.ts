@@ -11,6 +11,7 @@ import { openDirectory } from "../../../src/checkpoint/node/directory.ts";
 import { loadModel, type ModelSource, quantizeModel } from "../../../src/index.ts";
 import { createRandom } from "../../../src/sampling/random.ts";
 import { createChatModel } from "../../../test/chat-model.ts";
+import { llama3Scaling, llamaCheckpoint } from "../../../test/llama-gguf.ts";
 import { randomWithTokenizer } from "../../../test/quantised-models.ts";
 import { tiny } from "../../../test/tiny.ts";
 
@@ -44,6 +45,9 @@ try {
   const untied = { tie_word_embeddings: false, hidden_size: 256, intermediate_size: 768 };
   failures += await compareFiles("embedded", tiny);
   failures += await compareFiles("untied, 256 wide", await randomWithTokenizer(untied));
+  const wide = { hidden_size: 256, intermediate_size: 768 };
+  failures += await compareFiles("Llama", await llamaCheckpoint({ ...wide, ...llama3Scaling }, "gpt2"));
+  failures += await compareFiles("Mistral", await llamaCheckpoint({ ...wide, model_type: "mistral" }, "llama"));
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

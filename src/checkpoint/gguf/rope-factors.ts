@@ -32,6 +32,14 @@ export async function readRopeFactors(
   );
 }
 
+/** The numbers of llama3 scaling, by their names in a `rope_scaling` block. */
+export interface Llama3Numbers {
+  readonly factor: number;
+  readonly low_freq_factor: number;
+  readonly high_freq_factor: number;
+  readonly original_max_position_embeddings: number;
+}
+
 /** What all published models with such factors were trained with. */
 const published = { low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 } as const;
 
@@ -44,7 +52,7 @@ const published = { low_freq_factor: 1, high_freq_factor: 4, original_max_positi
  */
 export function scalingOfFactors(factors: Float32Array, theta: number, window: number): object {
   const factor = factors.reduce((most, value) => Math.max(most, value), 1);
-  const expected = llama3Factors(factors.length, theta, factor);
+  const expected = llama3Factors(factors.length, theta, { factor, ...published });
   // The converter computes in float32, step by step: some roundings where pairs are blended, none elsewhere.
   const isLlama3 = factors.every((value, pair) => {
     const exact = expected[pair]!;
@@ -62,9 +70,14 @@ export function scalingOfFactors(factors: Float32Array, theta: number, window: n
   };
 }
 
-/** @see llama.cpp `convert_hf_to_gguf.py`, `LlamaModel.generate_extra_tensors` */
-function llama3Factors(pairs: number, theta: number, factor: number): number[] {
-  const { low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: window } = published;
+/**
+ * What llama3 scaling divides the frequency of each pair by.
+ *
+ * @param theta - the base of the frequencies
+ * @see llama.cpp `convert_hf_to_gguf.py`, `LlamaModel.generate_extra_tensors`
+ */
+export function llama3Factors(pairs: number, theta: number, numbers: Llama3Numbers): number[] {
+  const { factor, low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: window } = numbers;
   return Array.from({ length: pairs }, (_, pair) => {
     const wavelength = 2 * Math.PI * theta ** (pair / pairs);
     if (wavelength < window / high) return 1;

@@ -4,7 +4,7 @@ import { InvalidConfigError } from "../../errors.ts";
 const mostMerges = 2 ** 23;
 
 /** SentencePiece's mark for a space. */
-const spaceMark = "\u2581";
+export const spaceMark = "\u2581";
 
 /** What a vocabulary of SentencePiece has beside its tokens. */
 export interface SentencePieceOptions {
@@ -55,8 +55,8 @@ interface Merge {
   readonly score: number;
 }
 
-/** Every way to make a token of two: of tokens, or of characters, which stand for themselves until the end. */
-function mergesOf(pieces: ReadonlyMap<string, number>): {
+/** Every way to make a token of two: of tokens, or of characters, which stand for themselves until the end. The best score comes first. */
+export function mergesOf(pieces: ReadonlyMap<string, number>): {
   readonly merges: readonly (readonly [string, string])[];
   readonly ranks: readonly number[];
 } {

@@ -31,7 +31,7 @@ export const preTokenizers: ReadonlyMap<string, PreTokenizer> = new Map([
 ]);
 
 /** llama.cpp's types of tokens. */
-export const tokenTypes = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5 } as const;
+export const tokenTypes = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 const { unknown, control, userDefined } = tokenTypes;
 
 /**

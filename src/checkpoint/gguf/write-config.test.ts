@@ -8,6 +8,7 @@ import { encodeGgufHeader, tensorBytes, type WrittenTensor } from "./write-heade
 
 const qwen3: WrittenConfig = {
   model_type: "qwen3",
+  vocab_size: 96,
   hidden_size: 64,
   intermediate_size: 192,
   num_hidden_layers: 3,
@@ -70,11 +71,28 @@ test("an attention scaling is a multiple of the usual one in llama.cpp, and come
 
 test.for([
   ["sliding attention", { sliding_window: 4096 }, /sliding_window 4096 cannot be written/],
-  ["another architecture", { model_type: "llama" }, /"llama" cannot be written/],
+  ["another architecture", { model_type: "gemma3" }, /"gemma3" cannot be written/],
   ["biases that llama.cpp's qwen3 lacks", { attention_bias: true }, /attention_bias/],
   ["dynamic NTK", { rope_scaling: { rope_type: "dynamic", factor: 2 } }, /type dynamic cannot/],
   ["ranges that are not whole", { rope_scaling: { rope_type: "yarn", factor: 2, truncate: false } }, /truncate/],
 ] as const)("what a file cannot say is refused: %s", ([, changes, message]) => {
   expect(() => metadataOfConfig({ ...qwen3, ...changes })).toThrow(UnsupportedError);
   expect(() => metadataOfConfig({ ...qwen3, ...changes })).toThrow(message);
+});
+
+const llama3 = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
+
+test("Llama and Mistral are llama.cpp's llama; scaling that is a tensor has no keys", () => {
+  const block = { ...llama3, original_max_position_embeddings: 8192 };
+  const llama = metadataOfConfig({ ...qwen3, model_type: "llama", rope_scaling: block });
+  expect(llama).toMatchObject({
+    "general.architecture": { value: "llama" },
+    "llama.vocab_size": { type: "uint32", value: 96 },
+    "llama.rope.dimension_count": { type: "uint32", value: 16 },
+    "llama.attention.key_length": { value: 16 },
+  });
+  expect(Object.keys(llama).filter((key) => /scaling|sliding/.test(key))).toEqual([]);
+  const mistral = metadataOfConfig({ ...qwen3, model_type: "mistral", sliding_window: 40 });
+  expect(mistral["llama.attention.sliding_window"]).toEqual({ type: "uint32", value: 40 });
+  expect(() => metadataOfConfig({ ...qwen3, rope_scaling: block })).toThrow(/llama3 cannot be written/);
 });

@@ -2,10 +2,12 @@ import { UnsupportedError } from "../../errors.ts";
 import { type RotaryConfig, readRotaryParameters, resolveRotaryEncoding } from "../../position/index.ts";
 import { yarnAttentionScaling } from "../../position/yarn.ts";
 import type { TypedValue } from "./write-header.ts";
+import { ropeFactorsOf } from "./write-rope-factors.ts";
 
 /** What of a configuration is written; names as in Hugging Face. */
 export interface WrittenConfig extends RotaryConfig {
   readonly model_type: string;
+  readonly vocab_size: number;
   readonly hidden_size: number;
   readonly intermediate_size: number;
   readonly num_hidden_layers: number;
@@ -17,26 +19,38 @@ export interface WrittenConfig extends RotaryConfig {
   readonly sliding_window?: number | null;
 }
 
-/** Architectures whose tensors and metadata have the same meaning in a checkpoint and in llama.cpp. */
-const architectures: readonly string[] = ["qwen2", "qwen3"];
+/** llama.cpp's architectures of the families. Mistral is one of Llama's there. */
+const architectures: ReadonlyMap<string, string> = new Map([
+  ["qwen2", "qwen2"],
+  ["qwen3", "qwen3"],
+  ["llama", "llama"],
+  ["mistral", "llama"],
+]);
+
+/** @throws UnsupportedError when there is none */
+export function architectureOf({ model_type }: Pick<WrittenConfig, "model_type">): string {
+  const architecture = architectures.get(model_type);
+  if (architecture !== undefined) return architecture;
+  const known = [...architectures.keys()].join(", ");
+  throw new UnsupportedError(`model_type ${JSON.stringify(model_type)} cannot be written as GGUF; ${known} can`);
+}
 
 /**
- * A configuration as the metadata of a GGUF file: the way back from `configOfGguf`.
+ * A configuration as the metadata of a GGUF file: the way back from `configOfGguf`. What is a tensor there: `ropeFactorsOf`.
  *
  * @throws UnsupportedError for what such a file cannot say: the model would be another one in llama.cpp
  * @see https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
  */
 export function metadataOfConfig(config: WrittenConfig): Record<string, TypedValue> {
-  const { model_type: architecture, hidden_size, num_attention_heads, head_dim } = config;
-  if (!architectures.includes(architecture))
-    throw new UnsupportedError(
-      `model_type ${JSON.stringify(architecture)} cannot be written as GGUF yet; ${architectures.join(" and ")} can`,
-    );
+  const { hidden_size, num_attention_heads, head_dim } = config;
+  const architecture = architectureOf(config);
+  const isLlama = architecture === "llama";
   if (architecture === "qwen3" && config.attention_bias)
     throw new UnsupportedError("attention_bias true cannot be written as GGUF: llama.cpp's qwen3 has no such biases");
-  if ((config.sliding_window ?? null) !== null)
+  const window = config.sliding_window ?? null;
+  if (window !== null && !isLlama)
     throw new UnsupportedError(
-      `sliding_window ${config.sliding_window} cannot be written as GGUF: llama.cpp's ${architecture} has no such attention`,
+      `sliding_window ${window} cannot be written as GGUF: llama.cpp's ${architecture} has no such attention`,
     );
   const metadata: Record<string, TypedValue> = {
     "general.architecture": { type: "string", value: architecture },
@@ -52,14 +66,20 @@ export function metadataOfConfig(config: WrittenConfig): Record<string, TypedVal
     metadata[`${architecture}.attention.key_length`] = uint32(head_dim);
     metadata[`${architecture}.attention.value_length`] = uint32(head_dim);
   }
-  for (const [key, value] of Object.entries(ropeOf(config))) metadata[`${architecture}.rope.${key}`] = value;
+  if (isLlama) {
+    metadata["llama.vocab_size"] = uint32(config.vocab_size);
+    metadata["llama.rope.dimension_count"] = uint32(head_dim);
+    if (window !== null) metadata["llama.attention.sliding_window"] = uint32(window);
+  }
+  for (const [key, value] of Object.entries(ropeOf(config, isLlama))) metadata[`${architecture}.rope.${key}`] = value;
   return metadata;
 }
 
-/** Keys of `qwen2.rope.`. */
-function ropeOf(config: WrittenConfig): Record<string, TypedValue> {
+/** Keys of `qwen2.rope.`. @param hasFactors - whether the architecture has a tensor of what frequencies are divided by */
+function ropeOf(config: WrittenConfig, hasFactors: boolean): Record<string, TypedValue> {
   const rotary = readRotaryParameters(config);
   const base = { freq_base: float32(rotary.theta) };
+  if (hasFactors && ropeFactorsOf(config)) return base;
   switch (rotary.method) {
     case "default":
       return base;
@@ -86,7 +106,7 @@ function ropeOf(config: WrittenConfig): Record<string, TypedValue> {
     }
     default:
       throw new UnsupportedError(
-        `a scaling of type ${rotary.method} cannot be written as GGUF: for ${config.model_type}, llama.cpp has linear and yarn`,
+        `a scaling of type ${rotary.method} cannot be written as GGUF: for ${config.model_type}, llama.cpp has linear${hasFactors ? ", llama3" : ""} and yarn`,
       );
   }
 }

@@ -10,9 +10,10 @@ async function written(
   file: Uint8Array<ArrayBuffer>,
   type: WrittenType,
   shape: readonly number[],
+  headRows?: number,
 ): Promise<Uint8Array> {
   const files = filesOf({ "model.safetensors": file });
-  const plan = planGguf({}, [{ source: "a", name: "a", shape, type }]);
+  const plan = planGguf({}, [{ source: "a", name: "a", shape, type, ...(headRows ? { headRows } : {}) }]);
   const parts: Uint8Array<ArrayBuffer>[] = [];
   for await (const piece of ggufPieces(plan, files, await openTensors(files))) parts.push(piece);
   const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
@@ -37,6 +38,15 @@ test("a tensor that has its type already is copied bit for bit, also what float3
   data.set([0x01, 0xfc], 4); // a NaN with a payload
   const file = safetensorsBytes({ a: { dtype: "F16", shape: [33], data_offsets: [0, 66] } }, data);
   expect([...(await written(file, "F16", [33])).subarray(0, 66)]).toEqual([...data]);
+});
+
+test.for(["F16", "F32"] as const)("%s: rows of heads get llama.cpp's order, copied or encoded", async (type) => {
+  // Two heads of six rows, two numbers each: reshape(heads, 2, 3, 2).swapaxes(1, 2), as `convert_hf_to_gguf.py` does it.
+  const order = [0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11];
+  const numbers = Array.from({ length: 24 }, (_, i) => i);
+  const expected = Float32Array.from(order.flatMap((row) => [2 * row, 2 * row + 1]));
+  const bytes = await written(float32File({ a: numbers }), type, [12, 2], 6);
+  expect([...bytes.subarray(0, type === "F16" ? 48 : 96)]).toEqual([...encodeNumbers(expected, type)]);
 });
 
 test.for([

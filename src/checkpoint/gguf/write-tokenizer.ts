@@ -10,6 +10,7 @@ import { isRecord } from "../json-record.ts";
 import { endTexts } from "./config.ts";
 import { preTokenizers, tokenTypes } from "./tokenizer.ts";
 import type { TypedValue } from "./write-header.ts";
+import { isSentencePiece, metadataOfSentencePiece, type TokenList } from "./write-sentencepiece.ts";
 
 /** A checkpoint's files about text, parsed. */
 export interface TokenizerSource {
@@ -35,21 +36,20 @@ export interface TokenizerSource {
 export function metadataOfTokenizer(source: TokenizerSource): Record<string, TypedValue> {
   const file = readTokenizerFile(source.tokenizer);
   const config = readTokenizerConfig(source.config);
-  const { tokens, types } = listTokens(file, source.vocabularySize);
-  const idOf = (field: string): number | undefined => {
-    const content = tokenContent(config[field]);
+  const list = listTokens(file, source.vocabularySize);
+  const { tokens } = list;
+  const idOf = (field: string, declared: unknown = config[field]): number | undefined => {
+    const content = tokenContent(declared);
     const id = content === undefined ? -1 : tokens.indexOf(content);
     return id === -1 ? undefined : id;
   };
   const beginning = beginningOf(file.json.post_processor);
   const bos = beginning ?? idOf("bos_token") ?? source.beginningToken ?? undefined;
   const eos = idOf("eos_token") ?? source.endTokens[0];
+  const { unk_token } = file.json.model as Readonly<Record<string, unknown>>;
+  const unknown = idOf("unk_token", unk_token ?? config.unk_token);
   return {
-    "tokenizer.ggml.model": { type: "string", value: "gpt2" },
-    "tokenizer.ggml.pre": { type: "string", value: preTokenizerOf(file) },
-    "tokenizer.ggml.tokens": { type: "strings", value: tokens },
-    "tokenizer.ggml.token_type": { type: "int32s", value: types },
-    "tokenizer.ggml.merges": { type: "strings", value: mergesOf(file) },
+    ...(isSentencePiece(file) ? metadataOfSentencePiece(file, list, unknown) : metadataOfBytePairs(file, list)),
     ...tokenKey("bos", bos),
     ...endKeys(eos, source.endTokens, tokens),
     ...tokenKey("padding", idOf("pad_token")),
@@ -58,21 +58,30 @@ export function metadataOfTokenizer(source: TokenizerSource): Record<string, Typ
   };
 }
 
+function metadataOfBytePairs(file: TokenizerFile, { tokens, types }: TokenList): Record<string, TypedValue> {
+  return {
+    "tokenizer.ggml.model": { type: "string", value: "gpt2" },
+    "tokenizer.ggml.pre": { type: "string", value: preTokenizerOf(file) },
+    "tokenizer.ggml.tokens": { type: "strings", value: tokens },
+    "tokenizer.ggml.token_type": { type: "int32s", value: types },
+    "tokenizer.ggml.merges": { type: "strings", value: mergesOf(file) },
+  };
+}
+
 /** Every row of the embeddings has a token; those that no text becomes are named by their numbers, as llama.cpp's converter does. */
-function listTokens(
-  { vocabulary, addedTokens, vocabularySize }: TokenizerFile,
-  rows: number,
-): { readonly tokens: readonly string[]; readonly types: readonly number[] } {
+function listTokens({ vocabulary, addedTokens, vocabularySize }: TokenizerFile, rows: number): TokenList {
   if (vocabularySize > rows)
     throw new CheckpointError(
       "invalid_checkpoint",
       `tokenizer.json has tokens up to ${vocabularySize - 1}, but the model's embeddings have ${rows} rows; are both files of this model?`,
     );
-  const tokens = Array.from({ length: rows }, (_, id) => `[PAD${id}]`);
+  const padding = (id: number): string => `[PAD${id}]`;
+  const tokens = Array.from({ length: rows }, (_, id) => padding(id));
   const types = Array.from({ length: rows }, (): number => tokenTypes.unused);
   for (const [token, id] of vocabulary) {
     tokens[id] = token;
-    types[id] = tokenTypes.normal;
+    // In what was read from a GGUF file they are tokens.
+    types[id] = token === padding(id) ? tokenTypes.unused : tokenTypes.normal;
   }
   for (const { id, content, special, lstrip, rstrip } of addedTokens) {
     if (lstrip || rstrip)

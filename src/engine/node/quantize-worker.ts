@@ -19,11 +19,11 @@ let ahead: Promise<Step> | undefined;
 serve<QuantizeMethods>(platform.ownerPort(), {
   plan: async (call) => {
     const files = await platform.openSource(call.source);
-    const { plan, index } = await planQuantized(files, { ...call, name: nameOf(call.source) });
+    const { plan, index, warnings } = await planQuantized(files, { ...call, name: nameOf(call.source) });
     const sources = pathsOf(files, index);
     await checkDestination({ path: call.destination, overwrite: call.overwrite, bytes: plan.bytes, sources });
     pieces = ggufPieces(plan, files, index);
-    return describe(plan, call, index);
+    return { ...describe(plan, call, index), warnings };
   },
   next: async (_, { transfer }) => {
     if (!pieces) throw new SkeinError("internal", "no file was planned");
@@ -36,13 +36,13 @@ serve<QuantizeMethods>(platform.ownerPort(), {
   },
 });
 
-function describe(plan: GgufPlan, { type }: QuantizeCall, index: TensorIndex): QuantizePlan {
+function describe(plan: GgufPlan, { type }: QuantizeCall, index: TensorIndex): Omit<QuantizePlan, "warnings"> {
   const tensors: Record<string, number> = {};
   let sourceBytes = 0;
   for (const tensor of plan.tensors) {
     tensors[tensor.type] = (tensors[tensor.type] ?? 0) + 1;
-    const { start, end } = index.entry(tensor.source)!;
-    sourceBytes += end - start;
+    const entry = typeof tensor.source === "string" ? index.entry(tensor.source) : undefined;
+    if (entry) sourceBytes += entry.end - entry.start;
   }
   const fallbacks = type === "f16" ? [] : plan.tensors.filter((tensor) => tensor.type === "F16");
   return { bytes: plan.bytes, sourceBytes, tensors, fallbacks: fallbacks.map(({ name }) => name) };
