@@ -1,0 +1,89 @@
+import type { Interval } from "./result.ts";
+
+/** Of the normal distribution: 95 % lie within so many standard deviations. */
+const deviations = 1.959963984540054;
+
+/**
+ * Wilson's score interval of a rate. Of scores between 0 and 1 whose mean is taken for the rate it is wider than it need be, never narrower.
+ *
+ * @param rate - from 0 to 1
+ * @param count - how many were asked, from 1
+ * @see Wilson, Probable inference, the law of succession, and statistical inference (1927)
+ */
+export function wilsonInterval(rate: number, count: number): Interval {
+  const square = deviations ** 2;
+  const center = (rate + square / (2 * count)) / (1 + square / count);
+  const half =
+    (deviations / (1 + square / count)) * Math.sqrt((rate * (1 - rate)) / count + square / (4 * count * count));
+  return [Math.max(0, center - half), Math.min(1, center + half)];
+}
+
+/**
+ * To how many independent scores those of groups are worth, within which they may depend on each other: the number of all, over the ratio of the
+ * variance that the groups show to that of independent scores.
+ *
+ * @returns at most the number of all
+ * @see Kish, Survey Sampling (1965): the design effect
+ */
+export function effectiveCount(groups: readonly (readonly number[])[]): number {
+  const scores = groups.flat();
+  const count = scores.length;
+  if (groups.length < 2 || groups.length === count) return groups.length;
+  const mean = sum(scores) / count;
+  const independent = sum(scores.map((score) => (score - mean) ** 2)) / (count - 1) / count;
+  const residuals = groups.map((group) => sum(group) - mean * group.length);
+  const grouped = (sum(residuals.map((residual) => residual ** 2)) * groups.length) / (groups.length - 1) / count ** 2;
+  return independent === 0 ? count : Math.min(count, (count * independent) / grouped);
+}
+
+/**
+ * Of a perplexity, from passages of one text each: tokens of a passage depend on each other, passages are taken for independent. A ratio of
+ * sums, linearised; Student's distribution.
+ *
+ * @param logprobs - sums of log probabilities, one a passage
+ * @param tokens - how many each sums
+ * @returns the perplexity, and its interval unless there is one passage only
+ */
+export function perplexityOf(
+  logprobs: readonly number[],
+  tokens: readonly number[],
+): { readonly perplexity: number; readonly interval?: Interval } {
+  const count = logprobs.length;
+  const all = sum(tokens);
+  const mean = -sum(logprobs) / all;
+  const squares = sum(logprobs.map((logprob, i) => (-logprob - mean * tokens[i]!) ** 2));
+  if (count < 2) return { perplexity: Math.exp(mean) };
+  const half = (Math.sqrt((squares * count) / (count - 1)) / all) * studentDeviations(count - 1);
+  return { perplexity: Math.exp(mean), interval: [Math.exp(mean - half), Math.exp(mean + half)] };
+}
+
+/** The mean of numbers, and its interval by Student's distribution unless there is one only. */
+export function meanInterval(values: readonly number[]): { readonly mean: number; readonly interval?: Interval } {
+  const mean = sum(values) / values.length;
+  const variance = sum(values.map((value) => (value - mean) ** 2)) / (values.length - 1);
+  if (values.length < 2) return { mean };
+  const half = Math.sqrt(variance / values.length) * studentDeviations(values.length - 1);
+  return { mean, interval: [mean - half, mean + half] };
+}
+
+/**
+ * Student's 97.5 % quantile, by Cornish and Fisher's expansion, exact where it does badly.
+ *
+ * @see Abramowitz and Stegun, Handbook of mathematical functions, 26.7.5
+ */
+export function studentDeviations(freedom: number): number {
+  const small = [12.7062, 4.3027, 3.1824, 2.7764];
+  if (freedom <= small.length) return small[freedom - 1] ?? Number.POSITIVE_INFINITY;
+  const z = deviations;
+  const terms = [
+    (z ** 3 + z) / 4,
+    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96,
+    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384,
+    (79 * z ** 9 + 776 * z ** 7 + 1482 * z ** 5 - 1920 * z ** 3 - 945 * z) / 92160,
+  ];
+  return z + sum(terms.map((term, i) => term / freedom ** (i + 1)));
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

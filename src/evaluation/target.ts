@@ -1,0 +1,65 @@
+import type { Model } from "../index.ts";
+import type { Subject } from "./result.ts";
+
+/** What is evaluated: a model that Skein loads, or a server. */
+export interface Target extends AsyncDisposable {
+  readonly subject: Subject;
+  /** How many trials may run at once. */
+  readonly concurrency: number;
+  /** In the model's own tokens. */
+  countTokens(text: string): Promise<number>;
+  /** @throws UnsupportedError where a server's tokenizer cannot be had */
+  tokenize(text: string): Promise<Uint32Array>;
+  /**
+   * Answers questions, greedily. Questions that begin in the same way are read once as far as they agree.
+   *
+   * @param request.length - tokens that each is planned for, its answer included
+   */
+  answer(request: AnswerRequest): Promise<readonly Answer[]>;
+  /** @throws UnsupportedError where a server does not return the log probabilities of prompts */
+  score(request: ScoreRequest): Promise<Scores>;
+  /** Loads what trials need, and lets go of what they do not need. @throws UnsupportedError where a server is to load something */
+  prepare(setups: readonly Setup[], signal: AbortSignal): Promise<void>;
+  /** @throws UnsupportedError where there is none: of a server */
+  model(setup: Setup): Model;
+}
+
+/** How a model has to be loaded for a trial. */
+export interface Setup {
+  readonly extend: "none" | "linear" | "ntk" | "yarn";
+  readonly cache: "f32" | "f16" | "q8";
+}
+
+/** A method, as far as trials and targets need it: `endpoint` where the server decides. */
+export interface Way {
+  readonly name: string;
+  readonly factor: number;
+}
+
+interface Request {
+  readonly way: Way;
+  readonly signal: AbortSignal;
+  /** Told how many tokens were computed, all together. */
+  readonly onTokens?: ((completed: number) => void) | undefined;
+}
+
+export interface AnswerRequest extends Request {
+  readonly prompts: readonly string[];
+  readonly maxTokens: number;
+  readonly length: number;
+}
+
+export interface Answer {
+  readonly text: string;
+  readonly factor?: number;
+}
+
+export interface ScoreRequest extends Request {
+  readonly tokens: Uint32Array;
+}
+
+export interface Scores {
+  /** Natural; NaN for the first, which nothing precedes. */
+  readonly logprobs: ArrayLike<number>;
+  readonly factor?: number;
+}
