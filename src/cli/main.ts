@@ -4,6 +4,7 @@ import { createCacheCommand } from "./cache.ts";
 import { createChatCommand } from "./chat.ts";
 import { createDemoCommand } from "./demo.ts";
 import { reportError } from "./errors.ts";
+import { createEvaluateCommand } from "./evaluate.ts";
 import { createGenerateCommand } from "./generate.ts";
 import { createInspectCommand } from "./inspect.ts";
 import { createListCommand } from "./list.ts";
@@ -44,6 +45,7 @@ for (const command of [
   createPullCommand(),
   createListCommand(),
   createRemoveCommand(),
+  createEvaluateCommand(),
   createQuantizeCommand(),
   createCacheCommand(),
   createMergeCommand(),

@@ -2,7 +2,7 @@ import { SkeinError } from "../index.ts";
 import { depthParts, passkeyTrials } from "./passkey.ts";
 import { perplexityCells, perplexityTrials } from "./perplexity.ts";
 import { accuracyCells } from "./questions.ts";
-import type { Cell, Sample, SuiteName } from "./result.ts";
+import type { EvaluationResult, Sample, SuiteName } from "./result.ts";
 import type { Setup } from "./target.ts";
 import type { Plan, Trial } from "./trial.ts";
 
@@ -38,13 +38,13 @@ const makers: Partial<Record<SuiteName, MakeTrials>> = {
 /**
  * Runs suites. What the journal has is not computed again.
  *
- * @returns samples in the order of the trials, whatever order they were computed in, and what they come to
+ * @returns samples in the order of the trials, whatever order they were computed in, what they come to, and what was left out
  * @throws SkeinError (code `nothing_measured`) where no length has room for anything that was asked for
  */
 export async function evaluate(
   plan: Plan,
   { suites, journal, signal, onProgress }: EvaluateOptions,
-): Promise<{ readonly cells: readonly Cell[]; readonly samples: readonly Sample[] }> {
+): Promise<Pick<EvaluationResult, "cells" | "samples" | "omitted">> {
   const trials: Trial[] = [];
   for (const suite of suites) trials.push(...((await makers[suite]?.(plan)) ?? []));
   const found = new Map<Trial, readonly Sample[]>();
@@ -83,7 +83,31 @@ export async function evaluate(
       `Nothing was measured: ${lengths} tokens have no room for a question of ${suites.join(", ")}, or the text is shorter. Give longer --lengths.`,
     );
   }
-  return { samples, cells: [...accuracyCells(samples, depthParts), ...perplexityCells(samples)] };
+  return {
+    cells: [...accuracyCells(samples, depthParts), ...perplexityCells(samples)],
+    samples,
+    omitted: findOmitted(suites, plan.lengths, found),
+  };
+}
+
+/** Nobody should take what was not asked for what was not found. */
+function findOmitted(
+  suites: readonly SuiteName[],
+  lengths: readonly number[],
+  found: ReadonlyMap<Trial, readonly Sample[]>,
+): EvaluationResult["omitted"] {
+  const trials = [...found.keys()];
+  return suites.flatMap((suite) =>
+    lengths.flatMap((length) => {
+      const tried = trials.filter((trial) => trial.suite === suite && trial.length === length);
+      const tasks = [...new Set(tried.map(({ task }) => task))];
+      const empty = tasks.filter((task) =>
+        tried.every((trial) => trial.task !== task || found.get(trial)?.length === 0),
+      );
+      if (empty.length === tasks.length) return [{ suite, length }];
+      return empty.map((task) => ({ suite, task, length }));
+    }),
+  );
 }
 
 /** Trials that need the same models, in order; those that run alone by themselves. */

@@ -8,6 +8,8 @@ import type { Answer, AnswerRequest, ScoreRequest, Scores, Setup, Target, Way } 
 const concurrency = 4;
 
 export interface LocalOptions extends Pick<LoadOptions, "weights" | "embeddings" | "backend" | "threads" | "download"> {
+  /** What it is called in the result. */
+  readonly name: string;
   readonly methods: readonly Method[];
   readonly cache: Setup["cache"];
   readonly nativeWindow?: number | undefined;
@@ -82,7 +84,7 @@ class LocalTarget implements Target {
       if (this.#models.has(key)) continue;
       const model = await this.#load(setup, signal);
       this.#models.set(key, { setup, model });
-      this.#subject ??= describe(this.#source, model, this.#options);
+      this.#subject ??= describe(model, this.#options);
     }
   }
 
@@ -132,7 +134,7 @@ function keyOf({ extend, cache }: Setup): string {
   return `${extend}/${cache}`;
 }
 
-function describe(name: string, model: Model, { weights, cache, backend }: LocalOptions): Subject {
+function describe(model: Model, { name, weights, cache, backend }: LocalOptions): Subject {
   const { context, config } = model;
   return {
     kind: "model",

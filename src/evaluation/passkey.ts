@@ -48,7 +48,8 @@ async function makeQuestions(
     indices.map(async (index) => {
       const random = createRandom(seedOf(seed, "passkey", length, index, "key"));
       const key = String(pickWhole(random, 10_000, 100_000));
-      const depth = ((index % depthParts) + random()) / depthParts;
+      // In an order that spreads a few of them, too; every ten are in all parts.
+      const depth = (((index * 7) % depthParts) + random()) / depthParts;
       let words = amount;
       // Where the text is cut makes a token more or less.
       while (words > 0 && (await target.countTokens(prompt(words, depth, key))) > most) words--;

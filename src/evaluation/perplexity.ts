@@ -39,7 +39,7 @@ export async function perplexityTrials(plan: Plan): Promise<readonly Trial[]> {
             };
             return [sample];
           };
-          return { id, suite: "perplexity", tokens: length, setups: setupOf(plan, way), run };
+          return { id, suite: "perplexity", task, length, tokens: length, setups: setupOf(plan, way), run };
         });
       }).flat();
     }),

@@ -35,6 +35,8 @@ export function questionTrials(plan: Plan, task: QuestionTask): readonly Trial[]
         return {
           id,
           suite: task.suite,
+          task: task.task,
+          length,
           tokens: length * indices.length,
           setups: setupOf(plan, way),
           run: async ({ signal, onTokens }) => {

@@ -14,6 +14,8 @@ export interface EvaluationResult {
   readonly settings: EvaluationSettings;
   readonly cells: readonly Cell[];
   readonly samples: readonly Sample[];
+  /** Lengths that have no room for a task's shortest question, or are longer than the text; without a task, all of the suite's. */
+  readonly omitted: readonly { readonly suite: SuiteName; readonly task?: string; readonly length: number }[];
   /** What a server's answers look like; of endpoints only. */
   readonly behaviour?: Behaviour;
   /** Seconds that were computed, interruptions left out. */

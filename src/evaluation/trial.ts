@@ -27,11 +27,15 @@ export interface Trial {
   /** Says what it is, and is the same in every run with the same settings. */
   readonly id: string;
   readonly suite: SuiteName;
+  readonly task: string;
+  /** In tokens. */
+  readonly length: number;
   /** About how many tokens it computes, for the time that is left. */
   readonly tokens: number;
   readonly setups: readonly Setup[];
   /** Whether nothing else may run beside it. */
   readonly alone?: boolean;
+  /** @returns nothing where the length has no room for it */
   run(options: {
     readonly signal: AbortSignal;
     readonly onTokens: (completed: number) => void;

@@ -7,17 +7,20 @@ import { interruption } from "./interruption.ts";
 /** More text than any window takes; a file above it was not meant. */
 const mostBytes = 64 * 2 ** 20;
 
-/** @throws UsageError when the file cannot be read as text */
-export async function readTextFile(path: string): Promise<string> {
+/**
+ * @param option - that names the file
+ * @throws UsageError when the file cannot be read as text
+ */
+export async function readTextFile(path: string, option = "--file"): Promise<string> {
   const letGo = (): void => void letGoOfPipe(path);
   interruption.signal.addEventListener("abort", letGo, { once: true });
   try {
     const stream = createReadStream(path, { signal: interruption.signal });
-    return decode(await collect(stream), `--file ${path}`);
+    return decode(await collect(stream), `${option} ${path}`);
   } catch (error) {
     interruption.signal.throwIfAborted();
     if (error instanceof UsageError) throw error;
-    throw new UsageError(`--file ${path}: ${describeReason(error as NodeJS.ErrnoException)}`);
+    throw new UsageError(`${option} ${path}: ${describeReason(error as NodeJS.ErrnoException)}`);
   } finally {
     interruption.signal.removeEventListener("abort", letGo);
   }

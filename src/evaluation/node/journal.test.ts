@@ -1,0 +1,95 @@
+import { appendFile, mkdtemp, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { evaluate } from "../evaluate.ts";
+import { countKept, openJournal } from "./journal.ts";
+import { identifyFiles, journalPath } from "./journal-path.ts";
+import { openTestPlan, untold } from "./test-target.ts";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "skein-journal-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const now = (): number => 1;
+
+test("a run that was interrupted goes on where it stopped, and comes to the same result", async () => {
+  const path = join(folder, "deep", "run.jsonl");
+  const { plan, target } = await openTestPlan(["none", "yarn-dynamic"], { lengths: [128, 300], samples: 4 });
+  await using _ = target;
+  const whole = await evaluate(plan, { suites: ["passkey"], signal: untold.signal });
+
+  const stop = new AbortController();
+  {
+    await using journal = await openJournal(path, { resume: false, now });
+    const write: typeof journal.write = async (id, samples) => {
+      await journal.write(id, samples);
+      if (journal.kept === 5) stop.abort(new Error("stopped"));
+    };
+    const options = { suites: ["passkey"] as const, journal: { read: journal.read, write }, signal: stop.signal };
+    await expect(evaluate(plan, options)).rejects.toThrow("stopped");
+  }
+  const kept = await countKept(path);
+  expect(kept).toBeGreaterThanOrEqual(5);
+  await truncate(path, (await stat(path)).size - 7); // the process ended while it wrote
+  expect(await countKept(path)).toBe(kept - 1);
+
+  await using journal = await openJournal(path, { resume: true, now });
+  expect([journal.kept, journal.secondsBefore]).toEqual([kept - 1, 1]);
+  let computed = 0;
+  const counting = {
+    read: journal.read,
+    write: (...entry: Parameters<typeof journal.write>) => {
+      computed++;
+      return journal.write(...entry);
+    },
+  };
+  const resumed = await evaluate(plan, { suites: ["passkey"], journal: counting, signal: untold.signal });
+  expect(resumed).toEqual(whole);
+  expect(computed).toBe(16 - (kept - 1));
+  await journal.remove();
+  expect(await countKept(path)).toBe(0);
+});
+
+test("lines that are damaged count as not written", async () => {
+  const path = join(folder, "damaged.jsonl");
+  const sample = { suite: "passkey", task: "passkey", method: "none", factor: 1, length: 1, index: 0, promptHash: "a" };
+  const line = (id: unknown, samples: unknown): string => `${JSON.stringify({ id, seconds: 2, samples })}\n`;
+  const lines = [
+    line("a", [sample]),
+    "{",
+    "null\n",
+    line(7, []),
+    line("b", [{ ...sample, length: "1" }]),
+    line("c", [null]),
+    line("d", 3),
+  ];
+  await writeFile(path, lines.join("\n"));
+  await appendFile(path, new Uint8Array([0xff, 0x00, 0x7b]));
+  await using journal = await openJournal(path, { resume: true, now });
+  expect([journal.kept, journal.read("a")]).toEqual([1, [sample]]);
+  await journal.write("e", []);
+  expect(await countKept(path)).toBe(2);
+  expect((await readFile(path, "utf8")).endsWith('{"id":"e","seconds":3,"samples":[]}\n')).toBe(true);
+});
+
+test("without resuming a journal begins anew; where none can be written it says where", async () => {
+  const path = join(folder, "again.jsonl");
+  await writeFile(path, '{"id":"a","seconds":1,"samples":[]}\n');
+  await using journal = await openJournal(path, { resume: false, now });
+  expect([journal.kept, await countKept(path)]).toEqual([0, 0]);
+  await expect(openJournal(join(path, "below"), { resume: true, now })).rejects.toThrow(join(path, "below"));
+});
+
+test("what is kept belongs to the model's files as they are, and to what was asked for", async () => {
+  const file = join(folder, "model.safetensors");
+  await writeFile(file, "a");
+  const before = await identifyFiles(folder);
+  await writeFile(file, "ab");
+  expect(await identifyFiles(folder)).not.toEqual(before);
+  expect(await identifyFiles("Qwen/Qwen2-0.5B")).toEqual(["Qwen/Qwen2-0.5B"]);
+  expect(journalPath({ seed: 1 })).not.toBe(journalPath({ seed: 2 }));
+  expect(journalPath({ seed: 1 })).toBe(journalPath({ seed: 1 }));
+});
