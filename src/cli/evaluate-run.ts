@@ -54,7 +54,8 @@ export async function measure(model: string | undefined, flags: EvaluateFlags, p
     return { result, forget: () => journal.remove() };
   } catch (error) {
     progress.clear();
-    if (journal.kept > 0) {
+    if (journal.kept === 0) await journal.remove();
+    else {
       note(styleError("dim", `${journal.kept} finished parts are kept; the same command with --resume goes on`));
     }
     throw error;

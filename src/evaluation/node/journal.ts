@@ -6,7 +6,7 @@ import type { Sample } from "../result.ts";
 
 /** A journal in a file. */
 export interface JournalFile extends Journal, AsyncDisposable {
-  /** Finished trials that are in it. */
+  /** Finished trials that are in it, but for those that a length had no room for. */
   readonly kept: number;
   /** What those of earlier runs took. */
   readonly secondsBefore: number;
@@ -36,7 +36,7 @@ export async function openJournal(
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     return open(path, resume ? "a" : "w", 0o600);
   });
-  let kept = samples.size;
+  let kept = countFilled(samples);
   // A line of its own, whatever the last one was cut off at.
   if (resume) await explain(path, () => file.appendFile("\n"));
   let writing = Promise.resolve();
@@ -50,7 +50,7 @@ export async function openJournal(
       const line = `${JSON.stringify({ id, seconds: seconds + now(), samples: found })}\n`;
       writing = writing.then(async () => {
         await explain(path, () => file.appendFile(line));
-        kept++;
+        if (found.length > 0) kept++;
       });
       return writing;
     },
@@ -64,7 +64,11 @@ export async function openJournal(
 
 /** @returns how many trials an interrupted run has left at this path */
 export async function countKept(path: string): Promise<number> {
-  return (await readJournal(path)).samples.size;
+  return countFilled((await readJournal(path)).samples);
+}
+
+function countFilled(samples: ReadonlyMap<string, readonly Sample[]>): number {
+  return [...samples.values()].filter(({ length }) => length > 0).length;
 }
 
 async function readJournal(

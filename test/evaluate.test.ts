@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "skein-evaluate-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** @param watch - given the process while it runs */
+async function evaluate(args: readonly string[], watch?: (child: ChildProcess) => Promise<void>): Promise<Outcome> {
+  const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, SKEIN_STATE: folder };
+  const child = spawn(process.execPath, [main, "evaluate", ...args], { env });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text) => {
+    stderr += text;
+  });
+  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+  await watch?.(child);
+  return { code: await ended, stdout, stderr };
+}
+
+describe("a run", () => {
+  test("that Ctrl-C ends goes on with --resume, and leaves nothing behind when it is done", async () => {
+    const args = [
+      "--suites",
+      "passkey",
+      "--methods",
+      "none,yarn-dynamic",
+      "--lengths",
+      "1x,2x",
+      "--samples",
+      "40",
+      "--json",
+    ];
+    const interrupted = await evaluate(args, async (child) => {
+      while ((await finishedTrials()) < 8 && child.exitCode === null) await new Promise((wake) => setTimeout(wake, 30));
+      child.kill("SIGINT");
+    });
+    expect(interrupted.code).toBe(130);
+    expect(interrupted.stderr).toMatch(
+      /^\d+ finished parts are kept; the same command with --resume goes on\ninterrupted\n$/,
+    );
+    expect(interrupted.stdout).toBe("");
+    const kept = Number(/^\d+/.exec(interrupted.stderr)![0]);
+    expect(kept).toBeGreaterThanOrEqual(8);
+
+    const resumed = await evaluate([...args, "--resume"]);
+    expect([resumed.code, resumed.stderr]).toEqual([0, `goes on after ${kept} finished parts\n`]);
+    const { cells, samples, settings } = JSON.parse(resumed.stdout);
+    expect(
+      cells.map(({ suite, method, length, samples: count }: Record<string, unknown>) => [suite, method, length, count]),
+    ).toEqual([
+      ["passkey", "none", 256, 40],
+      ["passkey", "yarn-dynamic", 256, 40],
+      ["passkey", "none", 512, 40],
+      ["passkey", "yarn-dynamic", 512, 40],
+    ]);
+    for (const { accuracy, interval } of cells) {
+      expect(interval[0]).toBeLessThanOrEqual(accuracy);
+      expect(interval[1]).toBeGreaterThanOrEqual(accuracy);
+    }
+    expect(cells[3].interval[0]).toBeGreaterThan(cells[2].interval[1]); // twice the window: scaled finds what unscaled does not
+    expect(samples).toHaveLength(160);
+    expect(samples[0]).toMatchObject({
+      promptHash: expect.stringMatching(/^[0-9a-f]{64}$/),
+      answer: expect.any(String),
+      score: 1,
+    });
+    expect(settings.command.slice(0, 4)).toEqual(["skein", "evaluate", "--suites", "passkey"]);
+    expect(await finishedTrials()).toBe(0);
+  });
+});
+
+describe("bad input", () => {
+  test.each([
+    [["--methods", "yarn"], 2, /"yarn" is none of none, linear/],
+    [["--suites", "passkeys"], 2, /There is no suite "passkeys"; there are passkey, retrieval/],
+    [["--lengths", "5z"], 2, /"5z" must be a multiple of the native window/],
+    [["--lengths", "16", "--suites", "passkey"], 1, /Nothing was measured: 16 tokens have no room/],
+    [["--samples", "0"], 2, /It must be from 1 to 10000/],
+    [["--factors", "1"], 2, /factors.*above 1/],
+    [["/nowhere/at/all"], 1, /\/nowhere\/at\/all/],
+    [["--text", "/nowhere.txt"], 2, /--text \/nowhere.txt: there is no such file/],
+  ])("%j is one line that says what to do", async (args, code, message) => {
+    const outcome = await evaluate(args);
+    expect(outcome.stderr).toMatch(message);
+    expect([outcome.code, outcome.stderr.trimEnd().split("\n").length, outcome.stdout]).toEqual([code, 1, ""]);
+  });
+
+  test("a text without words", async () => {
+    const path = join(folder, "empty.txt");
+    await writeFile(path, " \n");
+    expect((await evaluate(["--text", path])).stderr).toContain("has no text to hide anything in");
+  });
+});
+
+async function finishedTrials(): Promise<number> {
+  const journals = join(folder, "evaluations");
+  const names = await readdir(journals).catch(() => []);
+  const texts = await Promise.all(names.map((name) => readFile(join(journals, name), "utf8")));
+  return texts
+    .join("")
+    .split("\n")
+    .filter((line) => line.endsWith("}")).length;
+}
