@@ -57,7 +57,7 @@ export async function answerSharing(
 }
 
 /** Whatever a model's `generation_config.json` says: an evaluation asks for the best token. */
-const greedy = { temperature: 0, repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0 } as const;
+export const greedy = { temperature: 0, repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0 } as const;
 
 /** Those that begin in the same way come one after the other. */
 function compareTokens(a: Uint32Array, b: Uint32Array): number {

@@ -1,8 +1,10 @@
 import { SkeinError } from "../index.ts";
+import { consistencyCells, consistencyTrials } from "./consistency.ts";
 import { depthParts, passkeyTrials } from "./passkey.ts";
 import { perplexityCells, perplexityTrials } from "./perplexity.ts";
 import { accuracyCells } from "./questions.ts";
 import type { EvaluationResult, Sample, SuiteName } from "./result.ts";
+import { speedCells, speedTrials } from "./speed.ts";
 import type { Setup } from "./target.ts";
 import type { Plan, Trial } from "./trial.ts";
 
@@ -33,6 +35,8 @@ type MakeTrials = (plan: Plan) => readonly Trial[] | Promise<readonly Trial[]>;
 const makers: Partial<Record<SuiteName, MakeTrials>> = {
   passkey: passkeyTrials,
   perplexity: perplexityTrials,
+  consistency: consistencyTrials,
+  speed: speedTrials,
 };
 
 /**
@@ -84,7 +88,12 @@ export async function evaluate(
     );
   }
   return {
-    cells: [...accuracyCells(samples, depthParts), ...perplexityCells(samples)],
+    cells: [
+      ...accuracyCells(samples, depthParts),
+      ...perplexityCells(samples),
+      ...consistencyCells(samples),
+      ...speedCells(samples),
+    ],
     samples,
     omitted: findOmitted(suites, plan.lengths, found),
   };

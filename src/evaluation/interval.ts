@@ -84,6 +84,12 @@ export function studentDeviations(freedom: number): number {
   return z + sum(terms.map((term, i) => term / freedom ** (i + 1)));
 }
 
-function sum(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
+  const order = [...values].sort((a, b) => a - b);
+  const middle = order.length / 2;
+  return (order[Math.ceil(middle) - 1]! + order[Math.floor(middle)]!) / 2;
+}
+
+export function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }

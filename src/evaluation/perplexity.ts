@@ -1,4 +1,5 @@
-import { perplexityOf } from "./interval.ts";
+import { perplexityOf, sum } from "./interval.ts";
+import { takePassages } from "./passage.ts";
 import type { PerplexityCell, PerplexitySample, PositionCell, Sample } from "./result.ts";
 import { hashOf, type Plan, setupOf, type Trial } from "./trial.ts";
 
@@ -20,14 +21,10 @@ export async function perplexityTrials(plan: Plan): Promise<readonly Trial[]> {
   return plan.lengths.flatMap((length) =>
     (["whole", "sliding"] as const).flatMap((task) => {
       const step = task === "whole" ? length : Math.ceil(length * slide);
-      const possible = Math.floor((tokens.length - length) / step) + 1;
-      const count = Math.min(plan.samples, Math.max(0, possible));
-      return Array.from({ length: count }, (_, index) => {
-        // Fewer passages than there are: those taken are spread over the text.
-        const start = step * Math.floor((index * possible) / count);
-        const passage = tokens.subarray(start, start + length);
-        return plan.ways.map((way): Trial => {
-          const id = ["perplexity", task, way.name, way.factor, length, index, count].join("/");
+      const passages = takePassages(tokens, { length, step, most: plan.samples });
+      return passages.flatMap(({ index, tokens: passage }) =>
+        plan.ways.map((way): Trial => {
+          const id = ["perplexity", task, way.name, way.factor, length, index, passages.length].join("/");
           const run: Trial["run"] = async (options) => {
             const { logprobs, factor } = await target.score({ way, tokens: passage, ...options });
             const parts = task === "whole" ? positionsOf(length) : [{ from: length - step, to: length }];
@@ -40,8 +37,8 @@ export async function perplexityTrials(plan: Plan): Promise<readonly Trial[]> {
             return [sample];
           };
           return { id, suite: "perplexity", task, length, tokens: length, setups: setupOf(plan, way), run };
-        });
-      }).flat();
+        }),
+      );
     }),
   );
 }
@@ -85,8 +82,4 @@ function sumParts(
 ): Pick<PerplexitySample, "logprobs" | "tokens"> {
   const inside = parts.map(({ from, to }) => Array.from(logprobs).slice(Math.max(1, from), to));
   return { logprobs: inside.map(sum), tokens: inside.map((part) => part.length) };
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -129,7 +129,7 @@ export interface PositionCell {
 
 /**
  * A way of computing compared with the one that is exact: `growth-recompute` and `growth-rerotate` with a fresh sequence, `steps` with a continuous factor,
- * `cache-q8` with `f32`.
+ * `cache-f16` and `cache-q8` with `f32`.
  */
 export interface ConsistencyCell extends Measured {
   readonly suite: "consistency";
@@ -144,7 +144,10 @@ export interface ConsistencyCell extends Measured {
   readonly interval?: Interval;
   /** Of the same text, as the exact way computes it. */
   readonly exactPerplexity: number;
-  /** How long growing took, and computing the same by a fresh sequence, medians. */
+  /** The first over the second. Its interval is of the differences passage by passage, and narrower than those of the two. */
+  readonly perplexityRatio: number;
+  readonly ratioInterval?: Interval;
+  /** How long growing took, all of it together, and a fresh sequence to read the same tokens, in seconds, medians. */
   readonly seconds?: number;
   readonly exactSeconds?: number;
 }

@@ -18,6 +18,8 @@ export interface Target extends AsyncDisposable {
   answer(request: AnswerRequest): Promise<readonly Answer[]>;
   /** @throws UnsupportedError where a server does not return the log probabilities of prompts */
   score(request: ScoreRequest): Promise<Scores>;
+  /** Times an answer, greedy and whatever it says. Not there where the model is at hand, whose own times are more exact. */
+  time?(request: TimeRequest): Promise<Times>;
   /** Loads what trials need, and lets go of what they do not need. @throws UnsupportedError where a server is to load something */
   prepare(setups: readonly Setup[], signal: AbortSignal): Promise<void>;
   /** @throws UnsupportedError where there is none: of a server */
@@ -62,4 +64,25 @@ export interface Scores {
   /** Natural; NaN for the first, which nothing precedes. */
   readonly logprobs: ArrayLike<number>;
   readonly factor?: number;
+}
+
+export interface TimeRequest {
+  readonly way: Way;
+  /** Where the tokenizer is at hand. */
+  readonly tokens?: Uint32Array;
+  readonly text: string;
+  /** Of prompt and answer together, as planned. */
+  readonly length: number;
+  readonly maxTokens: number;
+  readonly signal: AbortSignal;
+}
+
+export interface Times {
+  /** From the question to the first token of the answer. */
+  readonly prefillSeconds: number;
+  /** Those that were read in this time. */
+  readonly promptTokens: number;
+  /** From the first token of the answer to its last. */
+  readonly decodeSeconds: number;
+  readonly completionTokens: number;
 }
