@@ -1,4 +1,4 @@
-import { InvalidOptionError, type Session, UnsupportedError } from "../index.ts";
+import { InvalidOptionError, type Model, type Session, UnsupportedError } from "../index.ts";
 import type { Comparison } from "./consistency/compare-logits.ts";
 import { compareSessions } from "./consistency/compare-sessions.ts";
 import { converse, planGrowth } from "./consistency/conversation.ts";
@@ -11,8 +11,10 @@ import { hashOf, type Plan, type Trial } from "./trial.ts";
 
 /** Of the native window: lengths where steps of 1, 2 and 4 stretch further than is needed. */
 const betweenSteps = [1.1, 1.25, 1.5, 2.1, 3];
-/** Which way shows what a cache costs: the first of these that is compared. */
-const forCaches = ["yarn-dynamic", "yarn-continuous", "yarn-static", "ntk", "linear-dynamic", "linear", "none"];
+/** Which method shows what a cache costs: the first of these that is compared, one of which has to be. */
+const forCaches = ["yarn-dynamic", "yarn-continuous", "ntk", "linear-dynamic"];
+
+type RunOptions = Parameters<Trial["run"]>[0];
 
 /** What two sessions that read the same text made of it. */
 interface Compared extends Comparison {
@@ -29,7 +31,8 @@ interface Task {
   /** Models that it needs. */
   readonly setups: readonly Setup[];
   readonly alone?: boolean;
-  compare(tokens: Uint32Array, options: Parameters<Trial["run"]>[0]): Promise<Compared>;
+  /** @returns nothing where too little is left to compare */
+  compare(tokens: Uint32Array, options: RunOptions): Promise<Compared | undefined>;
 }
 
 /**
@@ -108,16 +111,20 @@ function growthTasks({ target, methods, lengths, cache }: Plan): readonly Task[]
           compare: async (tokens, { signal, onTokens }) => {
             const model = target.model(setup);
             const { rises, context } = await planGrowth(model, method, length);
+            // The first token after the last growth is what is timed, and the text's last one predicts nothing.
+            if (length - rises.at(-1)! < 3) return undefined;
             await using grown = await model.createSession({ context: { ...context, growth } });
-            const seconds = await converse(grown, tokens, rises, signal);
-            onTokens(grown.length);
+            const seconds = await converse(grown, tokens, rises, { signal, onTokens });
+            const begin = grown.length;
             await using exact = await model.createSession({ plannedTokens: length, context: method.context });
             const began = performance.now();
-            await exact.append(tokens.subarray(0, grown.length), { signal });
+            await exact.append(tokens.subarray(0, begin), {
+              signal,
+              onProgress: ({ completed }) => onTokens(begin + completed),
+            });
             const exactSeconds = (performance.now() - began) / 1000;
-            const read = 2 * grown.length;
-            onTokens(read);
-            const compared = await compareRest(exact, grown, tokens, model, signal, (more) => onTokens(read + more));
+            const onMore = (more: number): void => onTokens(2 * begin + more);
+            const compared = await compareRest(exact, grown, tokens, model, { signal, onTokens: onMore });
             return { ...compared, seconds, exactSeconds };
           },
         };
@@ -142,7 +149,7 @@ function stepTasks({ target, methods, lengths, cache }: Plan): readonly Task[] {
             const context = { ...method.context, schedule: "dynamic", steps: "continuous" } as const;
             await using exact = await model.createSession({ plannedTokens: length, context });
             await using other = await model.createSession({ plannedTokens: length, context: method.context });
-            return await compareRest(exact, other, tokens, model, signal, onTokens);
+            return await compareRest(exact, other, tokens, model, { signal, onTokens });
           },
         };
       }),
@@ -164,7 +171,7 @@ function cacheTasks({ target, methods, lengths }: Plan): readonly Task[] {
               const options = { plannedTokens: length, context: method.context };
               await using exact = await model.createSession(options);
               await using other = await small.createSession(options);
-              return await compareRest(exact, other, tokens, model, signal, onTokens);
+              return await compareRest(exact, other, tokens, model, { signal, onTokens });
             },
           };
         }),
@@ -176,12 +183,10 @@ async function compareRest(
   exact: Session,
   other: Session,
   tokens: Uint32Array,
-  { config }: { readonly config: { readonly vocab_size: number } },
-  signal: AbortSignal,
-  onTokens: (completed: number) => void,
+  { config }: Model,
+  options: RunOptions,
 ): Promise<Compared> {
-  const vocabulary = config.vocab_size;
-  const compared = await compareSessions(exact, other, tokens, { vocabulary, signal, onTokens });
+  const compared = await compareSessions(exact, other, tokens, { vocabulary: config.vocab_size, ...options });
   return { ...compared, factor: other.factor };
 }
 
@@ -198,7 +203,9 @@ function makeTrial(
     tokens: 2 * length,
     ...(alone && { alone }),
     run: async (options): Promise<readonly ConsistencySample[]> => {
-      const { factor, ...compared } = await compare(tokens, options);
+      const found = await compare(tokens, options);
+      if (!found) return [];
+      const { factor, ...compared } = found;
       return [{ ...identity, promptHash: await hashOf(tokens), usedFactor: factor, ...compared }];
     },
   };

@@ -32,17 +32,20 @@ export async function planGrowth(model: Model, { context }: Method, length: numb
 /**
  * Reads a conversation up to the first token of the turn in which its factor rises last.
  *
+ * @param options.onTokens - told how many tokens were read; those that growing reads again do not count
  * @returns how long the first tokens of the turns took in which it rose, in seconds: growing, and computing one token
  */
 export async function converse(
   session: Session,
   tokens: Uint32Array,
   rises: readonly number[],
-  signal: AbortSignal,
+  { signal, onTokens }: { readonly signal: AbortSignal; readonly onTokens: (completed: number) => void },
 ): Promise<number> {
   let seconds = 0;
   for (const rise of rises) {
-    await session.append(tokens.subarray(session.length, rise), { signal });
+    const begin = session.length;
+    const onProgress = ({ completed }: { readonly completed: number }): void => onTokens(begin + completed);
+    await session.append(tokens.subarray(begin, rise), { signal, onProgress });
     const began = performance.now();
     await session.append(tokens.subarray(rise, rise + 1), { signal });
     seconds += (performance.now() - began) / 1000;
