@@ -158,11 +158,12 @@ function stepTasks({ target, methods, lengths, cache }: Plan): readonly Task[] {
 
 function cacheTasks({ target, methods, lengths }: Plan): readonly Task[] {
   const name = forCaches.find((known) => methods.some((method) => method.name === known));
+  const caches = target.subject.backend === "reference" ? (["f16"] as const) : (["f16", "q8"] as const); // it has no q8
   return lengths.flatMap((length) =>
     methods
       .filter((method) => method.name === name)
       .flatMap((method) =>
-        (["f16", "q8"] as const).map((cache): Task => {
+        caches.map((cache): Task => {
           const setups = (["f32", cache] as const).map((type) => ({ extend: method.extend, cache: type }));
           return {
             ...{ task: `cache-${cache}`, method, length, setups },
