@@ -4,6 +4,7 @@ import { depthParts, passkeyTrials } from "./passkey.ts";
 import { perplexityCells, perplexityTrials } from "./perplexity.ts";
 import { accuracyCells } from "./questions.ts";
 import type { EvaluationResult, Sample, SuiteName } from "./result.ts";
+import { retrievalTrials } from "./retrieval.ts";
 import { speedCells, speedTrials } from "./speed.ts";
 import type { Setup } from "./target.ts";
 import type { Plan, Trial } from "./trial.ts";
@@ -34,6 +35,7 @@ type MakeTrials = (plan: Plan) => readonly Trial[] | Promise<readonly Trial[]>;
 
 const makers: Partial<Record<SuiteName, MakeTrials>> = {
   passkey: passkeyTrials,
+  retrieval: retrievalTrials,
   perplexity: perplexityTrials,
   consistency: consistencyTrials,
   speed: speedTrials,

@@ -22,13 +22,18 @@ export function takeWords({ words }: Haystack, start: number, count: number): re
  * @param countTokens - of a prompt
  * @param most - tokens that it may have
  * @param guess - how many to try first
+ * @param largest - how many there are, where there are no more
  * @returns the largest amount whose prompt fits; undefined when not even the least does
  */
 export async function fitHay(
   make: (amount: number) => string,
   countTokens: (text: string) => Promise<number>,
   most: number,
-  { guess, least = 0 }: { readonly guess: number; readonly least?: number },
+  {
+    guess,
+    least = 0,
+    largest = Number.POSITIVE_INFINITY,
+  }: { readonly guess: number; readonly least?: number; readonly largest?: number },
 ): Promise<number | undefined> {
   const tried = new Map<number, number>();
   const measure = async (amount: number): Promise<number> => {
@@ -39,7 +44,7 @@ export async function fitHay(
   const empty = await measure(least);
   if (empty > most) return undefined;
   let low = least; // fits
-  let high = least + most - empty + 1; // does not
+  let high = Math.min(least + most - empty, largest) + 1; // does not, or there are not so many
   let next = Math.min(Math.max(least + 1, guess), high - 1);
   while (high - low > 1) {
     const tokens = await measure(next);

@@ -28,6 +28,11 @@ export function passkeyTrials(plan: Plan): readonly Trial[] {
   });
 }
 
+/** @returns a place from 0 to before 1: an order of parts that spreads a few of them, too; every ten are in all parts */
+export function spreadDepth(index: number, random: () => number): number {
+  return (((index * 7) % depthParts) + random()) / depthParts;
+}
+
 /** @returns nothing where not even a question without text fits the length */
 async function makeQuestions(
   { target, haystack, seed }: Plan,
@@ -48,8 +53,7 @@ async function makeQuestions(
     indices.map(async (index) => {
       const random = createRandom(seedOf(seed, "passkey", length, index, "key"));
       const key = String(pickWhole(random, 10_000, 100_000));
-      // In an order that spreads a few of them, too; every ten are in all parts.
-      const depth = (((index * 7) % depthParts) + random()) / depthParts;
+      const depth = spreadDepth(index, random);
       let words = amount;
       // Where the text is cut makes a token more or less.
       while (words > 0 && (await target.countTokens(prompt(words, depth, key))) > most) words--;

@@ -18,6 +18,8 @@ export interface Plan {
   /** How many questions share a text: their answers depend on each other, but reading takes less time. */
   readonly share: number;
   readonly haystack: Haystack;
+  /** Those of `retrieval` that are asked; all unless given. */
+  readonly tasks?: readonly string[];
   /** How the cache is kept. */
   readonly cache: Setup["cache"];
 }
