@@ -86,9 +86,9 @@ function openTarget(model: string | undefined, flags: EvaluateFlags, progress: P
 
 function makePlan(target: Target, haystack: Haystack, flags: EvaluateFlags): Plan {
   const methods = resolveMethods(flags.methods, flags.factors ?? [4]);
-  const { samples, share, seed, cache = "f32" } = flags;
+  const { samples, share, seed, tasks, cache = "f32" } = flags;
   const lengths = resolveLengths(flags.lengths, target.subject.nativeWindow);
-  return { target, methods, ways: methods, lengths, samples, share, seed, haystack, cache };
+  return { target, methods, ways: methods, lengths, samples, share, seed, haystack, cache, ...(tasks && { tasks }) };
 }
 
 /** Everything that results depend on but for what each trial says of itself. */
