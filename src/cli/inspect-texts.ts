@@ -1,8 +1,6 @@
 import type { InspectionWarning, ModelInspection } from "../index.ts";
 
-/** Languages that a report can be written in. */
-export const languages = ["en", "zh"] as const;
-export type Language = (typeof languages)[number];
+export { type Language, languages } from "../evaluation/language.ts";
 
 /** Everything that a report says, in one language. Numbers and names come from the inspection; layout is not decided here. */
 export interface InspectTexts {

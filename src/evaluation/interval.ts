@@ -8,13 +8,13 @@ const deviations = 1.959963984540054;
  *
  * @param rate - from 0 to 1
  * @param count - how many were asked, from 1
+ * @param width - standard deviations of the normal distribution to either side; 95 % confidence unless given
  * @see Wilson, Probable inference, the law of succession, and statistical inference (1927)
  */
-export function wilsonInterval(rate: number, count: number): Interval {
-  const square = deviations ** 2;
+export function wilsonInterval(rate: number, count: number, width: number = deviations): Interval {
+  const square = width ** 2;
   const center = (rate + square / (2 * count)) / (1 + square / count);
-  const half =
-    (deviations / (1 + square / count)) * Math.sqrt((rate * (1 - rate)) / count + square / (4 * count * count));
+  const half = (width / (1 + square / count)) * Math.sqrt((rate * (1 - rate)) / count + square / (4 * count * count));
   return [Math.max(0, center - half), Math.min(1, center + half)];
 }
 
@@ -48,13 +48,28 @@ export function perplexityOf(
   logprobs: readonly number[],
   tokens: readonly number[],
 ): { readonly perplexity: number; readonly interval?: Interval } {
-  const count = logprobs.length;
-  const all = sum(tokens);
-  const mean = -sum(logprobs) / all;
-  const squares = sum(logprobs.map((logprob, i) => (-logprob - mean * tokens[i]!) ** 2));
-  if (count < 2) return { perplexity: Math.exp(mean) };
-  const half = (Math.sqrt((squares * count) / (count - 1)) / all) * studentDeviations(count - 1);
-  return { perplexity: Math.exp(mean), interval: [Math.exp(mean - half), Math.exp(mean + half)] };
+  const { ratio, error } = ratioOfSums(logprobs, tokens);
+  if (error === undefined) return { perplexity: Math.exp(-ratio) };
+  const half = error * studentDeviations(logprobs.length - 1);
+  return { perplexity: Math.exp(-ratio), interval: [Math.exp(-ratio - half), Math.exp(-ratio + half)] };
+}
+
+/**
+ * A mean over all that is counted, of sums over parts that are taken for independent.
+ *
+ * @returns the ratio of all sums to all counts, and its standard error unless there is one part only
+ * @see Cochran, Sampling Techniques (1977), 2.11: the variance of a ratio, linearised
+ */
+export function ratioOfSums(
+  sums: readonly number[],
+  counts: readonly number[],
+): { readonly ratio: number; readonly error?: number } {
+  const parts = sums.length;
+  const all = sum(counts);
+  const ratio = sum(sums) / all;
+  if (parts < 2) return { ratio };
+  const squares = sum(sums.map((part, i) => (part - ratio * counts[i]!) ** 2));
+  return { ratio, error: Math.sqrt((squares * parts) / (parts - 1)) / all };
 }
 
 /** The mean of numbers, and its interval by Student's distribution unless there is one only. */

@@ -71,8 +71,10 @@ function positionCells(samples: readonly PerplexitySample[], length: number): re
 
 /** Parts of about equal size. */
 function positionsOf(length: number): readonly { readonly from: number; readonly to: number }[] {
-  const at = (part: number): number => Math.round((part * length) / positionParts);
-  return Array.from({ length: positionParts }, (_, part) => ({ from: at(part), to: at(part + 1) }));
+  // The first token is not scored: a part has one at least that is.
+  const parts = Math.min(positionParts, Math.floor(length / 2));
+  const at = (part: number): number => Math.round((part * length) / parts);
+  return Array.from({ length: parts }, (_, part) => ({ from: at(part), to: at(part + 1) }));
 }
 
 /** The first token of a sequence has no probability, and is left out. */

@@ -183,6 +183,8 @@ export interface AccuracySample extends SampleBase {
   readonly answer: string;
   /** From 0 to 1. */
   readonly score: number;
+  /** A server did not take so many tokens: the sample is in no cell. */
+  readonly refused?: true;
 }
 
 export interface PerplexitySample extends SampleBase {
@@ -190,6 +192,8 @@ export interface PerplexitySample extends SampleBase {
   /** Sums of log probabilities (natural), and numbers of tokens, by position: one entry for each of the cell's `positions`, or one for all. */
   readonly logprobs: readonly number[];
   readonly tokens: readonly number[];
+  /** A server did not take so many tokens: nothing was scored, and the sample is in no cell. */
+  readonly refused?: true;
 }
 
 export interface ConsistencySample extends SampleBase {

@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import { effectiveCount, perplexityOf, studentDeviations, wilsonInterval } from "./interval.ts";
+
+// Newcombe, Two-sided confidence intervals for the single proportion (1998), table I, method 3.
+test.each([
+  [81, 263, 0.2553, 0.3662],
+  [15, 148, 0.0624, 0.1605],
+  [0, 20, 0, 0.1611],
+  [1, 29, 0.0061, 0.1718],
+])("Wilson's interval of %i in %i", (right, count, low, high) => {
+  const interval = wilsonInterval(right / count, count);
+  expect(interval[0]).toBeCloseTo(low, 4);
+  expect(interval[1]).toBeCloseTo(high, 4);
+});
+
+test.each([
+  [1, 12.7062],
+  [4, 2.7764],
+  [5, 2.5706],
+  [10, 2.2281],
+  [30, 2.0423],
+  [120, 1.9799],
+])("Student's quantile with %i degrees of freedom: %f", (freedom, quantile) => {
+  expect(studentDeviations(freedom)).toBeCloseTo(quantile, 3);
+});
+
+test("questions that share a text and are answered alike are worth as many as there are texts", () => {
+  const alike = [0, 1, 1, 0, 1, 0].map((score) => [score, score, score]);
+  expect(effectiveCount(alike)).toBeLessThanOrEqual(6);
+  expect(effectiveCount(alike)).toBeGreaterThan(4);
+  expect(effectiveCount([0, 1, 1, 0].map((score) => [score]))).toBe(4);
+});
+
+test("a perplexity over passages of one size has the interval of their mean; of one passage it has none", () => {
+  // Student's sleep data, group 2: mean 2.33, standard error 0.6331.
+  const values = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4];
+  const { perplexity, interval } = perplexityOf(
+    values.map((value) => -value * 7),
+    values.map(() => 7),
+  );
+  expect(Math.log(perplexity)).toBeCloseTo(2.33, 10);
+  expect(Math.log(interval![0])).toBeCloseTo(2.33 - 2.2622 * 0.6331, 3);
+  expect(Math.log(interval![1])).toBeCloseTo(2.33 + 2.2622 * 0.6331, 3);
+  expect(perplexityOf([-3], [1])).toEqual({ perplexity: Math.exp(3) });
+});

@@ -1,0 +1,43 @@
+import type { Behaviour } from "../result.ts";
+import type { ReasonText } from "./reason-values.ts";
+
+export const behavioursEnglish: Readonly<Record<Behaviour["kind"], string>> = {
+  limited: "The server refuses what is longer than the native window.",
+  unscaled: "The server looks unscaled: it takes more than the native window, and is bad there.",
+  static: "The server looks statically scaled: one encoding for all lengths, good beyond the window.",
+  dynamic: "The server looks dynamically scaled: another encoding beyond the window than within.",
+  scaled: "The server looks scaled, statically or dynamically.",
+  unclear: "How the server scales cannot be told.",
+};
+
+const passkeys: ReasonText = ({ show, rate }) =>
+  `pass keys: ${rate("inside")} at ${show("insideLength")} tokens, ${rate("beyond")} at ${show("length")}`;
+const ends: ReasonText = ({ show }) =>
+  `perplexity ${show("inside")} within the window, ${show("beyond")} at the end of ${show("length")} tokens`;
+const beginning: ReasonText = ({ show }) =>
+  `a token's log probability there changes by ${show("difference")} nats, and by ${show("noise")} without a reason`;
+
+/** By code. */
+export const reasonsEnglish: Readonly<Record<string, ReasonText>> = {
+  refused_beyond: ({ show, has }) =>
+    `It refused ${show("length")} tokens${has("window") ? `, and says that its window is ${show("window")}` : ""}.`,
+  accepted_beyond: ({ show }) => `It takes ${show("length")} tokens.`,
+  no_length_beyond: ({ show }) => `No length beyond the native window of ${show("nativeWindow")} tokens was asked for.`,
+  no_prompt_logprobs: () => "It returns no log probabilities of prompts, and is judged by pass keys.",
+  beginning_same: (values) => `A beginning is computed the same whatever follows it: ${beginning(values)}.`,
+  beginning_differs: (values) =>
+    `A beginning is computed otherwise once the text is longer than the window: ${beginning(values)}.`,
+  beginning_unclear: (values) => `Whether a beginning is computed the same is hidden by noise: ${beginning(values)}.`,
+  perplexity_holds: (values) => `Beyond the window text is as good as within: ${ends(values)}.`,
+  perplexity_collapses: (values) => `Beyond the window text is much worse: ${ends(values)}.`,
+  perplexity_unclear: (values) => `Whether text is as good beyond the window is not clear: ${ends(values)}.`,
+  passkey_holds: (values) => `Answers beyond the window are as good as within; ${passkeys(values)}.`,
+  passkey_drops: (values) => `Beyond the window less than half is answered; ${passkeys(values)}.`,
+  passkey_unclear: (values) => `Whether answers are as good beyond the window is not clear; ${passkeys(values)}.`,
+  reference_agrees: ({ show }) =>
+    `Within the window it computes as ${show("method")} does on the same weights: ${show("difference")} nats from it, ${show("other")} from the next.`,
+  reference_unclear: ({ show }) =>
+    `Within the window it is about as far from ${show("method")} (${show("difference")} nats) as from another (${show("other")}).`,
+  no_reference: () => "Static and other encodings are told apart only beside the same weights.",
+  no_answer_logprobs: () => "It returns no log probabilities of answers that could be compared.",
+};
