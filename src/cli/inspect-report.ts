@@ -69,7 +69,7 @@ export function section(heading: string, body: string): string {
 export function indented(lines: string): string {
   return lines
     .split("\n")
-    .map((line) => indent + line)
+    .map((line) => (line === "" ? "" : indent + line))
     .join("\n");
 }
 
