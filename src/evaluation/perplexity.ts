@@ -26,13 +26,13 @@ export async function perplexityTrials(plan: Plan): Promise<readonly Trial[]> {
         plan.ways.map((way): Trial => {
           const id = ["perplexity", task, way.name, way.factor, length, index, passages.length].join("/");
           const run: Trial["run"] = async (options) => {
-            const { logprobs, factor } = await target.score({ way, tokens: passage, ...options });
+            const { logprobs, factor, refused } = await target.score({ way, tokens: passage, ...options });
             const parts = task === "whole" ? positionsOf(length) : [{ from: length - step, to: length }];
             const sample: PerplexitySample = {
               ...{ suite: "perplexity", task, method: way.name, factor: way.factor, length, index },
               promptHash: await hashOf(passage),
               ...(factor !== undefined && { usedFactor: factor }),
-              ...sumParts(logprobs, parts),
+              ...(refused ? { logprobs: [], tokens: [], refused } : sumParts(logprobs, parts)),
             };
             return [sample];
           };
@@ -45,7 +45,7 @@ export async function perplexityTrials(plan: Plan): Promise<readonly Trial[]> {
 
 /** One cell for each task, way and length. */
 export function perplexityCells(samples: readonly Sample[]): readonly PerplexityCell[] {
-  const scored = samples.filter((sample) => sample.suite === "perplexity");
+  const scored = samples.filter((sample) => sample.suite === "perplexity").filter(({ refused }) => !refused);
   const cells = Map.groupBy(scored, ({ task, method, factor, length }) => [task, method, factor, length].join("/"));
   return [...cells.values()].map((all) => {
     const { task, method, factor, length } = all[0]!;

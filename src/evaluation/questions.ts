@@ -1,5 +1,5 @@
 import { effectiveCount, wilsonInterval } from "./interval.ts";
-import type { AccuracyCell, AccuracySample, DepthCell, Sample, SuiteName } from "./result.ts";
+import type { AccuracyCell, AccuracySample, DepthCell, Sample } from "./result.ts";
 import { hashOf, type Plan, setupOf, type Trial } from "./trial.ts";
 
 /** Something whose answer stands in a text. */
@@ -47,7 +47,7 @@ export function questionTrials(plan: Plan, task: QuestionTask): readonly Trial[]
             const answers = await plan.target.answer({ way, prompts, maxTokens, length, signal, onTokens });
             return Promise.all(
               asked.map(async ({ prompt, expected, depth }, i): Promise<AccuracySample> => {
-                const { text, factor } = answers[i]!;
+                const { text, factor, refused } = answers[i]!;
                 return {
                   ...{ suite: task.suite, task: task.task, method: way.name, factor: way.factor, length },
                   index: indices[i]!,
@@ -58,6 +58,7 @@ export function questionTrials(plan: Plan, task: QuestionTask): readonly Trial[]
                   expected,
                   answer: text,
                   score: (task.score ?? shareFound)(text, expected),
+                  ...(refused && { refused }),
                 };
               }),
             );
@@ -70,7 +71,7 @@ export function questionTrials(plan: Plan, task: QuestionTask): readonly Trial[]
 
 /** How well questions were answered: one cell for each task, way and length. */
 export function accuracyCells(samples: readonly Sample[], depthParts: number): readonly AccuracyCell[] {
-  const asked = samples.filter((sample): sample is AccuracySample => isOfQuestions(sample.suite));
+  const asked = samples.filter((sample): sample is AccuracySample => isOfQuestions(sample) && !sample.refused);
   const cells = Map.groupBy(asked, ({ suite, task, method, factor, length }) =>
     [suite, task, method, factor, length].join("/"),
   );
@@ -81,8 +82,8 @@ export function accuracyCells(samples: readonly Sample[], depthParts: number): r
   });
 }
 
-function isOfQuestions(suite: SuiteName): suite is AccuracySample["suite"] {
-  return suite === "passkey" || suite === "retrieval";
+function isOfQuestions(sample: Sample): sample is AccuracySample {
+  return sample.suite === "passkey" || sample.suite === "retrieval";
 }
 
 function depthCells(samples: readonly AccuracySample[], parts: number): readonly DepthCell[] {

@@ -29,6 +29,8 @@ export interface Subject {
   readonly name: string;
   /** Of an endpoint: without credentials. */
   readonly url?: string;
+  /** Of an endpoint: how lengths were counted: by its own tokenizer, by one at hand, or estimated from what a sample of text came to. */
+  readonly lengths?: "server" | "local" | "estimated";
   /** The tokens usable without extension; of an endpoint as `--native-window` says. */
   readonly nativeWindow: number;
   /** The window that factors refer to. */
@@ -216,9 +218,39 @@ export interface SpeedSample extends SampleBase {
   readonly cacheBytes?: number;
 }
 
-/** What a server does with lengths. */
+/** What a server does with lengths: see docs/evaluate.md, "Servers". */
 export interface Behaviour {
+  /**
+   * `limited`: refuses what was asked beyond the native window. `unscaled`: accepts more, and answers badly there. `static`: one encoding for all lengths, good
+   * beyond the window. `dynamic`: another one beyond the window than within. `scaled`: static or dynamic. `unclear`: what was seen allows no verdict.
+   */
   readonly kind: "limited" | "unscaled" | "static" | "dynamic" | "scaled" | "unclear";
-  /** Why it looks so: a code for the words, and the numbers in them. */
-  readonly reasons: readonly { readonly code: string; readonly values: Readonly<Record<string, number | string>> }[];
+  /** Why it looks so, in the order in which it was found out. */
+  readonly reasons: readonly BehaviourReason[];
 }
+
+/** A code for the words, and the numbers in them. */
+export interface BehaviourReason {
+  readonly code: BehaviourCode;
+  readonly values: Readonly<Record<string, number | string>>;
+}
+
+/** What each says, and its values: see `src/evaluation/endpoint/reasons.ts`. */
+export type BehaviourCode =
+  | "refused_beyond"
+  | "accepted_beyond"
+  | "no_length_beyond"
+  | "no_prompt_logprobs"
+  | "beginning_same"
+  | "beginning_differs"
+  | "beginning_unclear"
+  | "perplexity_holds"
+  | "perplexity_collapses"
+  | "perplexity_unclear"
+  | "passkey_holds"
+  | "passkey_drops"
+  | "passkey_unclear"
+  | "reference_agrees"
+  | "reference_unclear"
+  | "no_reference"
+  | "no_answer_logprobs";

@@ -54,6 +54,8 @@ export interface AnswerRequest extends Request {
 export interface Answer {
   readonly text: string;
   readonly factor?: number;
+  /** A server did not take a prompt of this length. */
+  readonly refused?: true;
 }
 
 export interface ScoreRequest extends Request {
@@ -61,9 +63,33 @@ export interface ScoreRequest extends Request {
 }
 
 export interface Scores {
-  /** Natural; NaN for the first, which nothing precedes. */
+  /** Natural; NaN for the first, which nothing precedes. Without the last where a server's window is full, and empty where it was refused. */
   readonly logprobs: ArrayLike<number>;
   readonly factor?: number;
+  /** A server did not take so many tokens. */
+  readonly refused?: true;
+}
+
+export interface TimeRequest {
+  readonly way: Way;
+  /** Where the tokenizer is at hand. */
+  readonly tokens?: Uint32Array;
+  readonly text: string;
+  /** Of prompt and answer together, as planned. */
+  readonly length: number;
+  readonly maxTokens: number;
+  readonly signal: AbortSignal;
+}
+
+export interface Times {
+  /** From the question to the first token of the answer. */
+  readonly prefillSeconds: number;
+  /** Those that were read in this time. */
+  readonly promptTokens: number;
+  /** From the first token of the answer to its last. */
+  readonly decodeSeconds: number;
+  /** 0 where a server did not take so many tokens. */
+  readonly completionTokens: number;
 }
 
 export interface TimeRequest {

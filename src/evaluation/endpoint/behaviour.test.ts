@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ContextOptions } from "../../index.ts";
+import { startTestServer, type TestServer } from "../node/test-openai-server.ts";
+import { openTestPlan } from "../node/test-target.ts";
+import type { Behaviour, BehaviourCode, Cell } from "../result.ts";
+import type { Target } from "../target.ts";
+import type { Plan } from "../trial.ts";
+import { type BehaviourOptions, recogniseBehaviour } from "./behaviour.ts";
+import { openEndpointTarget } from "./endpoint-target.ts";
+import type { Reference } from "./reference.ts";
+
+const signal = new AbortController().signal;
+const lengths = [256, 768];
+const contexts: Record<"none" | "static" | "dynamic", ContextOptions> = {
+  none: { extend: "none" },
+  static: { schedule: "static", factor: 4 },
+  dynamic: { schedule: "dynamic", factor: 4 },
+};
+
+let local: { readonly plan: Plan; readonly target: Target };
+let server: TestServer;
+let reference: Reference;
+
+beforeAll(async () => {
+  local = await openTestPlan(["none", "yarn-static", "yarn-dynamic"], { lengths });
+  server = await startTestServer(local.target.model({ extend: "yarn", cache: "f32" }), {
+    ...{ dialect: "vllm", context: contexts.none, window: 768 },
+  });
+  const [none, scaled] = local.plan.ways;
+  reference = { target: local.target, none: none!, scaled: scaled! };
+});
+
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await local.target[Symbol.asyncDispose]();
+});
+
+async function recognise(served: TestServer["served"], more: Partial<BehaviourOptions> = {}): Promise<Behaviour> {
+  server.served = served;
+  const nativeWindow = 256;
+  const sample = local.plan.haystack.text;
+  await using target = await openEndpointTarget(server.url, { nativeWindow, sample, signal });
+  const plan = { ...(more.plan ?? local.plan), target, methods: [], ways: [{ name: "endpoint", factor: 1 }] };
+  return recogniseBehaviour({ target, signal, ...more, plan });
+}
+
+const codes = ({ reasons }: Behaviour): readonly BehaviourCode[] => reasons.map(({ code }) => code);
+
+test("a server that refuses more than its window is limited, in both dialects", async () => {
+  for (const dialect of ["vllm", "llama.cpp"] as const) {
+    expect(await recognise({ dialect, context: contexts.none, window: 256 })).toEqual({
+      kind: "limited",
+      reasons: [{ code: "refused_beyond", values: { length: 768, nativeWindow: 256, window: 256 } }],
+    });
+  }
+});
+
+test("with log probabilities of prompts: unscaled, static and dynamic, without a reference", async () => {
+  const served = { dialect: "vllm", window: 768 } as const;
+  const none = await recognise({ ...served, context: contexts.none });
+  expect([none.kind, ...codes(none)]).toEqual([
+    ...["unscaled", "accepted_beyond", "beginning_same", "perplexity_collapses"],
+  ]);
+  const scaled = await recognise({ ...served, context: contexts.static });
+  expect([scaled.kind, ...codes(scaled)]).toEqual([
+    ...["static", "accepted_beyond", "beginning_same", "perplexity_holds"],
+  ]);
+  const dynamic = await recognise({ ...served, context: contexts.dynamic });
+  expect([dynamic.kind, ...codes(dynamic)]).toEqual([
+    ...["dynamic", "accepted_beyond", "beginning_differs", "perplexity_holds"],
+  ]);
+  expect(dynamic.reasons[1]!.values).toMatchObject({ noise: 0, length: 768, passages: 4 });
+});
+
+test("with a reference, what is computed within the window says which of the two it is", async () => {
+  const served = { dialect: "vllm", window: 768 } as const;
+  const none = await recognise({ ...served, context: contexts.none }, { reference });
+  expect([none.kind, codes(none).at(-1), none.reasons.at(-1)!.values.method]).toEqual([
+    ...["unscaled", "reference_agrees", "none"],
+  ]);
+  const scaled = await recognise({ ...served, context: contexts.static }, { reference });
+  expect([scaled.kind, scaled.reasons.at(-1)!.values.method]).toEqual(["static", "yarn-static"]);
+});
+
+test("without: unscaled by pass keys, scaled otherwise; static or dynamic with a reference alone", async () => {
+  const served = { dialect: "llama.cpp", window: 768 } as const;
+  const far = { ...local.plan, lengths: [1024] };
+  const none = await recognise({ ...served, window: 1024, context: contexts.none }, { plan: far });
+  expect([none.kind, ...codes(none)]).toEqual([
+    ...["unscaled", "accepted_beyond", "no_prompt_logprobs", "passkey_drops"],
+  ]);
+  const scaled = await recognise({ ...served, context: contexts.static });
+  expect([scaled.kind, ...codes(scaled)]).toEqual([
+    ...["scaled", "accepted_beyond", "no_prompt_logprobs", "passkey_holds", "no_reference"],
+  ]);
+  const found = { suite: "passkey", task: "passkey", method: "endpoint", factor: 1, samples: 60 } as const;
+  const cells: readonly Cell[] = [
+    { ...found, length: 256, accuracy: 1, interval: [0.94, 1] },
+    { ...found, length: 768, accuracy: 0.95, interval: [0.86, 0.98] },
+  ];
+  for (const [kind, method] of [
+    ["static", "yarn-static"],
+    ["dynamic", "none"],
+  ] as const) {
+    const seen = await recognise({ ...served, context: contexts[kind] }, { reference, cells });
+    expect([seen.kind, codes(seen).at(-1), seen.reasons.at(-1)!.values.method]).toEqual([
+      ...[kind, "reference_agrees", method],
+    ]);
+  }
+});

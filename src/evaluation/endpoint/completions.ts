@@ -1,0 +1,90 @@
+import type { Answered } from "./answered.ts";
+import type { EndpointClient } from "./client.ts";
+import type { FoundModel } from "./find-model.ts";
+
+/** What is asked. */
+export interface Question {
+  /** Text, or tokens where the server takes them. */
+  readonly prompt: string | Uint32Array;
+  readonly maxTokens: number;
+  readonly signal: AbortSignal;
+}
+
+/** What was answered. */
+export interface Completion {
+  readonly text: string;
+  /** Undefined where the server does not say. */
+  readonly promptTokens: number | undefined;
+  /** Natural, of the answer's tokens; undefined unless asked for, and where the server has none. */
+  readonly logprobs: readonly number[] | undefined;
+}
+
+/** Bytes of an answer besides its tokens, and of each token with its log probability. */
+const bytesOfAnswer = 2 ** 20;
+export const bytesOfToken = 1024;
+
+/** Requests of one model, by `/completions` or by `/chat/completions`. */
+export class Completions {
+  readonly client: EndpointClient;
+  readonly model: FoundModel;
+  readonly isChat: boolean;
+
+  constructor(client: EndpointClient, model: FoundModel, isChat: boolean) {
+    this.client = client;
+    this.model = model;
+    this.isChat = isChat;
+  }
+
+  get url(): string {
+    return `${this.client.address.api}/${this.isChat ? "chat/completions" : "completions"}`;
+  }
+
+  /** @throws EndpointError, as for a prompt that is too long; the signal's reason */
+  async ask(
+    { prompt, maxTokens, signal }: Question,
+    { logprobs = false }: { readonly logprobs?: boolean } = {},
+  ): Promise<Completion> {
+    const more = logprobs ? (this.isChat ? { logprobs: true } : { logprobs: 1 }) : {};
+    const answer = await this.post(this.body(prompt, maxTokens, more), maxTokens, signal);
+    const choice = answer.field("choices").only();
+    const tokens = answer.field("usage").field("prompt_tokens");
+    const given = logprobs ? choice.field("logprobs") : undefined;
+    return {
+      text: textOf(this.isChat ? choice.field("message").field("content") : choice.field("text")),
+      promptTokens: tokens.isMissing ? undefined : tokens.count(),
+      logprobs: given === undefined || given.isMissing ? undefined : readLogprobs(given, maxTokens),
+    };
+  }
+
+  /** @param tokens - of prompt and answer that come back with numbers of their own */
+  post(body: object, tokens: number, signal: AbortSignal): Promise<Answered> {
+    return this.client.post(this.url, body, { signal, mostBytes: bytesOfAnswer + tokens * bytesOfToken });
+  }
+
+  /** Greedy, and without penalties that a server may have taken from the model's files. */
+  body(prompt: string | Uint32Array, maxTokens: number, more: object = {}): object {
+    const content = typeof prompt === "string" ? prompt : Array.from(prompt);
+    return {
+      model: this.model.name,
+      ...(this.isChat ? { messages: [{ role: "user", content }] } : { prompt: content }),
+      max_tokens: maxTokens,
+      temperature: 0,
+      seed: 1,
+      ...(this.model.takesPenalty && { repetition_penalty: 1 }),
+      ...more,
+    };
+  }
+}
+
+/** A chat's content is null where nothing was said. */
+function textOf(field: Answered): string {
+  return field.isMissing ? "" : field.text();
+}
+
+/** `token_logprobs` of completions, or `content` of chats; llama.cpp has the latter in both. */
+function readLogprobs(field: Answered, most: number): readonly number[] {
+  const listed = field.field("token_logprobs");
+  if (!listed.isMissing) return listed.list(most).map((entry) => entry.logprob());
+  const content = field.field("content");
+  return content.isMissing ? [] : content.list(most).map((entry) => entry.field("logprob").logprob());
+}

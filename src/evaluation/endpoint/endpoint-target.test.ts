@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { UnsupportedError, type Warning } from "../../index.ts";
+import { evaluate } from "../evaluate.ts";
+import { startTestServer, type TestServer } from "../node/test-openai-server.ts";
+import { openTestPlan } from "../node/test-target.ts";
+import type { AccuracySample } from "../result.ts";
+import type { Target } from "../target.ts";
+import type { Plan } from "../trial.ts";
+import { type EndpointOptions, type EndpointTarget, openEndpointTarget } from "./endpoint-target.ts";
+
+const signal = new AbortController().signal;
+const way = { name: "endpoint", factor: 1 };
+const vllm = { dialect: "vllm", context: { extend: "none" }, window: 256 } as const;
+const llamaCpp = { ...vllm, dialect: "llama.cpp" } as const;
+
+let local: { readonly plan: Plan; readonly target: Target };
+let server: TestServer;
+
+beforeAll(async () => {
+  local = await openTestPlan(["none"], { samples: 4 });
+  server = await startTestServer(local.target.model({ extend: "none", cache: "f32" }), vllm);
+});
+
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await local.target[Symbol.asyncDispose]();
+});
+
+async function open(
+  served: TestServer["served"],
+  options: Partial<EndpointOptions> = {},
+): Promise<{ readonly target: EndpointTarget; readonly warnings: readonly Warning[] }> {
+  server.served = served;
+  server.requests.length = 0;
+  const warnings: Warning[] = [];
+  const target = await openEndpointTarget(server.url, {
+    ...{ nativeWindow: 256, sample: local.plan.haystack.text, signal },
+    onWarning: (warning) => warnings.push(warning),
+    ...options,
+  });
+  return { target, warnings };
+}
+
+test("answers, counts and scores are those of the same model at hand; what the server refuses is recorded, and in no cell", async () => {
+  const { target, warnings } = await open(vllm);
+  const plan = { ...local.plan, lengths: [128, 512] };
+  const suites = ["passkey", "perplexity"] as const;
+  const there = await evaluate({ ...plan, target, methods: [], ways: [way] }, { suites, signal });
+  const here = await evaluate({ ...plan, lengths: [128] }, { suites, signal });
+  expect(there.cells.map((cell) => ({ ...cell, method: "none" }))).toEqual(here.cells);
+  expect(here.cells).toHaveLength(3);
+  const known = ({ promptHash, score, answer }: AccuracySample): unknown => ({ promptHash, score, answer });
+  const passkeys = ({ samples }: typeof there, length: number): readonly AccuracySample[] =>
+    samples.filter((sample): sample is AccuracySample => sample.suite === "passkey" && sample.length === length);
+  expect(passkeys(there, 128).map(known)).toEqual(passkeys(here, 128).map(known));
+  expect(passkeys(there, 512).map(({ refused, score }) => [refused, score])).toEqual(Array(4).fill([true, 0]));
+  expect(warnings).toEqual([
+    { code: "length_refused", message: `${server.url}/v1 does not take 512 tokens: its window is 256 tokens` },
+  ]);
+  expect(target.subject).toMatchObject({ kind: "endpoint", name: "tiny", url: `${server.url}/v1`, lengths: "server" });
+});
+
+test("a passage as long as the server's window is scored but for its last token", async () => {
+  const { target } = await open(vllm);
+  const tokens = (await target.tokenize(local.plan.haystack.text)).subarray(0, 256);
+  const { logprobs } = await target.score({ way, tokens, signal });
+  const [none] = local.plan.ways;
+  const exact = await local.target.score({ way: none!, tokens, signal });
+  expect(Array.from(logprobs)).toEqual(Array.from(exact.logprobs).slice(0, 255));
+});
+
+test("llama.cpp has no log probabilities of prompts, which is said before anything is asked", async () => {
+  const { target } = await open(llamaCpp);
+  expect(target.window).toBe(256);
+  expect(await target.countTokens("pass key")).toBe(await local.target.countTokens("pass key"));
+  expect(await target.missing("passkey", signal)).toBeUndefined();
+  expect(await target.missing("perplexity", signal)).toMatch(/vLLM and SGLang do, llama.cpp's server does not/);
+  await expect(target.score({ way, tokens: Uint32Array.of(1, 2), signal })).rejects.toBeInstanceOf(UnsupportedError);
+});
+
+test("a server with chats alone is asked by chats, whose template and words count", async () => {
+  const { target, warnings } = await open({ ...vllm, chatOnly: true });
+  expect(warnings.map(({ code }) => code)).toEqual(["chat_only"]);
+  expect(await target.countTokens("pass key")).toBe((await local.target.countTokens("pass key")) + 32);
+  const [answer] = await target.answer({ way, prompts: ["One."], maxTokens: 6, length: 64, signal });
+  expect(answer!.text.length).toBeGreaterThan(0);
+  expect(server.requests.at(-1)!.body).toMatchObject({ messages: [{ content: "One." }], max_tokens: 38 });
+  expect(await target.missing("perplexity", signal)).toMatch(/does not return/);
+});
+
+test("times are those of a stream, with as many tokens as the server says, of a text that no cache has", async () => {
+  const { target } = await open(vllm);
+  const text = local.plan.haystack.words.slice(0, 100).join("");
+  const request = { way, text, length: 240, maxTokens: 8, signal };
+  const times = await target.time!(request);
+  expect(times.completionTokens).toBe(8);
+  expect(times.prefillSeconds).toBeGreaterThan(0);
+  expect(times.decodeSeconds).toBeGreaterThan(0);
+  const first = server.requests.at(-1)!.body;
+  expect(first).toMatchObject({ stream: true, stream_options: { include_usage: true }, temperature: 0 });
+  expect(times.promptTokens).toBe(await local.target.countTokens(String(first.prompt)));
+  await target.time!(request);
+  expect(String(server.requests.at(-1)!.body.prompt).slice(0, 8)).not.toBe(String(first.prompt).slice(0, 8));
+  expect((await target.time!({ ...request, length: 300 })).completionTokens).toBe(0);
+});
+
+test("penalties that vLLM takes from the model's files are turned off, and only there", async () => {
+  await open(vllm);
+  expect(server.requests.at(1)!.body).toMatchObject({ repetition_penalty: 1 });
+  await open(llamaCpp);
+  expect(server.requests.some(({ body }) => "repetition_penalty" in body)).toBe(false);
+});
+
+test("without a tokenizer of the server's, one at hand counts, or lengths are estimated, which is said", async () => {
+  const served = { ...llamaCpp, tokenless: true };
+  const tokenizer = (text: string): Promise<Uint32Array> => local.target.tokenize(text);
+  const exact = await open(served, { tokenizer });
+  const text = local.plan.haystack.words.slice(100, 400).join("");
+  expect(await exact.target.countTokens(text)).toBe((await tokenizer(text)).length);
+  expect([exact.warnings, exact.target.subject.lengths]).toEqual([[], "local"]);
+  const about = await open(served);
+  const ratio = (await about.target.countTokens(text)) / (await tokenizer(text)).length;
+  expect(Math.abs(ratio - 1)).toBeLessThan(0.2);
+  expect([about.warnings.map(({ code }) => code), about.target.subject.lengths]).toEqual([
+    ...[["estimated_lengths"], "estimated"],
+  ]);
+  await expect(about.target.tokenize(text)).rejects.toThrow(/has no \/tokenize: tokens cannot be had/);
+  expect(await about.target.missing("perplexity", signal)).toMatch(/tokens cannot be had/);
+});

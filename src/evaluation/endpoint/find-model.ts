@@ -1,0 +1,72 @@
+import { InvalidOptionError } from "../../index.ts";
+import type { Answered } from "./answered.ts";
+import type { EndpointClient } from "./client.ts";
+import { EndpointError, isMissingPath } from "./endpoint-error.ts";
+
+/** What a server says of the model that is asked for. */
+export interface FoundModel {
+  readonly name: string;
+  /** Tokens that it accepts, the answer's included, where it says so. */
+  readonly window: number | undefined;
+  /** Whether it is of vLLM's kind, which takes sampling defaults from `generation_config.json` unless told otherwise. */
+  readonly takesPenalty: boolean;
+}
+
+const mostModels = 10_000;
+const mostListed = 20;
+
+/**
+ * Asks a server for its models, and for its window.
+ *
+ * @param wanted - the name; may be left out where the server has one model
+ * @throws InvalidOptionError with the names that there are; EndpointError
+ */
+export async function findModel(
+  client: EndpointClient,
+  wanted: string | undefined,
+  signal: AbortSignal,
+): Promise<FoundModel> {
+  const models = await listModels(client, signal);
+  const names = models?.map((model) => model.field("id").text()) ?? [];
+  if (wanted === undefined && names.length !== 1) {
+    throw new InvalidOptionError(
+      "model",
+      models ? `must name one of ${namesOf(names)}` : "must name the server's model",
+    );
+  }
+  if (wanted !== undefined && names.length > 0 && !names.includes(wanted))
+    throw new InvalidOptionError("model", `the server has no ${JSON.stringify(wanted)}, but ${namesOf(names)}`);
+  const name = wanted ?? names[0]!;
+  const declared = models?.[names.indexOf(name)]?.field("max_model_len"); // vLLM, SGLang
+  if (declared && !declared.isMissing) return { name, window: declared.count(), takesPenalty: true };
+  return { name, window: await windowOfLlamaCpp(client, signal), takesPenalty: false };
+}
+
+async function listModels(client: EndpointClient, signal: AbortSignal): Promise<readonly Answered[] | undefined> {
+  try {
+    const answer = await client.get(`${client.address.api}/models`, { signal, mostBytes: 2 ** 24 });
+    return answer.field("data").list(mostModels);
+  } catch (error) {
+    if (isMissingPath(error)) return undefined;
+    throw error;
+  }
+}
+
+async function windowOfLlamaCpp(client: EndpointClient, signal: AbortSignal): Promise<number | undefined> {
+  try {
+    const properties = await client.get(`${client.address.root}/props`, { signal });
+    const tokens = properties.field("default_generation_settings").field("n_ctx");
+    return tokens.isMissing || tokens.count() === 0 ? undefined : tokens.count();
+  } catch (error) {
+    // It is of llama.cpp alone: whatever else answers there says nothing.
+    if (error instanceof EndpointError) return undefined;
+    throw error;
+  }
+}
+
+function namesOf(names: readonly string[]): string {
+  if (names.length === 0) return "nothing: it has no model";
+  const listed = names.slice(0, mostListed).map((name) => JSON.stringify(name.slice(0, 100)));
+  const more = names.length - listed.length;
+  return listed.join(", ") + (more > 0 ? ` and ${more} more` : "");
+}

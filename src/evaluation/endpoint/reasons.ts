@@ -1,0 +1,28 @@
+import type { BehaviourCode, BehaviourReason } from "../result.ts";
+
+/**
+ * What a verdict about a server stands on.
+ *
+ * | code | says | values |
+ * |---|---|---|
+ * | `refused_beyond` | a prompt of so many tokens was sent, and refused | `length`, `nativeWindow`; `window` where the server tells one |
+ * | `accepted_beyond` | prompts of so many tokens are taken | `length`, `nativeWindow` |
+ * | `no_length_beyond` | no length beyond the native window was asked for: nothing is known of it | `nativeWindow` |
+ * | `no_prompt_logprobs` | no log probabilities of prompts: judged by pass keys | none |
+ * | `beginning_same` | log probabilities of a beginning are the same whether the input fits the window or not | `difference`, `noise`: means of the amount by which a token's changes, in nats, beyond the window and within; `length`, `passages` |
+ * | `beginning_differs` | they are not: the factor follows the length | the same |
+ * | `beginning_unclear` | the server's own noise hides it | the same |
+ * | `perplexity_holds` | at the end of so many tokens it is that of the window | `inside`, `beyond`: perplexities; `length`, `passages` |
+ * | `perplexity_collapses` | it is much worse | the same |
+ * | `perplexity_unclear` | the interval of their ratio has the limit in it | the same |
+ * | `passkey_holds` | pass keys are found beyond the window as within | `inside`, `beyond`: rates; `insideLength`, `length`, `samples` |
+ * | `passkey_drops` | less than half as often | the same |
+ * | `passkey_unclear` | intervals overlap the half, or too few are found within the window | the same |
+ * | `reference_agrees` | within the window it computes as this method on the same weights | `method`; `difference`, `other`: mean distances in nats from this method and from the next one; `passages` |
+ * | `reference_unclear` | it is as near to one method as to another | `method`, `difference`, `other`, `passages` |
+ * | `no_reference` | static and dynamic, or static and unscaled, cannot be told apart without the same weights at hand | none |
+ * | `no_answer_logprobs` | nor with them: the server returns no log probabilities of answers that can be compared | none |
+ */
+export function reason(code: BehaviourCode, values: BehaviourReason["values"] = {}): BehaviourReason {
+  return { code, values };
+}

@@ -1,0 +1,84 @@
+import { meanInterval } from "../interval.ts";
+import type { BehaviourReason } from "../result.ts";
+import type { Target, Way } from "../target.ts";
+import { mean, meanDifference } from "./beginnings.ts";
+import type { EndpointTarget } from "./endpoint-target.ts";
+import { reason } from "./reasons.ts";
+
+/** A local model of the same weights. */
+export interface Reference {
+  readonly target: Target;
+  /** Of the target's ways: unscaled, and the static scaling that the server is thought to have. */
+  readonly none: Way;
+  readonly scaled: Way;
+}
+
+/** To which of the reference's ways a server's numbers are nearer. */
+export interface Nearest {
+  readonly nearest: "none" | "scaled" | "neither";
+  readonly reason: BehaviourReason;
+}
+
+/** Tokens of an answer, whose log probabilities are compared. */
+const answerTokens = 32;
+
+/** Compares log probabilities of texts that fit the window. */
+export async function comparePrompts(
+  reference: Reference,
+  texts: readonly Uint32Array[],
+  served: readonly ArrayLike<number>[],
+  signal: AbortSignal,
+): Promise<Nearest> {
+  const distances = (way: Way): Promise<readonly number[]> =>
+    Promise.all(
+      texts.map(async (tokens, i) => {
+        const { logprobs } = await reference.target.score({ way, tokens, signal });
+        return meanDifference(served[i]!, logprobs);
+      }),
+    );
+  return judge(reference, await distances(reference.none), await distances(reference.scaled));
+}
+
+/** Compares log probabilities of what a server answers to prompts that fit the window: each way scores prompt and answer. */
+export async function compareAnswers(
+  reference: Reference,
+  target: EndpointTarget,
+  prompts: readonly string[],
+  signal: AbortSignal,
+): Promise<Nearest> {
+  const none: number[] = [];
+  const scaled: number[] = [];
+  for (const prompt of prompts) {
+    const { text, logprobs = [] } = await target.complete(prompt, answerTokens, signal);
+    const [before, answer] = await Promise.all([prompt, text].map((part) => reference.target.tokenize(part)));
+    // An end token has no text. Where the texts' tokens are others than those that were answered, they are no measure.
+    const count = answer!.length;
+    if (count === 0 || (logprobs.length !== count && logprobs.length !== count + 1)) continue;
+    const tokens = Uint32Array.of(...before!, ...answer!);
+    const distance = async (way: Way): Promise<number> => {
+      const scores = await reference.target.score({ way, tokens, signal });
+      const own = Array.from(scores.logprobs).slice(before!.length);
+      return mean(own.map((logprob, i) => Math.abs(logprob - logprobs[i]!)));
+    };
+    none.push(await distance(reference.none));
+    scaled.push(await distance(reference.scaled));
+  }
+  return none.length === 0
+    ? { nearest: "neither", reason: reason("no_answer_logprobs") }
+    : judge(reference, none, scaled);
+}
+
+/** @param none - distances from it, one a passage; in the same order those from `scaled` */
+function judge(ways: Reference, none: readonly number[], scaled: readonly number[]): Nearest {
+  const { interval } = meanInterval(none.map((distance, i) => distance - scaled[i]!));
+  const isNone = mean(none) < mean(scaled);
+  const values = {
+    method: (isNone ? ways.none : ways.scaled).name,
+    difference: mean(isNone ? none : scaled),
+    other: mean(isNone ? scaled : none),
+    passages: none.length,
+  };
+  if (!interval || (interval[0] <= 0 && interval[1] >= 0))
+    return { nearest: "neither", reason: reason("reference_unclear", values) };
+  return { nearest: isNone ? "none" : "scaled", reason: reason("reference_agrees", values) };
+}

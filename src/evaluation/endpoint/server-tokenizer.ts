@@ -1,0 +1,114 @@
+import { UnsupportedError } from "../../index.ts";
+import type { Answered } from "./answered.ts";
+import type { Completions } from "./completions.ts";
+import { EndpointError } from "./endpoint-error.ts";
+
+/** How lengths are known. */
+export interface ServerTokenizer {
+  /** `server`: by its `/tokenize`. `local`: by a tokenizer at hand. `estimated`: from what a sample of text came to. */
+  readonly kind: "server" | "local" | "estimated";
+  /** As the server reads a prompt, whatever it puts before it included. */
+  count(text: string, signal: AbortSignal): Promise<number>;
+  /** @throws UnsupportedError where lengths are estimated */
+  tokenize(text: string, signal: AbortSignal): Promise<Uint32Array>;
+}
+
+/** Of the sample; never more than the window has tokens, so that it fits. */
+const mostCharacters = 20_000;
+/** Estimated lengths are to be rather too short than refused: keys and numbers take more tokens than running text. */
+const margin = 1.02;
+const bytesOfListedToken = 16;
+
+/**
+ * @param options.tokenizer - one at hand, which comes before the server's
+ * @param options.sample - text as it will be asked, for estimates
+ */
+export async function findTokenizer(
+  completions: Completions,
+  options: {
+    readonly tokenizer?: ((text: string) => Promise<Uint32Array>) | undefined;
+    readonly sample: string;
+    readonly nativeWindow: number;
+    readonly signal: AbortSignal;
+  },
+): Promise<ServerTokenizer> {
+  const { tokenizer, sample, nativeWindow, signal } = options;
+  if (tokenizer) {
+    return {
+      kind: "local",
+      count: async (text) => (await tokenizer(text)).length,
+      tokenize: (text) => tokenizer(text),
+    };
+  }
+  for (const body of [bodyOfVllm, bodyOfLlamaCpp]) {
+    const tokenize = async (text: string, isWhole: boolean, its: AbortSignal): Promise<Uint32Array> =>
+      requestTokens(completions, body(completions.model.name, text, isWhole), text, its);
+    try {
+      // A server of the other kind answers that nothing has no tokens.
+      if ((await tokenize(sample.slice(0, 100), true, signal)).length === 0) continue;
+    } catch (error) {
+      if (error instanceof EndpointError) continue;
+      throw error;
+    }
+    return {
+      kind: "server",
+      count: async (text, its) => (await tokenize(text, true, its)).length,
+      tokenize: (text, its) => tokenize(text, false, its),
+    };
+  }
+  return estimate(completions, sample.slice(0, Math.min(mostCharacters, nativeWindow)), signal);
+}
+
+/** @param isWhole - with what the tokenizer puts before a prompt */
+function bodyOfVllm(model: string, prompt: string, isWhole: boolean): object {
+  return { model, prompt, add_special_tokens: isWhole };
+}
+
+function bodyOfLlamaCpp(_model: string, content: string, isWhole: boolean): object {
+  return { content, add_special: isWhole };
+}
+
+async function requestTokens(
+  { client }: Completions,
+  body: object,
+  text: string,
+  signal: AbortSignal,
+): Promise<Uint32Array> {
+  // No token is of less than a byte.
+  const most = new TextEncoder().encode(text).length + 16;
+  const url = `${client.address.root}/tokenize`;
+  const answer = await client.post(url, body, { signal, mostBytes: 2 ** 16 + most * bytesOfListedToken });
+  return Uint32Array.from(answer.field("tokens").list(most), (entry) => readToken(entry));
+}
+
+function readToken(entry: Answered): number {
+  return entry.isNumber ? entry.count() : entry.field("id").count(); // llama.cpp's `with_pieces`
+}
+
+/** Two requests with more and less of the text: what a character comes to, and what a prompt has besides. */
+async function estimate(completions: Completions, long: string, signal: AbortSignal): Promise<ServerTokenizer> {
+  const short = long.slice(0, long.length / 4);
+  const measure = async (prompt: string): Promise<number> => {
+    const { promptTokens } = await completions.ask({ prompt, maxTokens: 1, signal });
+    if (promptTokens !== undefined) return promptTokens;
+    throw new UnsupportedError(
+      `${completions.url} says nothing of tokens (no /tokenize, and no usage in its answers): lengths cannot be known; ` +
+        "give a tokenizer by --tokenizer",
+    );
+  };
+  const all = await measure(long);
+  const some = await measure(short);
+  const rate = (all - some) / (long.length - short.length);
+  if (!(rate > 0))
+    throw new EndpointError(completions.url, `counted ${all} tokens in a text, and ${some} in its fourth`);
+  const besides = Math.max(0, some - rate * short.length);
+  return {
+    kind: "estimated",
+    count: async (text) => Math.ceil(besides + rate * text.length * margin),
+    tokenize: async () => {
+      throw new UnsupportedError(
+        `${completions.client.address.root} has no /tokenize: tokens cannot be had; give a tokenizer by --tokenizer`,
+      );
+    },
+  };
+}
