@@ -33,12 +33,15 @@ export function compareBeginnings(passages: readonly Passage[], length: number):
 /** Whether text at the end of the long input is as likely there as where the same tokens end an input that fits the window. */
 export function comparePerplexities(
   passages: readonly Passage[],
-  { length, nativeWindow }: { readonly length: number; readonly nativeWindow: number },
+  length: number,
+  nativeWindow: number,
 ): BehaviourReason {
   // Tokens that stand past the window, and have half a window before them in the short input.
-  const count = Math.min(length - nativeWindow, Math.floor(nativeWindow / 2));
-  const lossOf = (logprobs: ArrayLike<number>): number => -mean(Array.from(logprobs).slice(-count));
-  const losses = passages.map(({ beyond, end }) => ({ beyond: lossOf(beyond), inside: lossOf(end) }));
+  const losses = passages.map(({ beyond, end }) => {
+    const count = Math.min(beyond.length - nativeWindow, Math.floor(nativeWindow / 2));
+    const lossOf = (logprobs: ArrayLike<number>): number => -mean(Array.from(logprobs).slice(-count));
+    return { beyond: lossOf(beyond), inside: lossOf(end) };
+  });
   const { interval } = meanInterval(losses.map((loss) => loss.beyond - loss.inside));
   return reason(`perplexity_${sideOf(interval, collapse, "holds", "collapses")}`, {
     inside: Math.exp(mean(losses.map((loss) => loss.inside))),

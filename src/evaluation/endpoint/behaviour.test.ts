@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ContextOptions } from "../../index.ts";
+import { createHaystack } from "../haystack.ts";
 import { startTestServer, type TestServer } from "../node/test-openai-server.ts";
 import { openTestPlan } from "../node/test-target.ts";
 import type { Behaviour, BehaviourCode, Cell } from "../result.ts";
 import type { Target } from "../target.ts";
 import type { Plan } from "../trial.ts";
-import { type BehaviourOptions, recogniseBehaviour } from "./behaviour.ts";
+import { recogniseBehaviour } from "./behaviour.ts";
+import type { BehaviourOptions } from "./behaviour-options.ts";
 import { openEndpointTarget } from "./endpoint-target.ts";
 import type { Reference } from "./reference.ts";
 
@@ -22,7 +24,8 @@ let server: TestServer;
 let reference: Reference;
 
 beforeAll(async () => {
-  local = await openTestPlan(["none", "yarn-static", "yarn-dynamic"], { lengths });
+  const { plan, target } = await openTestPlan(["none", "yarn-static", "yarn-dynamic"], { lengths });
+  local = { target, plan: { ...plan, haystack: createHaystack("part", plan.haystack.text.slice(0, 15_000)) } };
   server = await startTestServer(local.target.model({ extend: "yarn", cache: "f32" }), {
     ...{ dialect: "vllm", context: contexts.none, window: 768 },
   });
@@ -74,30 +77,32 @@ test("with log probabilities of prompts: unscaled, static and dynamic, without a
 
 test("with a reference, what is computed within the window says which of the two it is", async () => {
   const served = { dialect: "vllm", window: 768 } as const;
-  const none = await recognise({ ...served, context: contexts.none }, { reference });
+  // Near the window, nothing else could tell.
+  const near = { reference, plan: { ...local.plan, lengths: [288] } };
+  const none = await recognise({ ...served, context: contexts.none }, near);
   expect([none.kind, codes(none).at(-1), none.reasons.at(-1)!.values.method]).toEqual([
     ...["unscaled", "reference_agrees", "none"],
   ]);
-  const scaled = await recognise({ ...served, context: contexts.static }, { reference });
+  const scaled = await recognise({ ...served, context: contexts.static }, near);
   expect([scaled.kind, scaled.reasons.at(-1)!.values.method]).toEqual(["static", "yarn-static"]);
 });
 
 test("without: unscaled by pass keys, scaled otherwise; static or dynamic with a reference alone", async () => {
   const served = { dialect: "llama.cpp", window: 768 } as const;
-  const far = { ...local.plan, lengths: [1024] };
+  const far = { ...local.plan, lengths: [1024], share: 5 };
   const none = await recognise({ ...served, window: 1024, context: contexts.none }, { plan: far });
   expect([none.kind, ...codes(none)]).toEqual([
     ...["unscaled", "accepted_beyond", "no_prompt_logprobs", "passkey_drops"],
-  ]);
-  const scaled = await recognise({ ...served, context: contexts.static });
-  expect([scaled.kind, ...codes(scaled)]).toEqual([
-    ...["scaled", "accepted_beyond", "no_prompt_logprobs", "passkey_holds", "no_reference"],
   ]);
   const found = { suite: "passkey", task: "passkey", method: "endpoint", factor: 1, samples: 60 } as const;
   const cells: readonly Cell[] = [
     { ...found, length: 256, accuracy: 1, interval: [0.94, 1] },
     { ...found, length: 768, accuracy: 0.95, interval: [0.86, 0.98] },
   ];
+  const scaled = await recognise({ ...served, context: contexts.static }, { cells });
+  expect([scaled.kind, ...codes(scaled)]).toEqual([
+    ...["scaled", "accepted_beyond", "no_prompt_logprobs", "passkey_holds", "no_reference"],
+  ]);
   for (const [kind, method] of [
     ["static", "yarn-static"],
     ["dynamic", "none"],

@@ -1,22 +1,11 @@
-import type { Haystack } from "../haystack.ts";
 import { fitHay, takeWords } from "../haystack.ts";
-import type { Behaviour, BehaviourReason, Cell } from "../result.ts";
+import type { Behaviour, BehaviourReason } from "../result.ts";
 import type { Plan } from "../trial.ts";
 import { compareBeginnings, comparePerplexities, type Passage } from "./beginnings.ts";
-import type { EndpointTarget } from "./endpoint-target.ts";
+import type { BehaviourOptions } from "./behaviour-options.ts";
 import { judgePasskeys } from "./judge-passkeys.ts";
 import { reason } from "./reasons.ts";
-import { compareAnswers, comparePrompts, type Reference } from "./reference.ts";
-
-export interface BehaviourOptions {
-  readonly target: EndpointTarget;
-  /** What the evaluation asked: its lengths, its text, and how pass keys are made. */
-  readonly plan: Plan;
-  /** What the evaluation found: its pass keys are not asked again. */
-  readonly cells?: readonly Cell[] | undefined;
-  readonly reference?: Reference | undefined;
-  readonly signal: AbortSignal;
-}
+import { compareAnswers, comparePrompts } from "./reference.ts";
 
 /** How many texts are scored; four times each. */
 const passageCount = 4;
@@ -37,7 +26,7 @@ const leastWindow = 64;
 export async function recogniseBehaviour(options: BehaviourOptions): Promise<Behaviour> {
   const { target, plan, signal } = options;
   const { nativeWindow } = target.subject;
-  const asked = plan.lengths.filter((length) => length > nativeWindow);
+  const asked = plan.lengths.filter((length) => length - room > nativeWindow);
   const shortest = asked[0];
   if (shortest === undefined || nativeWindow < leastWindow)
     return { kind: "unclear", reasons: [reason("no_length_beyond", { nativeWindow })] };
@@ -58,25 +47,26 @@ export async function recogniseBehaviour(options: BehaviourOptions): Promise<Beh
 }
 
 async function judgeByPrompts(
-  { target, plan, reference, signal }: BehaviourOptions,
+  { target, plan, reference, signal, onProgress }: BehaviourOptions,
   length: number,
 ): Promise<Behaviour> {
   const { nativeWindow } = target.subject;
-  const texts = takePassages(await target.tokenize(plan.haystack.text), length);
+  const texts = takePassages(await target.tokenize(plan.haystack.text), length - room);
   const way = { name: "endpoint", factor: 1 };
   const score = async (tokens: Uint32Array): Promise<ArrayLike<number>> =>
     (await target.score({ way, tokens, signal })).logprobs;
   const passages: Passage[] = [];
-  for (const tokens of texts) {
+  for (const [index, tokens] of texts.entries()) {
     passages.push({
       alone: await score(tokens.subarray(0, Math.floor(nativeWindow / 2))),
       inside: await score(tokens.subarray(0, nativeWindow - room)),
       beyond: await score(tokens),
       end: await score(tokens.subarray(room - nativeWindow)),
     });
+    onProgress?.(index + 1, texts.length);
   }
   const beginning = compareBeginnings(passages, length);
-  const perplexity = comparePerplexities(passages, { length, nativeWindow });
+  const perplexity = comparePerplexities(passages, length, nativeWindow);
   const reasons: BehaviourReason[] = [beginning, perplexity];
   if (beginning.code === "beginning_differs") return { kind: "dynamic", reasons };
   if (beginning.code === "beginning_unclear") return { kind: "unclear", reasons };
@@ -97,8 +87,8 @@ async function judgeByPrompts(
 }
 
 async function judgeByAnswers(options: BehaviourOptions, length: number): Promise<Behaviour> {
-  const { target, plan, cells, reference, signal } = options;
-  const passkeys = await judgePasskeys({ target, plan, cells, length, signal });
+  const { target, plan, reference, signal } = options;
+  const passkeys = await judgePasskeys(options, length);
   const reasons = [reason("no_prompt_logprobs"), passkeys];
   if (passkeys.code === "passkey_drops") return { kind: "unscaled", reasons };
   if (passkeys.code !== "passkey_holds") return { kind: "unclear", reasons };
@@ -125,14 +115,9 @@ function takePassages(tokens: Uint32Array, length: number): readonly Uint32Array
 
 /** @returns text of at most so many tokens, and nearly as many, from this part of the haystack */
 async function fillPrompt({ target, haystack }: Plan, tokens: number, part = 0): Promise<string> {
-  const write = (words: number): string => textFrom(haystack, part, words);
+  const start = Math.floor(part * haystack.words.length);
+  const write = (words: number): string => takeWords(haystack, start, words).join("").trimEnd();
   const countTokens = (text: string): Promise<number> => target.countTokens(text);
   const options = { guess: Math.ceil(tokens / 2), least: 1 };
   return write((await fitHay(write, countTokens, tokens, options)) ?? 1);
-}
-
-function textFrom(haystack: Haystack, part: number, words: number): string {
-  return takeWords(haystack, Math.floor(part * haystack.words.length), words)
-    .join("")
-    .trimEnd();
 }

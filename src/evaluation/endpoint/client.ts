@@ -108,8 +108,7 @@ export class EndpointClient {
         waitSeconds = wanted ?? waitSeconds;
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        if (timeout.aborted)
-          throw new EndpointError(url, `gave no whole answer within ${this.#timeoutSeconds} seconds`);
+        if (timeout.aborted) throw unreachable(url, `gave no whole answer within ${this.#timeoutSeconds} seconds`);
         if (error instanceof EndpointError) throw error;
         if (isLast) throw this.#lost(url, error);
       }
@@ -177,8 +176,12 @@ export class EndpointClient {
     // What happened (a refused connection, an unknown host) stands in the cause of fetch's own error.
     const origin = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
     const reason = this.#clean(origin instanceof Error ? origin.message : String(origin));
-    return new EndpointError(url, `could not be reached (${reason}); is the server running?`);
+    return unreachable(url, `could not be reached (${reason}); is the server running?`);
   }
+}
+
+function unreachable(url: string, message: string): EndpointError {
+  return new EndpointError(url, message, { code: "endpoint_unreachable" });
 }
 
 function postOf(body: object): RequestInit {

@@ -9,15 +9,25 @@ export interface Problem {
   readonly codes: readonly string[];
 }
 
-/** A server that cannot be reached, refuses, or answers something else than what its API promises. Code `endpoint`. */
+/**
+ * A server that refuses, or answers something else than what its API promises (code `endpoint`); one that cannot be reached, or takes too long
+ * (code `endpoint_unreachable`).
+ */
 export class EndpointError extends SkeinError {
   override readonly name = "EndpointError";
   /** Of an answer that says what was wrong. */
   readonly problem: Problem | undefined;
 
   /** @param address - of what was asked, without credentials */
-  constructor(address: string, message: string, { problem, ...options }: ErrorOptions & { problem?: Problem } = {}) {
-    super("endpoint", `${address} ${message}`, options);
+  constructor(
+    address: string,
+    message: string,
+    {
+      problem,
+      code = "endpoint",
+    }: { readonly problem?: Problem; readonly code?: "endpoint" | "endpoint_unreachable" } = {},
+  ) {
+    super(code, `${address} ${message}`);
     this.problem = problem;
   }
 }
@@ -49,6 +59,14 @@ export function isLengthRefusal(error: unknown): boolean {
     refusalWordings.some((wording) => wording.test(problem.message))
   );
 }
+
+/** Whether a server answered that it will not, or answered what it was not asked: that says what it is able to do. No answer does not. */
+export function isUnwilling(error: unknown): boolean {
+  return error instanceof EndpointError && error.code === "endpoint" && !passing.includes(error.problem?.status ?? 0);
+}
+
+/** Denied, or busy. */
+const passing: readonly number[] = [401, 429, 502, 503, 504];
 
 /** Whether a server has no such path; an unknown model is said with the same status. */
 export function isMissingPath(error: unknown): boolean {

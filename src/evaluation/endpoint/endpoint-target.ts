@@ -57,7 +57,7 @@ export async function openEndpointTarget(url: string, options: EndpointOptions):
   const completions = await findCompletions(client, model, options);
   const tokenizer = await findTokenizer(completions, { ...options, nativeWindow });
   if (tokenizer.kind === "estimated") {
-    const message = `${address.root} has no /tokenize: lengths are estimated from a sample of the text; give a tokenizer by --tokenizer`;
+    const message = `${address.root} has no /tokenize: lengths are estimated from a sample of the text`;
     onWarning?.({ code: "estimated_lengths", message });
   }
   const overhead = completions.isChat ? await chatOverhead(completions, tokenizer, signal) : 0;

@@ -1,7 +1,7 @@
 import { InvalidOptionError } from "../../index.ts";
 import type { Answered } from "./answered.ts";
 import type { EndpointClient } from "./client.ts";
-import { EndpointError, isMissingPath } from "./endpoint-error.ts";
+import { isMissingPath, isUnwilling } from "./endpoint-error.ts";
 
 /** What a server says of the model that is asked for. */
 export interface FoundModel {
@@ -59,7 +59,7 @@ async function windowOfLlamaCpp(client: EndpointClient, signal: AbortSignal): Pr
     return tokens.isMissing || tokens.count() === 0 ? undefined : tokens.count();
   } catch (error) {
     // It is of llama.cpp alone: whatever else answers there says nothing.
-    if (error instanceof EndpointError) return undefined;
+    if (isUnwilling(error)) return undefined;
     throw error;
   }
 }

@@ -1,8 +1,7 @@
 import { depthParts, passkeyTrials } from "../passkey.ts";
 import { accuracyCells } from "../questions.ts";
-import type { AccuracyCell, BehaviourReason, Cell, Sample } from "../result.ts";
-import type { Plan } from "../trial.ts";
-import type { EndpointTarget } from "./endpoint-target.ts";
+import type { AccuracyCell, BehaviourReason, Sample } from "../result.ts";
+import type { BehaviourOptions } from "./behaviour-options.ts";
 import { reason } from "./reasons.ts";
 
 /** Asked where the evaluation did not. */
@@ -12,25 +11,17 @@ const share = 1 / 2;
 /** Below this rate within the window, a model cannot be judged by pass keys. */
 const leastRate = 1 / 2;
 
-/** Whether pass keys are found beyond the window as within it: at the longest length of either. */
-export async function judgePasskeys({
-  target,
-  plan,
-  cells = [],
-  length,
-  signal,
-}: {
-  readonly target: EndpointTarget;
-  readonly plan: Plan;
-  readonly cells: readonly Cell[] | undefined;
-  /** The longest that is accepted. */
-  readonly length: number;
-  readonly signal: AbortSignal;
-}): Promise<BehaviourReason> {
+/**
+ * Whether pass keys are found beyond the window as within it: at the longest length of either.
+ *
+ * @param length - the longest that is accepted
+ */
+export async function judgePasskeys(options: BehaviourOptions, length: number): Promise<BehaviourReason> {
+  const { target, cells = [] } = options;
   const { nativeWindow } = target.subject;
   const found = cells.filter((cell): cell is AccuracyCell => cell.suite === "passkey");
-  const inside = findLast(found, (at) => at <= nativeWindow) ?? (await ask(plan, nativeWindow, signal));
-  const beyond = findLast(found, (at) => at === length) ?? (await ask(plan, length, signal));
+  const inside = findLast(found, (at) => at <= nativeWindow) ?? (await ask(options, nativeWindow));
+  const beyond = findLast(found, (at) => at === length) ?? (await ask(options, length));
   if (!inside || !beyond) return reason("passkey_unclear", { insideLength: nativeWindow, length });
   const values = {
     inside: inside.accuracy,
@@ -49,9 +40,12 @@ function findLast(cells: readonly AccuracyCell[], isWanted: (length: number) => 
   return cells.filter(({ length }) => isWanted(length)).sort((a, b) => b.length - a.length)[0];
 }
 
-async function ask(plan: Plan, length: number, signal: AbortSignal): Promise<AccuracyCell | undefined> {
+async function ask({ plan, signal, onProgress }: BehaviourOptions, length: number): Promise<AccuracyCell | undefined> {
   const samples: Sample[] = [];
   const trials = passkeyTrials({ ...plan, lengths: [length], samples: fewSamples });
-  for (const trial of trials) samples.push(...(await trial.run({ signal, onTokens: () => {} })));
+  for (const [index, trial] of trials.entries()) {
+    samples.push(...(await trial.run({ signal, onTokens: () => {} })));
+    onProgress?.(index + 1, trials.length);
+  }
   return accuracyCells(samples, depthParts)[0];
 }

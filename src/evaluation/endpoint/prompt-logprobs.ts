@@ -1,7 +1,7 @@
 import { UnsupportedError } from "../../index.ts";
 import type { Answered } from "./answered.ts";
 import type { Completions } from "./completions.ts";
-import { EndpointError, isLengthRefusal } from "./endpoint-error.ts";
+import { EndpointError, isUnwilling } from "./endpoint-error.ts";
 
 /** How a server is asked for the log probabilities of a prompt: `prompt_logprobs` of vLLM, or `echo` of OpenAI's older models, SGLang and vLLM. */
 export type PromptLogprobs = "prompt_logprobs" | "echo";
@@ -24,7 +24,7 @@ export async function findPromptLogprobs(
         return way;
       } catch (error) {
         // A server that does not know a field refuses it, or leaves out what was asked for.
-        if (!(error instanceof EndpointError) || isLengthRefusal(error)) throw error;
+        if (!isUnwilling(error)) throw error;
       }
     }
   }

@@ -1,7 +1,7 @@
 import { UnsupportedError } from "../../index.ts";
 import type { Answered } from "./answered.ts";
 import type { Completions } from "./completions.ts";
-import { EndpointError } from "./endpoint-error.ts";
+import { EndpointError, isUnwilling } from "./endpoint-error.ts";
 
 /** How lengths are known. */
 export interface ServerTokenizer {
@@ -47,7 +47,7 @@ export async function findTokenizer(
       // A server of the other kind answers that nothing has no tokens.
       if ((await tokenize(sample.slice(0, 100), true, signal)).length === 0) continue;
     } catch (error) {
-      if (error instanceof EndpointError) continue;
+      if (isUnwilling(error)) continue;
       throw error;
     }
     return {
@@ -92,8 +92,7 @@ async function estimate(completions: Completions, long: string, signal: AbortSig
     const { promptTokens } = await completions.ask({ prompt, maxTokens: 1, signal });
     if (promptTokens !== undefined) return promptTokens;
     throw new UnsupportedError(
-      `${completions.url} says nothing of tokens (no /tokenize, and no usage in its answers): lengths cannot be known; ` +
-        "give a tokenizer by --tokenizer",
+      `${completions.url} says nothing of tokens (no /tokenize, and no usage in its answers): lengths cannot be known`,
     );
   };
   const all = await measure(long);
@@ -106,9 +105,7 @@ async function estimate(completions: Completions, long: string, signal: AbortSig
     kind: "estimated",
     count: async (text) => Math.ceil(besides + rate * text.length * margin),
     tokenize: async () => {
-      throw new UnsupportedError(
-        `${completions.client.address.root} has no /tokenize: tokens cannot be had; give a tokenizer by --tokenizer`,
-      );
+      throw new UnsupportedError(`${completions.client.address.root} has no /tokenize: tokens cannot be had`);
     },
   };
 }
