@@ -87,6 +87,25 @@ test("what is no JSON, too much, or an error is said in one line, without the ke
   expect(long.error!.message.length).toBeLessThan(400);
 });
 
+test("events are read however the stream is cut, with the times at which they came, and once", async () => {
+  await using server = await startScriptedServer((_, response, count) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    const parts = [': hello\n\ndata: {"n"', ":1}\r", '\n\r\ndata:{"n":2}\n\n', "data: [DONE]\n\n"];
+    const send = (): void => {
+      const part = parts.shift();
+      if (part === undefined) response.end();
+      else if (count === 1 && parts.length === 1) response.socket!.destroy();
+      else response.write(part, () => setTimeout(send, 20));
+    };
+    send();
+  });
+  const client = new EndpointClient(parseAddress(server.url), quick);
+  const events = await client.stream(`${client.address.api}/completions`, {}, { signal });
+  expect(events.map(({ data }) => data.field("n").count())).toEqual([1, 2]);
+  expect(events[0]!.seconds).toBeGreaterThan(0.03);
+  expect(server.keys).toEqual(Array(2).fill("Bearer secret-key"));
+});
+
 test("keys that no header can carry are refused, and not shown", () => {
   for (const key of ["two words", "line\nbreak", ""]) {
     expect(() => new EndpointClient(parseAddress("http://a"), { key })).toThrow(/^key: must be of printable/);
@@ -124,6 +143,11 @@ test.each([
     "SGLang with an answer",
     400,
     `{"message":"Requested token count exceeds the model's maximum context length of 4096 tokens. You requested 5000"}`,
+  ],
+  [
+    "OpenAI of 2026",
+    400,
+    '{"error":{"message":"Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 509178"}}',
   ],
   [
     "llama.cpp",

@@ -6,7 +6,7 @@ import { EndpointError, type Problem } from "./endpoint-error.ts";
 export interface ClientOptions {
   /** Sent to the endpoint's own origin only, and never shown. */
   readonly key?: string | undefined;
-  /** How long one request may take until its answer is whole. */
+  /** How long one request may take until its answer is whole; 300 unless given. Node's fetch waits no longer for an answer to begin. */
   readonly timeoutSeconds?: number | undefined;
   /** How often a request is sent again when the server is busy or the connection is lost. */
   readonly retries?: number | undefined;
@@ -18,6 +18,12 @@ interface Request {
   readonly signal: AbortSignal;
   /** Bytes of the answer; more are an error. */
   readonly mostBytes?: number;
+}
+
+/** An event of a stream. */
+export interface Streamed {
+  readonly data: Answered;
+  readonly seconds: number;
 }
 
 /** Answers have lists of a few numbers for each token; nothing that is not one is longer. */
@@ -36,7 +42,7 @@ export class EndpointClient {
   readonly #retrySeconds: number;
 
   /** @throws InvalidOptionError for a key that no header can carry */
-  constructor(address: Address, { key, timeoutSeconds = 600, retries = 4, retrySeconds = 0.5 }: ClientOptions = {}) {
+  constructor(address: Address, { key, timeoutSeconds = 300, retries = 4, retrySeconds = 0.5 }: ClientOptions = {}) {
     if (key !== undefined && !/^[\x21-\x7e]{1,4096}$/.test(key))
       throw new InvalidOptionError("key", "must be of printable ASCII characters, without blanks and line breaks");
     this.address = address;
@@ -57,30 +63,29 @@ export class EndpointClient {
   }
 
   /**
-   * Server-sent events.
+   * Server-sent events, all of them when the last has come.
    *
-   * @param onEvent - told each one's data, and the seconds since the request was sent
+   * @returns each one's data, and the seconds from the request to when it came
    */
-  stream(
-    url: string,
-    body: object,
-    { signal, mostBytes = usualBytes }: Request,
-    onEvent: (data: Answered, seconds: number) => void,
-  ): Promise<void> {
+  stream(url: string, body: object, { signal, mostBytes = usualBytes }: Request): Promise<readonly Streamed[]> {
     return this.#send(url, postOf(body), signal, async (response, began) => {
       const decoder = new TextDecoder();
+      const events: Streamed[] = [];
       let rest = "";
       const take = (text: string): void => {
-        const lines = (rest + text).split(/\r?\n/);
+        rest += text;
+        if (!text.includes("\n")) return;
+        const lines = rest.split(/\r?\n/);
         rest = lines.pop()!;
         const seconds = (performance.now() - began) / 1000;
         for (const line of lines) {
           const data = /^data: ?(.*)$/.exec(line)?.[1];
-          if (data !== undefined && data !== "[DONE]") onEvent(this.#parse(url, data), seconds);
+          if (data !== undefined && data !== "[DONE]") events.push({ data: this.#parse(url, data), seconds });
         }
       };
       await readChunks(url, response, mostBytes, (chunk) => take(decoder.decode(chunk, { stream: true })));
       take("\n");
+      return events;
     });
   }
 
@@ -110,6 +115,7 @@ export class EndpointClient {
         if (signal.aborted) throw signal.reason;
         if (timeout.aborted) throw unreachable(url, `gave no whole answer within ${this.#timeoutSeconds} seconds`);
         if (error instanceof EndpointError) throw error;
+        if (causeOf(error).name === "HeadersTimeoutError") throw unreachable(url, "did not begin to answer in time");
         if (isLast) throw this.#lost(url, error);
       }
       await pause(Math.min(longestWaitSeconds, waitSeconds), signal);
@@ -173,11 +179,15 @@ export class EndpointClient {
   }
 
   #lost(url: string, cause: unknown): EndpointError {
-    // What happened (a refused connection, an unknown host) stands in the cause of fetch's own error.
-    const origin = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-    const reason = this.#clean(origin instanceof Error ? origin.message : String(origin));
+    const reason = this.#clean(causeOf(cause).message);
     return unreachable(url, `could not be reached (${reason}); is the server running?`);
   }
+}
+
+/** What happened (a refused connection, an unknown host) stands in the cause of fetch's own error. */
+function causeOf(error: unknown): Error {
+  const outer = error instanceof Error ? error : new Error(String(error));
+  return outer.cause instanceof Error ? outer.cause : outer;
 }
 
 function unreachable(url: string, message: string): EndpointError {

@@ -45,7 +45,9 @@ const refusalWordings = [
   /maximum (model|prompt|sequence) length/i,
   /exceeds? the (available|model's|maximum|max) (context|model|input|sequence|allowed)/i,
   /exceed(s|ed)? (the )?context (window|size|length|limit)/i,
+  /tokens exceeds? the (configured )?limit/i,
   /(prompt|input) is too long/i,
+  /reduce the length of the (messages|prompt|input)/i,
   /max_tokens must be at least 1, got -/i,
 ];
 

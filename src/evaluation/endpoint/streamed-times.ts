@@ -34,16 +34,16 @@ export async function timeStream(
   let pieces = 0;
   let usage: Answered | undefined;
   const mostBytes = 2 ** 20 + maxTokens * 4 * bytesOfToken;
-  await client.stream(url, body, { signal, mostBytes }, (event, seconds) => {
-    if (!event.field("error").isMissing) throw new EndpointError(url, "ended its answer with an error");
-    if (!event.field("usage").isMissing) usage = event.field("usage");
-    if (event.field("choices").isMissing) return;
-    const [choice] = event.field("choices").list(1);
-    if (!choice || !(isChat ? hasContent(choice.field("delta")) : isToken(choice))) return;
+  for (const { data, seconds } of await client.stream(url, body, { signal, mostBytes })) {
+    if (!data.field("error").isMissing) throw new EndpointError(url, "ended its answer with an error");
+    if (!data.field("usage").isMissing) usage = data.field("usage");
+    if (data.field("choices").isMissing) continue;
+    const [choice] = data.field("choices").list(1);
+    if (!choice || !(isChat ? hasContent(choice.field("delta")) : isToken(choice))) continue;
     first ??= seconds;
     last = seconds;
     pieces++;
-  });
+  }
   if (first === undefined) return { prefillSeconds: 0, promptTokens: 0, decodeSeconds: 0, completionTokens: 0 };
   const prompted = usage?.field("prompt_tokens");
   const cached = usage?.field("prompt_tokens_details").field("cached_tokens");
