@@ -115,7 +115,7 @@ class OpenAiTarget implements EndpointTarget {
   async answer({ prompts, maxTokens, length, signal, onTokens }: AnswerRequest): Promise<readonly Answer[]> {
     const answers: Answer[] = [];
     for (const prompt of prompts) {
-      const asked = (): Promise<Answer> => this.complete(prompt, maxTokens, signal);
+      const asked = async (): Promise<Answer> => ({ text: (await this.#ask(prompt, maxTokens, signal, false)).text });
       answers.push((await this.#unlessRefused(length, asked)) ?? { text: "", refused: true });
       onTokens?.(length * answers.length);
     }
@@ -155,7 +155,7 @@ class OpenAiTarget implements EndpointTarget {
 
   async accepts(prompt: string, signal: AbortSignal): Promise<boolean> {
     try {
-      await this.complete(prompt, 1, signal);
+      await this.#ask(prompt, 1, signal, false);
       return true;
     } catch (error) {
       if (isLengthRefusal(error)) return false;
@@ -164,9 +164,7 @@ class OpenAiTarget implements EndpointTarget {
   }
 
   complete(prompt: string, maxTokens: number, signal: AbortSignal): Promise<Completion> {
-    const { completions } = this.#opened;
-    const most = maxTokens + (completions.isChat ? wordsAround : 0);
-    return completions.ask({ prompt, maxTokens: most, signal }, { logprobs: true });
+    return this.#ask(prompt, maxTokens, signal, true);
   }
 
   async prepare(): Promise<void> {}
@@ -176,6 +174,12 @@ class OpenAiTarget implements EndpointTarget {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  #ask(prompt: string, maxTokens: number, signal: AbortSignal, logprobs: boolean): Promise<Completion> {
+    const { completions } = this.#opened;
+    const most = maxTokens + (completions.isChat ? wordsAround : 0);
+    return completions.ask({ prompt, maxTokens: most, signal }, { logprobs });
+  }
 
   /** @returns undefined where the server does not take so many tokens; what it says it will not take is not sent */
   async #unlessRefused<T>(length: number, ask: () => Promise<T>): Promise<T | undefined> {
