@@ -1,5 +1,6 @@
 import type { Answered } from "./answered.ts";
 import type { EndpointClient } from "./client.ts";
+import { EndpointError } from "./endpoint-error.ts";
 import type { FoundModel } from "./find-model.ts";
 
 /** What is asked. */
@@ -22,6 +23,9 @@ export interface Completion {
 /** Bytes of an answer besides its tokens, and of each token with its log probability. */
 const bytesOfAnswer = 2 ** 20;
 export const bytesOfToken = 1024;
+
+/** Characters. */
+const longestToken = 256;
 
 /** Requests of one model, by `/completions` or by `/chat/completions`. */
 export class Completions {
@@ -49,8 +53,11 @@ export class Completions {
     const choice = answer.field("choices").only();
     const tokens = answer.field("usage").field("prompt_tokens");
     const given = logprobs ? choice.field("logprobs") : undefined;
+    const text = textOf(this.isChat ? choice.field("message").field("content") : choice.field("text"));
+    if (text.length > maxTokens * longestToken)
+      throw new EndpointError(this.url, `answered ${text.length} characters where ${maxTokens} tokens were asked for`);
     return {
-      text: textOf(this.isChat ? choice.field("message").field("content") : choice.field("text")),
+      text,
       promptTokens: tokens.isMissing ? undefined : tokens.count(),
       logprobs: given === undefined || given.isMissing ? undefined : readLogprobs(given, maxTokens),
     };
