@@ -119,6 +119,7 @@ const subject = object(
   { kind: oneOf(["model", "endpoint"]), name, nativeWindow: length, originalWindow: length },
   {
     ...{ url: name, declared: name, family: name, weights: name, cache: name, backend: name },
+    lengths: oneOf(["server", "local", "estimated"]),
     rotary: object({ headDim: whole(2, 2 ** 16), ropeTheta: number(1, 1e300) }),
   },
 );

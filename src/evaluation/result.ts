@@ -229,28 +229,8 @@ export interface Behaviour {
   readonly reasons: readonly BehaviourReason[];
 }
 
-/** A code for the words, and the numbers in them. */
+/** A code for the words, and the numbers in them: those that there are stand in `src/evaluation/endpoint/reasons.ts`. */
 export interface BehaviourReason {
-  readonly code: BehaviourCode;
+  readonly code: string;
   readonly values: Readonly<Record<string, number | string>>;
 }
-
-/** What each says, and its values: see `src/evaluation/endpoint/reasons.ts`. */
-export type BehaviourCode =
-  | "refused_beyond"
-  | "accepted_beyond"
-  | "no_length_beyond"
-  | "no_prompt_logprobs"
-  | "beginning_same"
-  | "beginning_differs"
-  | "beginning_unclear"
-  | "perplexity_holds"
-  | "perplexity_collapses"
-  | "perplexity_unclear"
-  | "passkey_holds"
-  | "passkey_drops"
-  | "passkey_unclear"
-  | "reference_agrees"
-  | "reference_unclear"
-  | "no_reference"
-  | "no_answer_logprobs";

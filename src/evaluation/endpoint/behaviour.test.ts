@@ -3,7 +3,7 @@ import type { ContextOptions } from "../../index.ts";
 import { createHaystack } from "../haystack.ts";
 import { startTestServer, type TestServer } from "../node/test-openai-server.ts";
 import { openTestPlan } from "../node/test-target.ts";
-import type { Behaviour, BehaviourCode, Cell } from "../result.ts";
+import type { Behaviour, Cell } from "../result.ts";
 import type { Target } from "../target.ts";
 import type { Plan } from "../trial.ts";
 import { recogniseBehaviour } from "./behaviour.ts";
@@ -47,7 +47,7 @@ async function recognise(served: TestServer["served"], more: Partial<BehaviourOp
   return recogniseBehaviour({ target, signal, ...more, plan });
 }
 
-const codes = ({ reasons }: Behaviour): readonly BehaviourCode[] => reasons.map(({ code }) => code);
+const codes = ({ reasons }: Behaviour): readonly string[] => reasons.map(({ code }) => code);
 
 test("a server that refuses more than its window is limited, in both dialects", async () => {
   for (const dialect of ["vllm", "llama.cpp"] as const) {

@@ -176,6 +176,11 @@ test.each([
   ["no choice", { choices: [] }, /answered a list in choices where a list of one entry was expected/],
   ["a text that is none", { choices: [{ text: 7 }] }, /answered a number in choices\[0\].text where a text/],
   [
+    "more than was asked for",
+    { choices: [{ text: "x".repeat(9999) }] },
+    /answered 9999 characters where 1 tokens were/,
+  ],
+  [
     "a count below 0",
     { choices: [{ text: "" }], usage: { prompt_tokens: -1 } },
     /usage.prompt_tokens where a whole number/,

@@ -37,6 +37,9 @@ export async function findModel(
   if (wanted !== undefined && names.length > 0 && !names.includes(wanted))
     throw new InvalidOptionError("model", `the server has no ${JSON.stringify(wanted)}, but ${namesOf(names)}`);
   const name = wanted ?? names[0]!;
+  // It goes into results and onto terminals.
+  if (!/^\P{C}{1,500}$/u.test(name))
+    throw new InvalidOptionError("model", "must be up to 500 characters without control characters");
   const declared = models?.[names.indexOf(name)]?.field("max_model_len"); // vLLM, SGLang
   if (declared && !declared.isMissing) return { name, window: declared.count(), takesPenalty: true };
   return { name, window: await windowOfLlamaCpp(client, signal), takesPenalty: false };

@@ -1,4 +1,23 @@
-import type { BehaviourCode, BehaviourReason } from "../result.ts";
+import type { BehaviourReason } from "../result.ts";
+
+type BehaviourCode =
+  | "refused_beyond"
+  | "accepted_beyond"
+  | "no_length_beyond"
+  | "no_prompt_logprobs"
+  | "beginning_same"
+  | "beginning_differs"
+  | "beginning_unclear"
+  | "perplexity_holds"
+  | "perplexity_collapses"
+  | "perplexity_unclear"
+  | "passkey_holds"
+  | "passkey_drops"
+  | "passkey_unclear"
+  | "reference_agrees"
+  | "reference_unclear"
+  | "no_reference"
+  | "no_answer_logprobs";
 
 /**
  * What a verdict about a server stands on.
