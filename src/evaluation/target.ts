@@ -91,24 +91,3 @@ export interface Times {
   /** 0 where a server did not take so many tokens. */
   readonly completionTokens: number;
 }
-
-export interface TimeRequest {
-  readonly way: Way;
-  /** Where the tokenizer is at hand. */
-  readonly tokens?: Uint32Array;
-  readonly text: string;
-  /** Of prompt and answer together, as planned. */
-  readonly length: number;
-  readonly maxTokens: number;
-  readonly signal: AbortSignal;
-}
-
-export interface Times {
-  /** From the question to the first token of the answer. */
-  readonly prefillSeconds: number;
-  /** Those that were read in this time. */
-  readonly promptTokens: number;
-  /** From the first token of the answer to its last. */
-  readonly decodeSeconds: number;
-  readonly completionTokens: number;
-}
