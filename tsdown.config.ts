@@ -4,6 +4,8 @@ import manifest from "./package.json" with { type: "json" };
 import { checkOutput } from "./packaging/check-output.ts";
 import { fileUrls } from "./packaging/file-urls.ts";
 import { kernelModuleNames, kernelModules } from "./packaging/kernel-modules.ts";
+import { minifyPackages } from "./packaging/minify-packages.ts";
+import { standIns } from "./packaging/stand-ins.ts";
 import { thirdPartyLicences } from "./packaging/third-party-licences.ts";
 import { withoutFileBlob } from "./packaging/without-file-blob.ts";
 
@@ -51,8 +53,10 @@ const shared: UserConfig = {
 };
 
 const treeshake = {
-  // Little is needed of these large packages, which do not say that their files do nothing by themselves.
-  moduleSideEffects: [{ test: /node_modules.@huggingface.(gguf|hub|tasks)\b/, sideEffects: false }],
+  // Little is needed of these large packages, which do not say that their files do nothing by themselves, or that one does which is not needed.
+  moduleSideEffects: [
+    { test: /node_modules.(@huggingface.(gguf|hub|tasks)|@observablehq.plot|linkedom|d3[\w-]*)\b/, sideEffects: false },
+  ],
   // What defines kernels: the package has them assembled, and needs of their files a few numbers.
   manualPureFunctions: [
     ...["defineKernel", "defineInner", "defineRow", "defineRows", "defineTiles", "defineEmbed", "defineExpansion"],
@@ -78,6 +82,10 @@ const node: UserConfig = {
           test: /src.(checkpoint.(files|errors|widen|quantise|tensors|shards|safetensors|json-keys|node.directory|gguf.(encode-numbers|written-types|follow-gguf)|hub.(errors|model-id))|text.tokenizer-files)\.ts$/,
         },
         // Not all of context/ and model/: inspecting needs more of them than loading, and is read when it is asked for.
+        {
+          name: "charts",
+          test: /node_modules.(@observablehq.plot|linkedom|uhyphen|d3[\w-]*|isoformat|interval-tree-1d|internmap)\b|stand-in:/,
+        },
         { name: "platform", test: /src.(engine.(node.platform|channel|source)|sampling.options|model.published)\.ts$/ },
       ],
     },
@@ -96,7 +104,9 @@ const node: UserConfig = {
   plugins: [
     fileUrls({ entries: nodeEntries, modules: kernelModuleNames.map((name) => `browser/${name}`) }),
     withoutFileBlob(),
-    thirdPartyLicences({ into: ["cli.js", "chunks/open-gguf.js", "chunks/open-hub.js"] }),
+    standIns(),
+    minifyPackages(["chunks/charts.js"]),
+    thirdPartyLicences({ into: ["cli.js", "chunks/charts.js", "chunks/open-gguf.js", "chunks/open-hub.js"] }),
   ],
 };
 

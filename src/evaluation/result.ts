@@ -20,6 +20,8 @@ export interface EvaluationResult {
   readonly behaviour?: Behaviour;
   /** Seconds that were computed, interruptions left out. */
   readonly seconds: number;
+  /** When it was finished, as `2026-01-31T12:00:00Z`. */
+  readonly date?: string;
 }
 
 /** What was evaluated. */

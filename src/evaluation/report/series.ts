@@ -1,0 +1,58 @@
+import type { Cell, EvaluationResult } from "../result.ts";
+
+/** A way that was measured, and how it looks in every chart. */
+export interface Series {
+  readonly method: string;
+  readonly factor: number;
+  readonly label: string;
+  /** From 0; decides on colour, dashes and symbol, which say the same three times. */
+  readonly style: number;
+}
+
+/** How lines differ beside their colour: `stroke-dasharray`. */
+const dashes = ["", "6 3", "2 3", "9 3 2 3", "12 4", "4 2 1 2 1 2", "1 4", "8 2 2 2 2 2"] as const;
+const symbols = ["circle", "square", "triangle", "diamond", "star", "cross", "wye", "times"] as const;
+
+/** Colours, dashes and symbols of so many series differ. */
+export const seriesStyles: number = dashes.length;
+
+/** Of all that the result has, in the order of its settings. */
+export function findSeries({ settings, cells }: Pick<EvaluationResult, "settings" | "cells">): readonly Series[] {
+  const named = settings.methods.map(({ name, factor }) => ({ method: name, factor }));
+  const all = [...named, ...cells].filter(({ method, factor }) => hasCells(cells, method, factor));
+  const unique = [...new Map(all.map(({ method, factor }) => [`${method}/${factor}`, { method, factor }])).values()];
+  return unique.map(({ method, factor }, style) => ({ method, factor, label: labelOf(method, factor), style }));
+}
+
+/** Of series that no method stands for, as what consistency compares. */
+export function nameSeries(labels: readonly string[]): readonly Series[] {
+  return labels.map((label, style) => ({ method: label, factor: 1, label, style }));
+}
+
+/** @returns cells of a series, shortest first */
+export function cellsOf<C extends Cell>(cells: readonly C[], { method, factor }: Series): readonly C[] {
+  return cells
+    .filter((cell) => cell.method === method && cell.factor === factor)
+    .toSorted((a, b) => a.length - b.length);
+}
+
+/** A colour of the page's style sheet. */
+export function colourOf({ style }: Series): string {
+  return `var(--series-${style % seriesStyles})`;
+}
+
+export function dashesOf({ style }: Series): string {
+  return dashes[style % seriesStyles]!;
+}
+
+export function symbolOf({ style }: Series): (typeof symbols)[number] {
+  return symbols[style % seriesStyles]!;
+}
+
+function hasCells(cells: readonly Cell[], method: string, factor: number): boolean {
+  return cells.some((cell) => cell.method === method && cell.factor === factor);
+}
+
+function labelOf(method: string, factor: number): string {
+  return factor === 1 ? method : `${method} ×${factor}`;
+}
