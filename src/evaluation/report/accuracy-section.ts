@@ -53,7 +53,7 @@ function byLength(
   const { nativeWindow } = result.subject;
   const chart = lengthChart(
     identify(context, suite, "length", index),
-    { title: `${texts.headings[cells[0]!.suite]}: ${title}`, description: describeRates(context, cells) },
+    { title: texts.titled(texts.headings[cells[0]!.suite], title), description: describeRates(context, cells) },
     lines,
     {
       ...{ lengthLabel: texts.axes.length, valueLabel: texts.axes.accuracy, scale: "rate" },
@@ -82,9 +82,18 @@ function byDepth(
         ({ depth, accuracy }): HeatCell => ({ column: formatLength(length), row: nameDepth(depth), rate: accuracy }),
       ),
     );
-    const words = { title: `${each.label}: ${texts.charts.accuracyByDepth}`, description: describeRates(context, own) };
+    const words = {
+      title: texts.titled(each.label, texts.charts.accuracyByDepth),
+      description: describeRates(context, own),
+    };
     const id = identify(context, suite, "depth", index, number);
-    const axes = { columns: lengthColumns(placed), rows, columnLabel: texts.axes.length, rowLabel: texts.axes.depth };
+    const axes = {
+      columns: lengthColumns(placed),
+      rows,
+      columnLabel: texts.axes.length,
+      rowLabel: texts.axes.depth,
+      rowWidth: 78,
+    };
     return figure(each.label, heatMap(id, words, heat, axes));
   });
   return figures(maps);
@@ -99,7 +108,7 @@ function foldedByDepth(
   series: readonly Series[],
 ): Html | undefined {
   const maps = byDepth(context, suite, index, cells, series);
-  return maps && folded(`${context.texts.depthMaps}: ${task}`, maps);
+  return maps && folded(context.texts.titled(context.texts.depthMaps, task), maps);
 }
 
 /** A map for each method, length by task. */
@@ -117,7 +126,10 @@ function byTask(
     const heat = own.map(
       ({ task, length, accuracy }): HeatCell => ({ column: formatLength(length), row: task, rate: accuracy }),
     );
-    const words = { title: `${each.label}: ${texts.charts.accuracyByTask}`, description: describeRates(context, own) };
+    const words = {
+      title: texts.titled(each.label, texts.charts.accuracyByTask),
+      description: describeRates(context, own),
+    };
     const axes = { columns: lengthColumns(cells), rows, columnLabel: texts.axes.length, rowLabel: texts.axes.task };
     return figure(each.label, heatMap(identify(context, suite, "tasks", number), words, heat, { ...axes, rowWidth }));
   });
@@ -137,7 +149,7 @@ function accuracyTable(
     ]),
   );
   return {
-    caption: `${texts.headings[suite]}: ${texts.charts.accuracyByLength}`,
+    caption: texts.titled(texts.headings[suite], texts.charts.accuracyByLength),
     columns: [columns.method, columns.task, columns.length, columns.samples, columns.accuracy, columns.interval],
     rows,
     words: 2,
@@ -157,7 +169,7 @@ function depthTable(context: ReportContext, cells: readonly AccuracyCell[]): Htm
   );
   if (rows.length === 0) return undefined;
   const { method, task, length, depth, samples, accuracy, interval } = columns;
-  const caption = `${texts.headings[cells[0]!.suite]}: ${texts.charts.accuracyByDepth}`;
+  const caption = texts.titled(texts.headings[cells[0]!.suite], texts.charts.accuracyByDepth);
   const names = [method, task, length, depth, samples, accuracy, interval];
   return figureTable(context, { caption, columns: names, rows, words: 2 });
 }

@@ -155,6 +155,7 @@ export const chinese: ReportTexts = {
   atFactor: (factor) => `缩放因子 ${factor}`,
   pairSentence: ({ all, kept, blended, interpolated }, factor) =>
     `缩放因子为 ${factor} 时，YaRN 在 ${all} 对中保留 ${kept} 对，过渡 ${blended} 对，插值 ${interpolated} 对。快的旋转对用来区分相邻位置，保持不变；慢的旋转对在窗口内转不满一圈，按整个缩放因子拉长。`,
+  titled: (title, detail) => `${title}：${detail}`,
   describe: (low, high) => `数值从 ${low} 到 ${high}。全部数值见本节的表格。`,
   legend: "方法",
   heatLegend: "百分比",

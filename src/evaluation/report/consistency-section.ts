@@ -65,7 +65,7 @@ function groupCells({ texts, series }: ReportContext, cells: readonly Consistenc
     const name = Object.hasOwn(texts.comparisons, task) ? texts.comparisons[task]! : task;
     const way = series.find((each) => each.method === method && each.factor === factor)!.label;
     return {
-      label: methods.size > 1 ? `${name}, ${way}` : name,
+      label: methods.size > 1 ? texts.titled(name, way) : name,
       members: members.toSorted((a, b) => a.length - b.length),
     };
   });

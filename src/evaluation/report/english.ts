@@ -158,6 +158,7 @@ export const english: ReportTexts = {
   atFactor: (factor) => `at factor ${factor}`,
   pairSentence: ({ all, kept, blended, interpolated }, factor) =>
     `At factor ${factor} YaRN keeps ${kept} of ${all} pairs, blends ${blended} and interpolates ${interpolated}. Fast pairs tell neighbours apart and stay as they are; slow ones, which do not come round within the window, are stretched by the whole factor.`,
+  titled: (title, detail) => `${title}: ${detail}`,
   describe: (low, high) => `Values from ${low} to ${high}. All of them are in the table of this section.`,
   legend: "Methods",
   heatLegend: "per cent",

@@ -65,7 +65,7 @@ export function table({ caption, columns, rows, words = 1 }: Table): Html {
     const cells = rest.map((content, index) => html`<td${kind(index + 1)}>${content}</td>`);
     return html`<tr><th scope="row">${first}</th>${cells}</tr>\n`;
   });
-  return html`<div class="scroll" role="region" tabindex="0" aria-label="${caption}"><table><caption>${caption}</caption>
+  return html`<div class="scroll" role="group" tabindex="0" aria-label="${caption}"><table><caption>${caption}</caption>
 <thead><tr>${head}</tr></thead>
 <tbody>${body}</tbody></table></div>`;
 }

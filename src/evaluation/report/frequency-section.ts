@@ -50,7 +50,7 @@ function wavelengths(context: ReportContext, factor: number, pairs: readonly Str
   const chart = wavelengthChart(
     identify(context, "wavelengths", factor),
     {
-      title: `${texts.charts.wavelengths}, ${note}`,
+      title: texts.titled(texts.charts.wavelengths, note),
       description: `${texts.pairSentence({ all: pairs.length, ...count(pairs) }, formatNumber(factor))} ${describe(
         context,
         pairs.flatMap(({ before, after }) => [before, after]),
@@ -74,7 +74,7 @@ function pairTable(context: ReportContext, factor: number, pairs: readonly Stret
     formatNumber(each.before),
     formatNumber(each.after),
   ]);
-  const caption = `${texts.charts.wavelengths}, ${texts.atFactor(formatNumber(factor))}`;
+  const caption = texts.titled(texts.charts.wavelengths, texts.atFactor(formatNumber(factor)));
   return figureTable(context, { caption, columns: [pair, kind, before, after], rows, words: 2 });
 }
 

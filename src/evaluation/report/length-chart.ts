@@ -44,6 +44,7 @@ export function lengthChart(id: string, words: ChartWords, lines: readonly Lengt
     marginLeft: 54,
     marginRight: 8,
     marginTop: 40,
+    insetTop: 9,
     marginBottom: 40,
     x: { type: "log", domain },
     y: values,

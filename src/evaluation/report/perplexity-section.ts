@@ -41,7 +41,7 @@ function byLength(
   const title = nameTask(context, task);
   const chart = lengthChart(
     identify(context, "perplexity", "length", task === "whole" ? 0 : 1),
-    { title: `${texts.headings.perplexity}: ${title}`, description: describe(context, cells) },
+    { title: texts.titled(texts.headings.perplexity, title), description: describe(context, cells) },
     lines,
     {
       ...{ lengthLabel: texts.axes.length, valueLabel: texts.axes.perplexity, scale: "ratio" },
@@ -69,7 +69,7 @@ function byPosition(
   const chart = positionChart(
     identify(context, "perplexity", "position", length),
     {
-      title: `${texts.headings.perplexity}: ${texts.charts.byPosition}, ${note}`,
+      title: texts.titled(texts.titled(texts.headings.perplexity, texts.charts.byPosition), note),
       description: describe(
         context,
         lines.flatMap(({ positions }) => positions),
@@ -109,7 +109,7 @@ function positionTable(context: ReportContext, cells: readonly PerplexityCell[])
   );
   if (rows.length === 0) return undefined;
   const { method, length, positions, perplexity, interval } = texts.columns;
-  const caption = `${texts.headings.perplexity}: ${texts.charts.byPosition}`;
+  const caption = texts.titled(texts.headings.perplexity, texts.charts.byPosition);
   return figureTable(context, { caption, columns: [method, length, positions, perplexity, interval], rows });
 }
 

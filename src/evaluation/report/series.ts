@@ -14,7 +14,7 @@ const dashes = ["", "6 3", "2 3", "9 3 2 3", "12 4", "4 2 1 2 1 2", "1 4", "8 2 
 const symbols = ["circle", "square", "triangle", "diamond", "star", "cross", "wye", "times"] as const;
 
 /** Colours, dashes and symbols of so many series differ. */
-export const seriesStyles: number = dashes.length;
+const seriesStyles = dashes.length;
 
 /** Of all that the result has, in the order of its settings. */
 export function findSeries({ settings, cells }: Pick<EvaluationResult, "settings" | "cells">): readonly Series[] {
@@ -54,5 +54,5 @@ function hasCells(cells: readonly Cell[], method: string, factor: number): boole
 }
 
 function labelOf(method: string, factor: number): string {
-  return factor === 1 ? method : `${method} ×${factor}`;
+  return factor === 1 ? method : `${method}\u00a0×${factor}`;
 }

@@ -19,7 +19,7 @@ ${omitted(context)}`;
 export function againSection({ texts, result }: ReportContext): Section {
   const command = result.settings.command.map(quoteWord).join(" ");
   const content = html`<p>${texts.intros.again}</p>
-<pre class="scroll" tabindex="0" role="region" aria-label="${texts.headings.again}"><code>${command}</code></pre>`;
+<pre class="scroll" tabindex="0" role="group" aria-label="${texts.headings.again}"><code>${command}</code></pre>`;
   return { name: "again", heading: texts.headings.again, content };
 }
 

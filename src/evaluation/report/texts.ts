@@ -31,6 +31,8 @@ export interface ReportTexts {
   readonly atLength: (tokens: string) => string;
   readonly atFactor: (factor: string) => string;
   readonly pairSentence: (counts: Readonly<Record<PairKind | "all", number>>, factor: string) => string;
+  /** A name and what it is more closely. */
+  readonly titled: (title: string, detail: string) => string;
   /** What is between the least and the largest value, for those who do not see the chart. */
   readonly describe: (low: string, high: string) => string;
   readonly legend: string;

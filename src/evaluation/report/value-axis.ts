@@ -57,11 +57,12 @@ export function ratioTicks(low: number, high: number): readonly number[] {
   );
 }
 
-/** Round numbers, five to ten of them. */
+/** Round numbers, three to eight of them. */
 function evenTicks(low: number, high: number): readonly number[] {
   const raw = (high - low) / 5;
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((digit) => digit * power).findLast((each) => each <= raw * 1.001) ?? power;
+  const digit = [7.1, 3.2, 1.4].findIndex((least) => raw / power >= least);
+  const step = ([10, 5, 2][digit] ?? 1) * power;
   const first = Math.ceil(low / step - 1e-9);
   const count = Math.floor(high / step + 1e-9) - first + 1;
   return Array.from({ length: count }, (_, index) => Number(((first + index) * step).toPrecision(12)));
