@@ -50,6 +50,7 @@ export async function measure(model: string | undefined, flags: EvaluateFlags, p
       settings: await describeSettings(plan, textHash, flags),
       ...found,
       seconds: journal.secondsBefore + seconds(),
+      date: new Date().toISOString(),
     };
     return { result, forget: () => journal.remove() };
   } catch (error) {
