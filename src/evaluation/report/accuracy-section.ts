@@ -120,7 +120,7 @@ function byTask(
 ): Html {
   const { texts } = context;
   const rows = [...new Set(cells.map(({ task }) => task))];
-  const rowWidth = Math.min(190, 16 + 7.2 * Math.max(...rows.map((task) => task.length)));
+  const rowWidth = Math.min(190, 16 + 8 * Math.max(...rows.map((task) => task.length)));
   const maps = series.map((each, number) => {
     const own = cellsOf(cells, each);
     const heat = own.map(

@@ -28,7 +28,7 @@ export const chinese: ReportTexts = {
     frequencies:
       "旋转位置编码以不同的速度旋转成对的数值。扩展会放慢其中一部分，使窗口以外的位置看起来像窗口以内的位置。",
     consistency: "把节省时间或内存的计算方式与精确计算逐 token 比较：散度为零且完全一致，即答案相同。",
-    speed: "在本机上测得的中位数。“读取”指处理提示，“回答”指在其后逐个生成 token。",
+    speed: "在“设置”中所列机器上测得的中位数。“读取”指处理提示，“回答”指在其后逐个生成 token。",
     again: "对同样的文件运行同样的命令，会得到同样的问题和同样的答案；只有时间会不同。",
   },
   facts: {
@@ -70,7 +70,7 @@ export const chinese: ReportTexts = {
     task: "任务",
     divergence: "KL 散度（nat/token）",
     agreement: "一致率（%）",
-    excess: "困惑度与精确值之比",
+    ratio: "困惑度与精确值之比",
     prefill: "token/秒",
     decode: "token/秒",
     memory: "MiB",
@@ -133,10 +133,11 @@ export const chinese: ReportTexts = {
     endpoint: "由服务器决定。",
   },
   methodsCaption: "各方法",
+  comparisonKinds: { growth: "超出原缩放因子的对话", steps: "分级的缩放因子", cache: "更小的缓存" },
   comparisons: {
-    "growth-recompute": "增长：recompute",
-    "growth-rerotate": "增长：rerotate",
-    steps: "分级而非连续",
+    "growth-recompute": "recompute",
+    "growth-rerotate": "rerotate",
+    steps: "分级",
     "cache-f16": "16 位缓存",
     "cache-q8": "8 位缓存",
   },

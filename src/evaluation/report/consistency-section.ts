@@ -11,43 +11,12 @@ export function consistencySection(context: ReportContext): Section | undefined 
   const { texts, result } = context;
   const cells = result.cells.filter((cell) => cell.suite === "consistency");
   if (cells.length === 0) return undefined;
-  const groups = groupCells(context, cells);
-  const series = nameSeries(groups.map(({ label }) => label));
-  const draw = (
-    chart: "divergence" | "agreement" | "ratio",
-    axis: string,
-    scale: Scale,
-    pointOf: (cell: ConsistencyCell) => LengthPoint,
-  ): Html => {
-    const lines = groups.map(({ members }, index) => ({ series: series[index]!, points: members.map(pointOf) }));
-    const values = lines.flatMap(({ points }) => points.map(({ value }) => value));
-    const format = scale === "share" ? formatPercent : formatNumber;
-    const description = texts.describe(format(Math.min(...values)), format(Math.max(...values)));
-    const { nativeWindow } = result.subject;
-    const drawn = lengthChart(
-      identify(context, "consistency", chart),
-      { title: texts.charts[chart], description },
-      lines,
-      {
-        ...{ lengthLabel: texts.axes.length, valueLabel: axis, scale },
-        ...{ window: nativeWindow, windowLabel: texts.windowMark(formatLength(nativeWindow)) },
-      },
-    );
-    return figure(texts.charts[chart], drawn);
-  };
+  // `growth-recompute` and `growth-rerotate` belong together.
+  const kinds = [...Map.groupBy(cells, ({ task }) => task.split("-")[0]!)];
   const content = html`<p>${texts.intros.consistency}</p>
-${legend(series, texts.columns.comparison)}
-${figures([
-  draw("divergence", texts.axes.divergence, "amount", ({ length, divergence, divergenceInterval }) => ({
-    ...{ length, value: divergence, interval: divergenceInterval },
-  })),
-  draw("agreement", texts.axes.agreement, "share", ({ length, agreement }) => ({ length, value: agreement })),
-  draw("ratio", texts.axes.excess, "ratio", ({ length, perplexityRatio, ratioInterval }) => ({
-    ...{ length, value: perplexityRatio, interval: ratioInterval },
-  })),
-])}
+${kinds.map(([kind, members], index) => writeKind(context, index, nameIn(texts.comparisonKinds, kind), groupCells(context, members)))}
 <p class="note">${texts.bandNote}</p>
-${figureTable(context, consistencyTable(context, groups))}`;
+${figureTable(context, consistencyTable(context, groupCells(context, cells)))}`;
   return { name: "consistency", heading: texts.headings.consistency, content };
 }
 
@@ -56,19 +25,55 @@ interface Group {
   readonly members: readonly ConsistencyCell[];
 }
 
-/** By what is compared, and by the method where there are several. */
+/** By what is compared and by the method, as far as there are several of each. */
 function groupCells({ texts, series }: ReportContext, cells: readonly ConsistencyCell[]): readonly Group[] {
-  const groups = Map.groupBy(cells, ({ task, method, factor }) => JSON.stringify([task, method, factor]));
+  const groups = [...Map.groupBy(cells, ({ task, method, factor }) => JSON.stringify([task, method, factor])).values()];
+  const tasks = new Set(cells.map(({ task }) => task));
   const methods = new Set(cells.map(({ method, factor }) => JSON.stringify([method, factor])));
-  return [...groups.values()].map((members) => {
+  return groups.map((members) => {
     const { task, method, factor } = members[0]!;
-    const name = Object.hasOwn(texts.comparisons, task) ? texts.comparisons[task]! : task;
+    const name = nameIn(texts.comparisons, task);
     const way = series.find((each) => each.method === method && each.factor === factor)!.label;
-    return {
-      label: methods.size > 1 ? texts.titled(name, way) : name,
-      members: members.toSorted((a, b) => a.length - b.length),
-    };
+    const label = methods.size === 1 ? name : tasks.size === 1 ? way : texts.titled(way, name);
+    return { label, members: members.toSorted((a, b) => a.length - b.length) };
   });
+}
+
+function nameIn(names: Readonly<Record<string, string>>, name: string): string {
+  return Object.hasOwn(names, name) ? names[name]! : name;
+}
+
+function writeKind(context: ReportContext, index: number, heading: string, groups: readonly Group[]): Html {
+  const { texts, result } = context;
+  const { nativeWindow } = result.subject;
+  const series = nameSeries(groups.map(({ label }) => label));
+  const draw = (
+    chart: "divergence" | "agreement" | "ratio",
+    scale: Scale,
+    pointOf: (cell: ConsistencyCell) => LengthPoint,
+  ): Html => {
+    const lines = groups.map(({ members }, number) => ({ series: series[number]!, points: members.map(pointOf) }));
+    const values = lines.flatMap(({ points }) => points.map(({ value }) => value));
+    const format = scale === "share" ? formatPercent : formatNumber;
+    const description = texts.describe(format(Math.min(...values)), format(Math.max(...values)));
+    const words = { title: texts.titled(heading, texts.charts[chart]), description };
+    const drawn = lengthChart(identify(context, "consistency", index, chart), words, lines, {
+      ...{ lengthLabel: texts.axes.length, valueLabel: texts.axes[chart], scale },
+      ...{ window: nativeWindow, windowLabel: texts.windowMark(formatLength(nativeWindow)) },
+    });
+    return figure(texts.charts[chart], drawn);
+  };
+  return html`<h3>${heading}</h3>
+${legend(series, texts.columns.comparison)}
+${figures([
+  draw("divergence", "amount", ({ length, divergence, divergenceInterval }) => ({
+    ...{ length, value: divergence, interval: divergenceInterval },
+  })),
+  draw("agreement", "share", ({ length, agreement }) => ({ length, value: agreement })),
+  draw("ratio", "ratio", ({ length, perplexityRatio, ratioInterval }) => ({
+    ...{ length, value: perplexityRatio, interval: ratioInterval },
+  })),
+])}`;
 }
 
 function consistencyTable({ texts }: ReportContext, groups: readonly Group[]) {

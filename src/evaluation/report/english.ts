@@ -31,7 +31,8 @@ export const english: ReportTexts = {
       "A rotary encoding turns pairs of numbers at different speeds. Scaling slows some of them down, so that positions past the window look like positions within it.",
     consistency:
       "Ways to compute that save time or memory, compared token by token with the exact one: zero divergence and full agreement mean the same answers.",
-    speed: "Medians on this machine. Reading is the prompt, answering is one token after another at the end of it.",
+    speed:
+      "Medians on the machine that is named under Settings. Reading is the prompt, answering is one token after another at the end of it.",
     again: "The same command on the same files finds the same questions and the same answers; only times differ.",
   },
   facts: {
@@ -73,7 +74,7 @@ export const english: ReportTexts = {
     task: "task",
     divergence: "KL divergence, nats a token",
     agreement: "agreement, %",
-    excess: "perplexity, times the exact one",
+    ratio: "perplexity, times the exact one",
     prefill: "tokens a second",
     decode: "tokens a second",
     memory: "MiB",
@@ -136,10 +137,15 @@ export const english: ReportTexts = {
     endpoint: "Whatever the server does.",
   },
   methodsCaption: "The methods",
+  comparisonKinds: {
+    growth: "A conversation that outgrew its factor",
+    steps: "A factor in steps",
+    cache: "A smaller cache",
+  },
   comparisons: {
-    "growth-recompute": "growth: recompute",
-    "growth-rerotate": "growth: rerotate",
-    steps: "steps, not continuous",
+    "growth-recompute": "recompute",
+    "growth-rerotate": "rerotate",
+    steps: "in steps",
     "cache-f16": "16-bit cache",
     "cache-q8": "8-bit cache",
   },

@@ -28,15 +28,15 @@ export function heatMap(id: string, words: ChartWords, cells: readonly HeatCell[
   const { columns, rows, columnLabel, rowLabel, rowWidth = 62 } = axes;
   const place = { x: "column", y: "row" } as const;
   return drawChart(id, words, {
-    height: 62 + rows.length * 25,
+    height: 66 + rows.length * 25,
     marginLeft: rowWidth,
     marginRight: 4,
     marginTop: 26,
-    marginBottom: 36,
+    marginBottom: 40,
     x: { domain: columns, padding: 0.03 },
     y: { domain: rows, padding: 0.06 },
     marks: [
-      axisX({ label: `${columnLabel} →`, labelAnchor: "right", labelArrow: "none", labelOffset: 34, tickSize: 0 }),
+      axisX({ label: `${columnLabel} →`, labelAnchor: "right", labelArrow: "none", labelOffset: 38, tickSize: 0 }),
       axisY({ label: `↓ ${rowLabel}`, labelAnchor: "top", labelArrow: "none", labelOffset: rowWidth - 4, tickSize: 0 }),
       cell(cells, { ...place, fill: ({ rate }: HeatCell) => `var(--heat-${stepOf(rate)})`, rx: 3 }),
       text(cells, {

@@ -29,8 +29,9 @@ export interface LengthAxes {
   readonly windowLabel: string;
 }
 
-/** Between two series at the same length, so that their intervals can be told apart. */
+/** Between two series at the same length, so that their intervals can be told apart; less where they are many. */
 const shift = 5;
+const mostShift = 40;
 
 /** Values by length, with their intervals. */
 export function lengthChart(id: string, words: ChartWords, lines: readonly LengthLine[], axes: LengthAxes): Html {
@@ -53,7 +54,7 @@ export function lengthChart(id: string, words: ChartWords, lines: readonly Lengt
       ...axisBeside(ticks, valueLabel, tickFormat),
       axisBelow(apart(lengths), lengthLabel, formatLength),
       ...lines.flatMap(({ series, points }, index) => {
-        const dx = (index - (lines.length - 1) / 2) * shift;
+        const dx = (index - (lines.length - 1) / 2) * Math.min(shift, mostShift / lines.length);
         const place = { x: "length", y: "value", dx, stroke: colourOf(series), clip: true } as const;
         return [
           line(points, { ...place, strokeWidth: 2, strokeDasharray: dashesOf(series) }),

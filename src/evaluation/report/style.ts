@@ -28,6 +28,7 @@ main,.bar{max-width:1480px;margin:auto;padding:0 clamp(16px,3vw,40px)}
 .languages label:has(:focus-visible){outline:3px solid var(--accent);outline-offset:2px}
 h1{font-size:clamp(26px,4.2vw,44px);line-height:1.15;letter-spacing:-.02em;margin:18px 0 8px;overflow-wrap:anywhere;text-wrap:balance}
 h2{font-size:clamp(21px,2.4vw,27px);line-height:1.25;letter-spacing:-.01em;margin:0 0 6px}
+h3{font-size:18px;margin:22px 0 0;overflow-wrap:anywhere}
 p{margin:0 0 14px;max-width:78ch}
 .lead,.note,figcaption span,dt{color:var(--soft)}
 .lead{font-size:18px}

@@ -25,6 +25,7 @@ export interface ReportTexts {
   readonly methods: Readonly<Record<string, string>>;
   readonly methodsCaption: string;
   readonly comparisons: Readonly<Record<string, string>>;
+  readonly comparisonKinds: Readonly<Record<string, string>>;
   readonly behaviour: (kind: Behaviour["kind"]) => string;
   readonly windowMark: (tokens: string) => string;
   readonly originalWindowMark: (tokens: string) => string;
@@ -56,7 +57,7 @@ type FactName =
 
 type AxisName =
   | ("length" | "depth" | "accuracy" | "perplexity" | "position" | "pair" | "wavelength" | "stretch" | "task")
-  | ("divergence" | "agreement" | "excess" | "prefill" | "decode" | "memory");
+  | ("divergence" | "agreement" | "ratio" | "prefill" | "decode" | "memory");
 
 type ChartName =
   | ("accuracyByLength" | "accuracyByDepth" | "accuracyByTask" | "whole" | "sliding" | "byPosition" | "wavelengths")
