@@ -86,6 +86,7 @@ const node: UserConfig = {
           name: "charts",
           test: /node_modules.(@observablehq.plot|linkedom|uhyphen|d3[\w-]*|isoformat|interval-tree-1d|internmap)\b|stand-in:/,
         },
+        { name: "terminal", test: /node_modules.(?!@huggingface)/ },
         { name: "platform", test: /src.(engine.(node.platform|channel|source)|sampling.options|model.published)\.ts$/ },
       ],
     },
@@ -105,8 +106,10 @@ const node: UserConfig = {
     fileUrls({ entries: nodeEntries, modules: kernelModuleNames.map((name) => `browser/${name}`) }),
     withoutFileBlob(),
     standIns(),
-    minifyPackages(["chunks/charts.js"]),
-    thirdPartyLicences({ into: ["cli.js", "chunks/charts.js", "chunks/open-gguf.js", "chunks/open-hub.js"] }),
+    minifyPackages(["chunks/charts.js", "chunks/terminal.js"]),
+    thirdPartyLicences({
+      into: ["cli.js", "chunks/charts.js", "chunks/terminal.js", "chunks/open-gguf.js", "chunks/open-hub.js"],
+    }),
   ],
 };
 

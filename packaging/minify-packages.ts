@@ -14,7 +14,10 @@ export function minifyPackages(files: readonly string[]): Rolldown.Plugin {
         if (chunk.type !== "chunk" || !files.includes(chunk.fileName)) continue;
         const own = Object.keys(chunk.modules).find((id) => !id.includes("node_modules") && !id.startsWith("\0"));
         if (own !== undefined) throw new Error(`${own} is bundled into ${chunk.fileName}, which is for packages`);
-        const { code, errors } = minifySync(chunk.fileName, chunk.code, { module: true });
+        const { code, errors } = minifySync(chunk.fileName, chunk.code, {
+          module: true,
+          mangle: { keepNames: { function: false, class: true } }, // of errors
+        });
         if (errors.length > 0) throw new Error(`${chunk.fileName}: ${errors[0]!.message}`);
         chunk.code = code;
       }
