@@ -133,7 +133,7 @@ export const chinese: ReportTexts = {
     endpoint: "由服务器决定。",
   },
   methodsCaption: "各方法",
-  comparisonKinds: { growth: "超出原缩放因子的对话", steps: "分级的缩放因子", cache: "更小的缓存" },
+  comparisonKinds: { growth: "超出原缩放因子的对话", steps: "分级或固定的缩放因子", cache: "更小的缓存" },
   comparisons: {
     "growth-recompute": "recompute",
     "growth-rerotate": "rerotate",

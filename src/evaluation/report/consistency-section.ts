@@ -46,7 +46,9 @@ function nameIn(names: Readonly<Record<string, string>>, name: string): string {
 function writeKind(context: ReportContext, index: number, heading: string, groups: readonly Group[]): Html {
   const { texts, result } = context;
   const { nativeWindow } = result.subject;
-  const series = nameSeries(groups.map(({ label }) => label));
+  const own = nameSeries(groups.map(({ label }) => label));
+  // Where methods are compared they look as everywhere else.
+  const series = own.map((each) => context.series.find(({ label }) => label === each.label) ?? each);
   const draw = (
     chart: "divergence" | "agreement" | "ratio",
     scale: Scale,

@@ -139,7 +139,7 @@ export const english: ReportTexts = {
   methodsCaption: "The methods",
   comparisonKinds: {
     growth: "A conversation that outgrew its factor",
-    steps: "A factor in steps",
+    steps: "A factor in steps, or fixed",
     cache: "A smaller cache",
   },
   comparisons: {
