@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import { type Language, languages } from "../evaluation/language.ts";
 import { methodNames } from "../evaluation/method.ts";
 import { type SuiteName, suites } from "../evaluation/result.ts";
-import { type Language, languages } from "./inspect-texts.ts";
 import type { ModelFlags } from "./model-flags.ts";
 import { parseFactor, parseWhole } from "./parse.ts";
 
@@ -21,6 +21,7 @@ export interface EvaluateFlags
   readonly model?: string;
   readonly keyEnv: string;
   readonly chat?: true;
+  readonly concurrency?: number;
   readonly resume?: true;
   readonly report?: string;
   readonly force?: true;
@@ -38,7 +39,10 @@ export function createEvaluateFlags(): Command {
     .description(
       "Measure what scaling does to quality, in and beyond the window: of a model, or of a server with an OpenAI-compatible API.",
     )
-    .argument("[model]", "a folder, GGUF file, URL or Hub id (default: the model that comes with Skein)")
+    .argument(
+      "[model]",
+      "a folder, GGUF file, URL or Hub id (default: the model that comes with Skein); with --endpoint: the same weights, to compare with",
+    )
     .option("--suites <list>", `what to measure, of ${suites.join(", ")}`, parseSuites, ["passkey", "perplexity"])
     .option("--tasks <list>", "tasks of the suite retrieval, as niah_single_1,vt (default: all)", parseList)
     .option("--methods <list>", `what to compare, of ${methodNames.join(", ")}`, parseList, [
@@ -77,6 +81,7 @@ export function createEvaluateFlags(): Command {
     .option("--model <name>", "the server's name of the model")
     .option("--key-env <name>", "the environment variable that holds the server's key", "OPENAI_API_KEY")
     .option("--chat", "ask the server by chat completions")
+    .option("--concurrency <n>", "requests to the server at once (default: 2)", parseWhole)
     .option("--resume", "go on with an interrupted run of the same settings")
     .option("--report <file>", "also write a page with charts, which needs no network")
     .option("--force", "replace a report that is there")

@@ -1,18 +1,15 @@
 import { evaluate } from "../evaluation/evaluate.ts";
 import { createHaystack, type Haystack } from "../evaluation/haystack.ts";
 import { resolveLengths } from "../evaluation/length.ts";
-import { openLocalTarget } from "../evaluation/local-target.ts";
-import { resolveMethods } from "../evaluation/method.ts";
 import { countKept, type JournalFile, openJournal } from "../evaluation/node/journal.ts";
-import { identifyFiles, journalPath } from "../evaluation/node/journal-path.ts";
+import { journalPath } from "../evaluation/node/journal-path.ts";
 import { describeMachine } from "../evaluation/node/machine.ts";
 import type { EvaluationResult, EvaluationSettings } from "../evaluation/result.ts";
-import type { Target } from "../evaluation/target.ts";
 import { hashOf, type Plan } from "../evaluation/trial.ts";
-import { agreeToDownload } from "./download.ts";
-import { noteWarning, UsageError } from "./errors.ts";
+import { UsageError } from "./errors.ts";
 import type { EvaluateFlags } from "./evaluate-flags.ts";
-import { embeddedModel, readEmbeddedText } from "./node/embedded.ts";
+import { type OpenedSubject, openSubject } from "./evaluate-subject.ts";
+import { readEmbeddedText } from "./node/embedded.ts";
 import { readTextFile } from "./node/input.ts";
 import { interruption } from "./node/interruption.ts";
 import type { ProgressLine } from "./node/progress.ts";
@@ -31,24 +28,25 @@ export async function measure(model: string | undefined, flags: EvaluateFlags, p
   const began = performance.now();
   const seconds = (): number => (performance.now() - began) / 1000;
   const haystack = await readHaystack(flags.text);
-  await using target = await openTarget(model, flags, progress);
-  const plan = makePlan(target, haystack, flags);
+  await using subject = await openSubject(model, haystack, flags, progress);
+  const plan = makePlan(subject, haystack, flags);
   const textHash = await hashOf(haystack.text);
-  const path = await findJournal(model ?? embeddedModel, target, textHash, flags);
-  await using journal = await openRun(path, flags, seconds);
+  await using journal = await openRun(findJournal(subject, textHash, flags), flags, seconds);
   try {
     const found = await evaluate(plan, {
-      suites: flags.suites,
+      suites: subject.suites,
       journal,
       signal: interruption.signal,
       onProgress: ({ completed, total }) => progress.update("Evaluating", completed, total, "tokens"),
     });
+    const behaviour = await subject.recognise(plan, found.cells);
     const result: EvaluationResult = {
       type: "evaluation",
       version: 1,
-      subject: target.subject,
-      settings: await describeSettings(plan, textHash, flags),
+      subject: subject.target.subject,
+      settings: await describeSettings(plan, textHash, subject, flags),
       ...found,
+      ...(behaviour && { behaviour }),
       seconds: journal.secondsBefore + seconds(),
       date: new Date().toISOString(),
     };
@@ -56,9 +54,7 @@ export async function measure(model: string | undefined, flags: EvaluateFlags, p
   } catch (error) {
     progress.clear();
     if (journal.kept === 0) await journal.remove();
-    else {
-      note(styleError("dim", `${journal.kept} finished parts are kept; the same command with --resume goes on`));
-    }
+    else note(styleError("dim", `${journal.kept} finished parts are kept; the same command with --resume goes on`));
     throw error;
   }
 }
@@ -71,37 +67,16 @@ async function readHaystack(path: string | undefined): Promise<Haystack> {
   return haystack;
 }
 
-function openTarget(model: string | undefined, flags: EvaluateFlags, progress: ProgressLine): Promise<Target> {
-  const { weights, embeddings, cache = "f32", backend, threads, nativeWindow } = flags;
-  return openLocalTarget(model ?? embeddedModel, {
-    name: model ?? "models/tiny-qwen2",
-    methods: resolveMethods(flags.methods, flags.factors ?? [4]),
-    ...{ weights, embeddings, cache, backend, threads, nativeWindow },
-    download: agreeToDownload,
-    signal: interruption.signal,
-    onProgress: ({ phase, completed, total }) =>
-      progress.update(phase === "download" ? "Downloading" : "Loading", completed, total, "bytes"),
-    onWarning: noteWarning,
-  });
-}
-
-function makePlan(target: Target, haystack: Haystack, flags: EvaluateFlags): Plan {
-  const methods = resolveMethods(flags.methods, flags.factors ?? [4]);
+function makePlan({ target, methods, ways }: OpenedSubject, haystack: Haystack, flags: EvaluateFlags): Plan {
   const { samples, share, seed, tasks, cache = "f32" } = flags;
   const lengths = resolveLengths(flags.lengths, target.subject.nativeWindow);
-  return { target, methods, ways: methods, lengths, samples, share, seed, haystack, cache, ...(tasks && { tasks }) };
+  return { target, methods, ways, lengths, samples, share, seed, haystack, cache, ...(tasks && { tasks }) };
 }
 
 /** Everything that results depend on but for what each trial says of itself. */
-async function findJournal(
-  source: string,
-  { subject }: Target,
-  textHash: string,
-  flags: EvaluateFlags,
-): Promise<string> {
-  const { embeddings, threads, seed, share } = flags;
-  const files = await identifyFiles(source);
-  return journalPath({ version, files, subject, embeddings, threads, seed, share, textHash });
+function findJournal({ target, files }: OpenedSubject, textHash: string, flags: EvaluateFlags): string {
+  const { embeddings, threads, seed, share, chat } = flags;
+  return journalPath({ version, files, subject: target.subject, embeddings, threads, seed, share, chat, textHash });
 }
 
 async function openRun(path: string, flags: EvaluateFlags, seconds: () => number): Promise<JournalFile> {
@@ -120,16 +95,22 @@ async function openRun(path: string, flags: EvaluateFlags, seconds: () => number
   return journal;
 }
 
-async function describeSettings(plan: Plan, hash: string, flags: EvaluateFlags): Promise<EvaluationSettings> {
-  const { methods, lengths, samples, seed, share, haystack, target } = plan;
+async function describeSettings(
+  plan: Plan,
+  hash: string,
+  { suites }: OpenedSubject,
+  flags: EvaluateFlags,
+): Promise<EvaluationSettings> {
+  const { ways, lengths, samples, seed, share, tasks, haystack, target } = plan;
   const tokens = await target.tokenize(haystack.text).then(
     ({ length }) => length,
     () => undefined, // a server may not tell
   );
   return {
     skein: version,
-    suites: flags.suites,
-    methods: methods.map(({ name, factor }) => ({ name, factor })),
+    suites,
+    ...(tasks && { tasks }),
+    methods: ways.map(({ name, factor }) => ({ name, factor })),
     ...{ lengths, samples, seed, share },
     text: { name: haystack.name, hash, characters: haystack.text.length, ...(tokens !== undefined && { tokens }) },
     command: ["skein", "evaluate", ...process.argv.slice(process.argv.indexOf("evaluate") + 1)],

@@ -38,14 +38,15 @@ function checkFlags(model: string | undefined, flags: EvaluateFlags): void {
   const given = [
     files && "--compare",
     from !== undefined && "--from",
-    endpoint !== undefined && "--endpoint",
-    model !== undefined && "a model",
+    (endpoint !== undefined && "--endpoint") || (model !== undefined && "a model"),
   ].filter((name) => typeof name === "string");
   if (given.length > 1) throw new UsageError(`${given.join(" and ")} contradict each other; give one of them`);
   if (files && files.length !== 2) throw new UsageError(`--compare needs two files, not ${files.length}`);
   if (files && report !== undefined) throw new UsageError("--report is of one result; --compare prints");
   if (endpoint === undefined && flags.model !== undefined) {
-    throw new UsageError("--model is a server's name for its model, and needs --endpoint; a model's folder is given by itself");
+    throw new UsageError(
+      "--model is a server's name for its model, and needs --endpoint; a model's folder is given by itself",
+    );
   }
 }
 

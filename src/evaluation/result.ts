@@ -56,6 +56,8 @@ export interface RotaryFacts {
 export interface EvaluationSettings {
   readonly skein: string;
   readonly suites: readonly SuiteName[];
+  /** Of the suite `retrieval`, where not all of them were asked for. */
+  readonly tasks?: readonly string[];
   readonly methods: readonly { readonly name: string; readonly factor: number }[];
   /** In tokens. */
   readonly lengths: readonly number[];

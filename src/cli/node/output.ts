@@ -8,7 +8,11 @@ import { checkWritable } from "./input.ts";
  * @param option - that names the file
  * @throws UsageError when nothing can be written there, or when a file is there that is not to be replaced
  */
-export async function checkNewFile(option: string, path: string, { force }: { readonly force: boolean }): Promise<void> {
+export async function checkNewFile(
+  option: string,
+  path: string,
+  { force }: { readonly force: boolean },
+): Promise<void> {
   await checkWritable(option, path);
   const isThere = await stat(path).then(
     () => true,
