@@ -155,6 +155,7 @@ const checkResult = object(
     seconds: amount,
   },
   {
+    date: name,
     behaviour: object({
       kind: oneOf(["limited", "unscaled", "static", "dynamic", "scaled", "unclear"]),
       reasons: list(reason),

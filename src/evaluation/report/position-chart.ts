@@ -64,7 +64,7 @@ export function positionChart(id: string, words: ChartWords, lines: readonly Pos
           x: "position",
           y1: ({ interval }: Point) => interval?.[0] ?? Number.NaN,
           y2: ({ interval }: Point) => interval?.[1] ?? Number.NaN,
-          ...{ fill: colourOf(series), fillOpacity: 0.13, clip: true },
+          ...{ fill: colourOf(series), fillOpacity: Math.min(0.13, 0.5 / drawn.length), clip: true },
         }),
       ),
       ...drawn.flatMap(({ series, points }) => {

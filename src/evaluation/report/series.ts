@@ -41,12 +41,17 @@ export function colourOf({ style }: Series): string {
   return `var(--series-${style % seriesStyles})`;
 }
 
-export function dashesOf({ style }: Series): string {
-  return dashes[style % seriesStyles]!;
+export function dashesOf(series: Series): string {
+  return dashes[lineStyle(series)]!;
 }
 
-export function symbolOf({ style }: Series): (typeof symbols)[number] {
-  return symbols[style % seriesStyles]!;
+export function symbolOf(series: Series): (typeof symbols)[number] {
+  return symbols[lineStyle(series)]!;
+}
+
+/** Where colours begin again, dashes and symbols do with the next ones. */
+function lineStyle({ style }: Series): number {
+  return (style + Math.floor(style / seriesStyles)) % seriesStyles;
 }
 
 function hasCells(cells: readonly Cell[], method: string, factor: number): boolean {
