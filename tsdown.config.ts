@@ -81,12 +81,12 @@ const node: UserConfig = {
           name: "checkpoint",
           test: /src.(checkpoint.(files|errors|widen|quantise|tensors|shards|safetensors|json-keys|node.directory|gguf.(encode-numbers|written-types|follow-gguf)|hub.(errors|model-id))|text.tokenizer-files)\.ts$/,
         },
-        // Not all of context/ and model/: inspecting needs more of them than loading, and is read when it is asked for.
         {
           name: "charts",
           test: /node_modules.(@observablehq.plot|linkedom|uhyphen|d3[\w-]*|isoformat|interval-tree-1d|internmap)\b|stand-in:/,
         },
         { name: "terminal", test: /node_modules.(?!@huggingface)/ },
+        // Not all of context/ and model/: inspecting needs more of them than loading, and is read when it is asked for.
         { name: "platform", test: /src.(engine.(node.platform|channel|source)|sampling.options|model.published)\.ts$/ },
       ],
     },

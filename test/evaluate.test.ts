@@ -4,6 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startTestServer } from "../src/evaluation/node/test-openai-server.ts";
+import { loadModel } from "../src/index.ts";
+import { tiny } from "./tiny.ts";
 
 const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
 
@@ -21,7 +24,7 @@ interface Outcome {
 
 /** @param watch - given the process while it runs */
 async function evaluate(args: readonly string[], watch?: (child: ChildProcess) => Promise<void>): Promise<Outcome> {
-  const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, SKEIN_STATE: folder };
+  const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, SKEIN_STATE: folder, SERVER_KEY: "s3cret-key" };
   const child = spawn(process.execPath, [main, "evaluate", ...args], { env });
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text) => {
@@ -87,6 +90,53 @@ describe("a run", () => {
   });
 });
 
+describe("what comes out", () => {
+  let result: string;
+  beforeAll(async () => {
+    result = join(folder, "result.json");
+    const { stdout } = await evaluate(["--lengths", "128", "--samples", "2", "--suites", "passkey", "--json"]);
+    await writeFile(result, stdout);
+  });
+
+  test("a result that was kept is shown again, in both languages, and becomes a page that is not replaced by chance", async () => {
+    const page = join(folder, "report.html");
+    const shown = await evaluate(["--from", result, "--report", page]);
+    expect([shown.code, shown.stderr]).toEqual([0, `wrote ${page}\n`]);
+    expect(shown.stdout).toContain("What to use");
+    expect((await evaluate(["--from", result, "--lang", "zh"])).stdout).toContain("该用什么");
+    const text = await readFile(page, "utf8");
+    expect(text).toMatch(/^<!doctype html>.*<svg.*<\/html>\s*$/s);
+    const again = await evaluate(["--from", result, "--report", page]);
+    expect([again.code, again.stderr]).toEqual([2, `skein: --report ${page}: is there already; --force replaces it\n`]);
+    expect((await evaluate(["--from", result, "--report", page, "--force"])).code).toBe(0);
+    expect((await readdir(folder)).filter((name) => name.includes("unfinished"))).toEqual([]);
+  });
+
+  test("a result compared with itself differs nowhere", async () => {
+    const { code, stdout } = await evaluate(["--compare", result, result, "--json"]);
+    const { rows } = JSON.parse(stdout);
+    expect(code).toBe(0);
+    expect(rows).toHaveLength(3);
+    for (const row of rows) expect(row).toMatchObject({ difference: 0, differs: false });
+  });
+});
+
+test("a server is asked with its key and judged beside the same weights; the key shows up nowhere", async () => {
+  await using model = await loadModel(tiny, { context: { extend: "yarn", allowBeyondWindow: true } });
+  const context = { schedule: "static", factor: 4 } as const;
+  await using server = await startTestServer(model, { dialect: "vllm", context, window: 1024 });
+  const asked = ["--endpoint", server.url, "--key-env", "SERVER_KEY", "--lengths", "1x,3x", "--samples", "2", "--json"];
+  const { code, stdout, stderr } = await evaluate([tiny, ...asked]);
+  expect([code, stderr]).toEqual([0, ""]);
+  const { subject, settings, behaviour, cells } = JSON.parse(stdout);
+  expect(subject).toMatchObject({ kind: "endpoint", nativeWindow: 256, lengths: "server" });
+  expect(settings.methods).toEqual([{ name: "endpoint", factor: 1 }]);
+  expect(cells.map(({ suite, length }: Record<string, unknown>) => [suite, length])).toContainEqual(["passkey", 768]);
+  expect(behaviour.kind).toBe("static");
+  expect(server.requests.every(({ key }) => key === "Bearer s3cret-key")).toBe(true);
+  expect(stdout + stderr).not.toContain("s3cret");
+});
+
 describe("bad input", () => {
   test.each([
     [["--methods", "yarn"], 2, /"yarn" is none of none, linear/],
@@ -96,6 +146,17 @@ describe("bad input", () => {
     [["--samples", "0"], 2, /It must be from 1 to 10000/],
     [["--factors", "1"], 2, /factors.*above 1/],
     [["/nowhere/at/all"], 1, /\/nowhere\/at\/all/],
+    [["--compare", "one.json"], 2, /--compare needs two files, not 1/],
+    [["--from", "/nowhere.json"], 1, /\/nowhere.json cannot be read as a result/],
+    [["--from", main], 1, /main.ts/],
+    [["--from", "a", "--endpoint", "http://127.0.0.1:9/v1"], 2, /--from and --endpoint contradict each other/],
+    [["--model", "a"], 2, /--model is a server's name/],
+    [["--report", "/nowhere/a.html"], 2, /--report \/nowhere\/a.html/],
+    [["--endpoint", "ftp://a"], 2, /endpoint/],
+    [["--endpoint", "http://user:s3cret@localhost:1"], 2, /--key-env/],
+    [["--endpoint", "http://127.0.0.1:9/v1", "--native-window", "256"], 1, /127.0.0.1:9/],
+    [["--suites", "retrieval", "--tasks", "niah"], 2, /niah_single_1/],
+    [["--suites", "consistency", "--methods", "none"], 2, /yarn-dynamic/],
     [["--text", "/nowhere.txt"], 2, /--text \/nowhere.txt: there is no such file/],
   ])("%j is one line that says what to do", async (args, code, message) => {
     const outcome = await evaluate(args);

@@ -124,18 +124,21 @@ const subject = object(
   },
 );
 
-const settings = object({
-  skein: name,
-  suites: list(oneOf(suites)),
-  methods: list(object({ name, factor: number(1, 2 ** 20) })),
-  lengths: list(length),
-  samples: count,
-  seed: whole(0),
-  share: count,
-  text: object({ name, hash: name, characters: whole(0) }, { tokens: whole(0) }),
-  command: list(text),
-  machine: object({ processor: name, cores: whole(0) }, { threads: whole(0) }),
-});
+const settings = object(
+  {
+    skein: name,
+    suites: list(oneOf(suites)),
+    methods: list(object({ name, factor: number(1, 2 ** 20) })),
+    lengths: list(length),
+    samples: count,
+    seed: whole(0),
+    share: count,
+    text: object({ name, hash: name, characters: whole(0) }, { tokens: whole(0) }),
+    command: list(text),
+    machine: object({ processor: name, cores: whole(0) }, { threads: whole(0) }),
+  },
+  { tasks: list(name) },
+);
 
 const reason: Check = (value, path) => {
   object({ code: name, values: object({}) })(value, path);
