@@ -4,7 +4,7 @@ import manifest from "./package.json" with { type: "json" };
 import { checkOutput } from "./packaging/check-output.ts";
 import { fileUrls } from "./packaging/file-urls.ts";
 import { kernelModuleNames, kernelModules } from "./packaging/kernel-modules.ts";
-import { minifyPackages } from "./packaging/minify-packages.ts";
+import { minifyFiles } from "./packaging/minify-files.ts";
 import { standIns } from "./packaging/stand-ins.ts";
 import { thirdPartyLicences } from "./packaging/third-party-licences.ts";
 import { withoutFileBlob } from "./packaging/without-file-blob.ts";
@@ -106,7 +106,7 @@ const node: UserConfig = {
     fileUrls({ entries: nodeEntries, modules: kernelModuleNames.map((name) => `browser/${name}`) }),
     withoutFileBlob(),
     standIns(),
-    minifyPackages(["chunks/charts.js", "chunks/terminal.js"]),
+    minifyFiles({ packages: ["chunks/charts.js", "chunks/terminal.js"], own: ["cli.js", "chunks/report.js"] }),
     thirdPartyLicences({
       into: ["cli.js", "chunks/charts.js", "chunks/terminal.js", "chunks/open-gguf.js", "chunks/open-hub.js"],
     }),

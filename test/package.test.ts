@@ -137,6 +137,10 @@ describe.each(["node24", "node26"] as const)("under plain %s", (name) => {
     if (name === "node26") return;
     const written = ["quantize", tiny, join(installed.project, "written.gguf"), "--type", "q4_0", "--json"];
     expect(JSON.parse(await run(bin, ...written))).toMatchObject({ tensors: { Q4_0: 28, Q8_0: 1, F32: 21 } });
+    // Charts of all kinds: of the packages that draw them, what is never called is left out.
+    const page = join(installed.project, "report.html");
+    await run(bin, "evaluate", "--lengths", "0.5x,2x", "--samples", "2", "--report", page);
+    expect(await readFile(page, "utf8")).toMatch(/<svg[^>]*en-wavelengths-4-title.*<\/html>\n$/s);
     const { rows } = JSON.parse(await run(bin, "demo", "--json")) as { rows: { method: string; correct: boolean }[] };
     expect(rows.find(({ method }) => method === "yarn-dynamic")).toMatchObject({ correct: true, factor: 4 });
   });
