@@ -117,7 +117,7 @@ describe("what comes out", () => {
     const { rows } = JSON.parse(stdout);
     expect(code).toBe(0);
     expect(rows).toHaveLength(3);
-    for (const row of rows) expect(row).toMatchObject({ difference: 0, differs: false });
+    for (const row of rows) expect(row).toMatchObject({ changed: 0, differs: false });
   });
 });
 
@@ -129,7 +129,7 @@ test("a server is asked with its key and judged beside the same weights; the key
   const { code, stdout, stderr } = await evaluate([tiny, ...asked]);
   expect([code, stderr]).toEqual([0, ""]);
   const { subject, settings, behaviour, cells } = JSON.parse(stdout);
-  expect(subject).toMatchObject({ kind: "endpoint", nativeWindow: 256, lengths: "server" });
+  expect(subject).toMatchObject({ kind: "endpoint", nativeWindow: 256, lengths: "local" });
   expect(settings.methods).toEqual([{ name: "endpoint", factor: 1 }]);
   expect(cells.map(({ suite, length }: Record<string, unknown>) => [suite, length])).toContainEqual(["passkey", 768]);
   expect(behaviour.kind).toBe("static");
@@ -153,7 +153,7 @@ describe("bad input", () => {
     [["--model", "a"], 2, /--model is a server's name/],
     [["--report", "/nowhere/a.html"], 2, /--report \/nowhere\/a.html/],
     [["--endpoint", "ftp://a"], 2, /endpoint/],
-    [["--endpoint", "http://user:s3cret@localhost:1"], 2, /--key-env/],
+    [["--endpoint", "http://user:s3cret@localhost:1"], 2, /a key comes from the environment/],
     [["--endpoint", "http://127.0.0.1:9/v1", "--native-window", "256"], 1, /127.0.0.1:9/],
     [["--suites", "retrieval", "--tasks", "niah"], 2, /niah_single_1/],
     [["--suites", "consistency", "--methods", "none"], 2, /yarn-dynamic/],
