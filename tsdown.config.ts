@@ -106,7 +106,11 @@ const node: UserConfig = {
     fileUrls({ entries: nodeEntries, modules: kernelModuleNames.map((name) => `browser/${name}`) }),
     withoutFileBlob(),
     standIns(),
-    minifyFiles({ packages: ["chunks/charts.js", "chunks/terminal.js"], own: ["cli.js", "chunks/report.js"] }),
+    minifyFiles({
+      packages: ["chunks/charts.js", "chunks/terminal.js"],
+      // What the command line has in common with `skein evaluate` is in `version.js`.
+      own: ["cli.js", "chunks/version.js", "chunks/evaluate-action.js", "chunks/report.js"],
+    }),
     thirdPartyLicences({
       into: ["cli.js", "chunks/charts.js", "chunks/terminal.js", "chunks/open-gguf.js", "chunks/open-hub.js"],
     }),

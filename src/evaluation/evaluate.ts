@@ -33,7 +33,7 @@ export interface EvaluateOptions {
 
 type MakeTrials = (plan: Plan) => readonly Trial[] | Promise<readonly Trial[]>;
 
-const makers: Partial<Record<SuiteName, MakeTrials>> = {
+const makers: Readonly<Record<SuiteName, MakeTrials>> = {
   passkey: passkeyTrials,
   retrieval: retrievalTrials,
   perplexity: perplexityTrials,
@@ -52,7 +52,7 @@ export async function evaluate(
   { suites, journal, signal, onProgress }: EvaluateOptions,
 ): Promise<Pick<EvaluationResult, "cells" | "samples" | "omitted">> {
   const trials: Trial[] = [];
-  for (const suite of suites) trials.push(...((await makers[suite]?.(plan)) ?? []));
+  for (const suite of suites) trials.push(...(await makers[suite](plan)));
   const found = new Map<Trial, readonly Sample[]>();
   const total = trials.reduce((sum, { tokens }) => sum + tokens, 0);
   let completed = 0;
