@@ -1,6 +1,7 @@
 import { sumPassages } from "./contest.ts";
 import { accuracyDifference, type Difference, meanDifference, perplexityRatio, type Summed } from "./difference.ts";
 import { isSameMethod } from "./method-use.ts";
+import { isOfQuestions } from "./rate.ts";
 import type { Cell, EvaluationResult, Sample } from "./result.ts";
 
 /** In one measure: from a cell of one result to that of another. */
@@ -25,7 +26,7 @@ export function measureDifferences(a: Side, b: Side): readonly MeasuredDifferenc
   const [ofA, ofB] = [samplesOf(a), samplesOf(b)];
   if (ofA.length === 0 || ofB.length === 0) return [];
   if (isOfQuestions(a.cell) && isOfQuestions(b.cell)) {
-    const asked = (samples: readonly Sample[]) => samples.filter((sample) => "score" in sample);
+    const asked = (samples: readonly Sample[]) => samples.filter(isOfQuestions);
     const difference = accuracyDifference(asked(ofA), asked(ofB));
     return [{ measure: "accuracy", isRatio: false, ...difference }];
   }
@@ -64,10 +65,6 @@ function samplesOf({ cell, samples }: Side): readonly Sample[] {
       sample.length === cell.length &&
       isSameMethod(sample, cell),
   );
-}
-
-function isOfQuestions(cell: Cell): cell is Extract<Cell, { readonly suite: "passkey" | "retrieval" }> {
-  return cell.suite === "passkey" || cell.suite === "retrieval";
 }
 
 /** Of geometric means. Runs are never the same, though their prompts may be. */

@@ -1,4 +1,4 @@
-import { type Contest, holdContests, rateAnswers, type Standing } from "./contest.ts";
+import { type Contest, holdContests, type Standing, standingIn } from "./contest.ts";
 import { listMethods, type MethodUse, nameMethod } from "./method-use.ts";
 import type { AccuracySample, Behaviour, ConsistencyCell, EvaluationResult } from "./result.ts";
 import { adviseUses, type Use } from "./use-advice.ts";
@@ -50,7 +50,7 @@ function findDrops({ samples }: EvaluationResult): readonly Drop[] {
     const [use, ...others] = listMethods(asked);
     const byLength = [...Map.groupBy(asked, ({ length }) => length)].sort(([a], [b]) => a - b);
     if (use === undefined || others.length > 0 || byLength.length < 2) return [];
-    const standings = byLength.map(([length, inside]) => ({ ...use, length, ...rateAnswers(inside) }));
+    const standings = byLength.map(([length, inside]) => ({ length, ...standingIn(inside, use) }));
     const lengths = standings.map(({ length }) => length);
     for (const [rank, standing] of standings.entries()) {
       const before = standings.slice(0, rank).find(({ interval }) => interval[0] > standing.interval[1]);

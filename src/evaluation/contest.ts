@@ -1,6 +1,7 @@
 import { perplexityRatio, type Summed } from "./difference.ts";
-import { effectiveCount, perplexityOf, sum, wilsonInterval } from "./interval.ts";
+import { perplexityOf, sum } from "./interval.ts";
 import { isSameMethod, listMethods, type MethodUse, nameMethod } from "./method-use.ts";
+import { rateAnswers } from "./rate.ts";
 import type { AccuracySample, EvaluationResult, Interval, PerplexitySample } from "./result.ts";
 
 /** What methods are compared by. Tasks of `retrieval` count together. */
@@ -53,22 +54,22 @@ export function sumPassages(samples: readonly PerplexitySample[]): readonly Summ
   return samples.map(({ promptHash, logprobs, tokens }) => ({ promptHash, sum: sum(logprobs), count: sum(tokens) }));
 }
 
-/** @returns the rate of right answers, with its interval */
-export function rateAnswers(samples: readonly AccuracySample[]): Required<Pick<Standing, "value" | "interval">> {
-  const texts = Map.groupBy(samples, ({ task, group }) => `${task}/${group}`);
-  const scores = [...texts.values()].map((members) => members.map(({ score }) => score));
-  const value = sum(scores.flat()) / samples.length;
-  return { value, interval: wilsonInterval(value, effectiveCount(scores)) };
+/** What a method reached in answers. */
+export function standingIn(samples: readonly AccuracySample[], { method, factor }: MethodUse): Required<Standing> {
+  const { rate: value, interval } = rateAnswers(samples);
+  return { method, factor, value, interval };
 }
 
 type Ranking = Pick<Contest, "best" | "worse"> | undefined;
 
 function contestRates(samples: EvaluationResult["samples"], measure: Measure): Ranking {
   const asked = samples.filter((sample): sample is AccuracySample => sample.suite === measure);
-  const standings = listMethods(asked).map((use) => ({
-    ...use,
-    ...rateAnswers(asked.filter((sample) => isSameMethod(sample, use))),
-  }));
+  const standings = listMethods(asked).map((use) =>
+    standingIn(
+      asked.filter((sample) => isSameMethod(sample, use)),
+      use,
+    ),
+  );
   const [first] = standings.toSorted((a, b) => b.value - a.value);
   return first && rank(standings, (other) => other.interval[1] < first.interval[0]);
 }

@@ -1,4 +1,5 @@
-import { effectiveCount, ratioOfSums, studentDeviations, sum, wilsonInterval } from "./interval.ts";
+import { ratioOfSums, studentDeviations, sum, wilsonInterval } from "./interval.ts";
+import { type Rate, rateAnswers } from "./rate.ts";
 import type { AccuracySample, Interval } from "./result.ts";
 import { normalProbability, signProbability, studentProbability } from "./significance.ts";
 
@@ -35,8 +36,8 @@ export interface Summed {
  */
 export function accuracyDifference(a: readonly AccuracySample[], b: readonly AccuracySample[]): Difference {
   const pairs = pairSamples(a, b);
-  const from = rateOf(pairs ? pairs.map(([sample]) => sample) : a);
-  const to = rateOf(pairs ? pairs.map(([, sample]) => sample) : b);
+  const from = rateAnswers(pairs ? pairs.map(([sample]) => sample) : a);
+  const to = rateAnswers(pairs ? pairs.map(([, sample]) => sample) : b);
   const rates = { a: from.rate, b: to.rate };
   const value = to.rate - from.rate;
   if (pairs) {
@@ -45,7 +46,7 @@ export function accuracyDifference(a: readonly AccuracySample[], b: readonly Acc
       pairs.map(([, sample]) => sample.score),
     );
     const texts = [...Map.groupBy(pairs, ([{ group }]) => group).values()];
-    const changes = texts.map((members) => members.reduce((sum, [x, y]) => sum + y.score - x.score, 0));
+    const changes = texts.map((members) => sum(members.map(([x, y]) => y.score - x.score)));
     const more = changes.filter((change) => change > 0).length;
     const less = changes.filter((change) => change < 0).length;
     const probability = signProbability(more, less);
@@ -118,20 +119,6 @@ function byPrompt<Sample extends { readonly promptHash: string }>(
   return new Map(samples.map((sample) => [sample.promptHash, sample]));
 }
 
-interface Rate {
-  readonly rate: number;
-  /** Independent questions that it is worth. */
-  readonly count: number;
-}
-
-function rateOf(samples: readonly AccuracySample[]): Rate {
-  const groups = [...Map.groupBy(samples, ({ group }) => group).values()].map((group) =>
-    group.map(({ score }) => score),
-  );
-  const rate = samples.reduce((sum, { score }) => sum + score, 0) / samples.length;
-  return { rate, count: effectiveCount(groups) };
-}
-
 function hybridInterval(from: Rate, to: Rate, correlation: number, width?: number): Interval {
   const [lowFrom, highFrom] = wilsonInterval(from.rate, from.count, width);
   const [lowTo, highTo] = wilsonInterval(to.rate, to.count, width);
@@ -147,7 +134,7 @@ function hybridInterval(from: Rate, to: Rate, correlation: number, width?: numbe
 function correlationOf(a: readonly number[], b: readonly number[]): number {
   const count = a.length;
   const [sumA, sumB] = [sum(a), sum(b)];
-  const together = count * a.reduce((sum, score, i) => sum + score * b[i]!, 0) - sumA * sumB;
+  const together = count * sum(a.map((score, i) => score * b[i]!)) - sumA * sumB;
   const spread = sumA * (count - sumA) * sumB * (count - sumB);
   if (spread <= 0) return 0;
   return (together > 0 ? Math.max(0, together - count / 2) : together) / Math.sqrt(spread);

@@ -29,6 +29,7 @@ test("questions that share a text and are answered alike are worth as many as th
   expect(effectiveCount(alike)).toBeLessThanOrEqual(6);
   expect(effectiveCount(alike)).toBeGreaterThan(4);
   expect(effectiveCount([0, 1, 1, 0].map((score) => [score]))).toBe(4);
+  expect(effectiveCount([1, 1, 1].map((score) => [score, score]))).toBe(3);
 });
 
 test("a perplexity over passages of one size has the interval of their mean; of one passage it has none", () => {

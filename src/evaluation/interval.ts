@@ -31,9 +31,11 @@ export function effectiveCount(groups: readonly (readonly number[])[]): number {
   if (groups.length < 2 || groups.length === count) return groups.length;
   const mean = sum(scores) / count;
   const independent = sum(scores.map((score) => (score - mean) ** 2)) / (count - 1) / count;
+  // Where all are alike nothing shows how far those of a group depend on each other: as if they did altogether.
+  if (independent === 0) return groups.length;
   const residuals = groups.map((group) => sum(group) - mean * group.length);
   const grouped = (sum(residuals.map((residual) => residual ** 2)) * groups.length) / (groups.length - 1) / count ** 2;
-  return independent === 0 ? count : Math.min(count, (count * independent) / grouped);
+  return Math.min(count, (count * independent) / grouped);
 }
 
 /**

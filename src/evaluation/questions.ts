@@ -1,4 +1,4 @@
-import { effectiveCount, wilsonInterval } from "./interval.ts";
+import { isOfQuestions, rateAnswers } from "./rate.ts";
 import type { AccuracyCell, AccuracySample, DepthCell, Sample } from "./result.ts";
 import { hashOf, type Plan, setupOf, type Trial } from "./trial.ts";
 
@@ -82,10 +82,6 @@ export function accuracyCells(samples: readonly Sample[], depthParts: number): r
   });
 }
 
-function isOfQuestions(sample: Sample): sample is AccuracySample {
-  return sample.suite === "passkey" || sample.suite === "retrieval";
-}
-
 function depthCells(samples: readonly AccuracySample[], parts: number): readonly DepthCell[] {
   const placed = samples.filter(({ depth }) => depth !== undefined);
   const byPart = Map.groupBy(placed, ({ depth = 0 }) => Math.min(parts - 1, Math.floor(depth * parts)));
@@ -95,12 +91,8 @@ function depthCells(samples: readonly AccuracySample[], parts: number): readonly
 }
 
 function rate(samples: readonly AccuracySample[]): Pick<AccuracyCell, "samples" | "accuracy" | "interval"> {
-  const groups = [...Map.groupBy(samples, ({ group }) => group).values()].map((group) =>
-    group.map(({ score }) => score),
-  );
-  const scores = groups.flat();
-  const accuracy = scores.reduce((sum, score) => sum + score, 0) / scores.length;
-  return { samples: scores.length, accuracy, interval: wilsonInterval(accuracy, effectiveCount(groups)) };
+  const { rate: accuracy, interval } = rateAnswers(samples);
+  return { samples: samples.length, accuracy, interval };
 }
 
 /** RULER's measure: how many of the expected texts stand in the answer, whatever the case of their letters. */

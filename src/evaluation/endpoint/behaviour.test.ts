@@ -89,7 +89,7 @@ test("with a reference, what is computed within the window says which of the two
 
 test("without: unscaled by pass keys, scaled otherwise; static or dynamic with a reference alone", async () => {
   const served = { dialect: "llama.cpp", window: 768 } as const;
-  const far = { ...local.plan, lengths: [1024], share: 5 };
+  const far = { ...local.plan, lengths: [1024] };
   const none = await recognise({ ...served, window: 1024, context: contexts.none }, { plan: far });
   expect([none.kind, ...codes(none)]).toEqual([
     ...["unscaled", "accepted_beyond", "no_prompt_logprobs", "passkey_drops"],

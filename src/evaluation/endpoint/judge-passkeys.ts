@@ -42,7 +42,8 @@ function findLast(cells: readonly AccuracyCell[], isWanted: (length: number) => 
 
 async function ask({ plan, signal, onProgress }: BehaviourOptions, length: number): Promise<AccuracyCell | undefined> {
   const samples: Sample[] = [];
-  const trials = passkeyTrials({ ...plan, lengths: [length], samples: fewSamples });
+  // Few as they are, each has to be worth one.
+  const trials = passkeyTrials({ ...plan, lengths: [length], samples: fewSamples, share: 1 });
   for (const [index, trial] of trials.entries()) {
     samples.push(...(await trial.run({ signal, onTokens: () => {} })));
     onProgress?.(index + 1, trials.length);
