@@ -55,7 +55,7 @@ function tabulateTask(cells: readonly ConsistencyCell[], { labels }: EvaluateTex
     ],
     [
       column(labels.divergence, ({ divergence, divergenceInterval }) => showAmount(divergence, divergenceInterval)),
-      column(labels.agreement, ({ agreement }) => formatRate(agreement)),
+      column(labels.agreement, ({ agreement, agreementInterval }) => showRate(agreement, agreementInterval)),
       column(labels.perplexity, ({ perplexity }) => formatAmount(perplexity)),
       column(labels.exact, ({ exactPerplexity }) => formatAmount(exactPerplexity)),
       ...(hasTimes
@@ -100,7 +100,11 @@ export function nameTask({ suite, task }: Pick<Cell, "suite" | "task">, texts: E
 function showCell(cell: AccuracyCell | PerplexityCell | undefined): string {
   if (cell === undefined) return "";
   if (cell.suite === "perplexity") return showAmount(cell.perplexity, cell.interval);
-  return `${formatRate(cell.accuracy)} ${style("dim", formatRateInterval(cell.interval))}`;
+  return showRate(cell.accuracy, cell.interval);
+}
+
+function showRate(rate: number, interval: readonly [number, number] | undefined): string {
+  return `${formatRate(rate)}${interval ? ` ${style("dim", formatRateInterval(interval))}` : ""}`;
 }
 
 function showAmount(value: number, interval: readonly [number, number] | undefined): string {

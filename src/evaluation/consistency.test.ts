@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { consistencyCells, consistencyTrials } from "./consistency.ts";
+import { wilsonInterval } from "./interval.ts";
 import { openTestPlan, untold } from "./node/test-target.ts";
 import type { ConsistencySample } from "./result.ts";
 import type { Plan } from "./trial.ts";
@@ -85,6 +86,8 @@ test("cells are means over tokens; the ratio is of the same passages, and narrow
   expect(cell).toMatchObject({ ...identity, samples: 3, seconds: 2, exactSeconds: 1 });
   expect(cell!.divergence).toBeCloseTo(6 / 50, 12);
   expect(cell!.agreement).toBeCloseTo(123 / 150, 12);
+  // 80, 82 and 84 % differ less than tokens by themselves would: worth no more than all of them.
+  expect(cell!.agreementInterval).toEqual(wilsonInterval(cell!.agreement, 150));
   expect(cell!.perplexity).toBeCloseTo(Math.exp(3), 9);
   expect(cell!.perplexityRatio).toBeCloseTo(Math.exp(1.1 / 50), 12);
   expect(cell!.exactPerplexity).toBeCloseTo(cell!.perplexity / cell!.perplexityRatio, 9);

@@ -2,7 +2,7 @@ import { InvalidOptionError, type Model, type Session, UnsupportedError } from "
 import type { Comparison } from "./consistency/compare-logits.ts";
 import { compareSessions } from "./consistency/compare-sessions.ts";
 import { converse, planGrowth } from "./consistency/conversation.ts";
-import { meanInterval, median, perplexityOf, sum } from "./interval.ts";
+import { meanInterval, median, perplexityOf, shareInterval, sum } from "./interval.ts";
 import type { Method } from "./method.ts";
 import { takePassages } from "./passage.ts";
 import type { ConsistencyCell, ConsistencySample, Sample } from "./result.ts";
@@ -76,6 +76,8 @@ export function consistencyCells(samples: readonly Sample[]): readonly Consisten
     const tokens = all.map((sample) => sample.tokens);
     const logprobs = all.map(({ logprob }) => logprob);
     const exactLogprobs = all.map(({ exactLogprob }) => exactLogprob);
+    const agreed = all.map((sample) => sample.agreed);
+    const agreementInterval = shareInterval(agreed, tokens);
     const divergence = meanInterval(all.map((sample) => sample.divergence / sample.tokens));
     // Passages that are hard are hard both ways: their differences say more than two intervals do.
     const ratio = perplexityOf(
@@ -89,7 +91,8 @@ export function consistencyCells(samples: readonly Sample[]): readonly Consisten
       divergence: divergence.mean,
       // Student's interval is symmetric, and knows nothing of what cannot be.
       ...(divergence.interval && { divergenceInterval: [Math.max(0, divergence.interval[0]), divergence.interval[1]] }),
-      agreement: sum(all.map(({ agreed }) => agreed)) / sum(tokens),
+      agreement: sum(agreed) / sum(tokens),
+      ...(agreementInterval && { agreementInterval }),
       ...perplexityOf(logprobs, tokens),
       exactPerplexity: perplexityOf(exactLogprobs, tokens).perplexity,
       perplexityRatio: ratio.perplexity,

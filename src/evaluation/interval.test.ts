@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { effectiveCount, perplexityOf, studentDeviations, wilsonInterval } from "./interval.ts";
+import { effectiveCount, perplexityOf, shareInterval, studentDeviations, wilsonInterval } from "./interval.ts";
 
 // Newcombe, Two-sided confidence intervals for the single proportion (1998), table I, method 3.
 test.each([
@@ -30,6 +30,14 @@ test("questions that share a text and are answered alike are worth as many as th
   expect(effectiveCount(alike)).toBeGreaterThan(4);
   expect(effectiveCount([0, 1, 1, 0].map((score) => [score]))).toBe(4);
   expect(effectiveCount([1, 1, 1].map((score) => [score, score]))).toBe(3);
+});
+
+test("shares of parts that differ are worth fewer than all that is counted; of one part there is no interval", () => {
+  // Of shares 0.2, 0.5 and 0.8 the mean has the standard error sqrt(0.09 / 3): 0.25 / 0.03 are as uncertain.
+  const expected = wilsonInterval(0.5, 0.25 / 0.03);
+  expect(shareInterval([20, 50, 80], [100, 100, 100])).toEqual(expected.map((end) => expect.closeTo(end, 12)));
+  expect(shareInterval([100, 100], [100, 100])).toEqual(wilsonInterval(1, 200));
+  expect(shareInterval([20], [100])).toBeUndefined();
 });
 
 test("a perplexity over passages of one size has the interval of their mean; of one passage it has none", () => {

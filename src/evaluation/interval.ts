@@ -74,6 +74,20 @@ export function ratioOfSums(
   return { ratio, error: Math.sqrt((squares * parts) / (parts - 1)) / all };
 }
 
+/**
+ * Wilson's interval of the share of what is counted, in parts that are taken for independent: for as many as the variance between parts shows, at most all.
+ *
+ * @param sums - of each part: how many have it
+ * @param counts - of each part: how many there are
+ * @returns undefined for one part only
+ */
+export function shareInterval(sums: readonly number[], counts: readonly number[]): Interval | undefined {
+  const { ratio, error } = ratioOfSums(sums, counts);
+  if (error === undefined) return undefined;
+  const all = sum(counts);
+  return wilsonInterval(ratio, error === 0 ? all : Math.min(all, (ratio * (1 - ratio)) / error ** 2));
+}
+
 /** The mean of numbers, and its interval by Student's distribution unless there is one only. */
 export function meanInterval(values: readonly number[]): { readonly mean: number; readonly interval?: Interval } {
   const mean = sum(values) / values.length;

@@ -69,7 +69,14 @@ const consistencyCell = object(
     exactPerplexity: amount,
     perplexityRatio: amount,
   },
-  { divergenceInterval: interval, interval, ratioInterval: interval, seconds: amount, exactSeconds: amount },
+  {
+    divergenceInterval: interval,
+    agreementInterval: interval,
+    interval,
+    ratioInterval: interval,
+    seconds: amount,
+    exactSeconds: amount,
+  },
 );
 const speedCell = object(
   { ...measured, samples: count, prefillRate: amount, decodeRate: amount },

@@ -145,6 +145,8 @@ export interface ConsistencyCell extends Measured {
   readonly divergenceInterval?: Interval;
   /** How often the most probable token is the same, from 0 to 1. */
   readonly agreement: number;
+  /** Wilson's; wider where tokens of a passage agree, or do not, together. */
+  readonly agreementInterval?: Interval;
   /** Of the text, as computed this way. */
   readonly perplexity: number;
   readonly interval?: Interval;

@@ -2,7 +2,7 @@ import type { ConsistencyCell } from "../result.ts";
 import { figure, figures, figureTable, identify, legend, type ReportContext, type Section } from "./fragments.ts";
 import { type Html, html } from "./html.ts";
 import { type LengthPoint, lengthChart } from "./length-chart.ts";
-import { formatCount, formatInterval, formatLength, formatNumber, formatPercent } from "./numbers.ts";
+import { formatCount, formatInterval, formatLength, formatNumber, formatPercent, formatPercents } from "./numbers.ts";
 import { nameSeries } from "./series.ts";
 import type { Scale } from "./value-axis.ts";
 
@@ -71,7 +71,9 @@ ${figures([
   draw("divergence", "amount", ({ length, divergence, divergenceInterval }) => ({
     ...{ length, value: divergence, interval: divergenceInterval },
   })),
-  draw("agreement", "share", ({ length, agreement }) => ({ length, value: agreement })),
+  draw("agreement", "share", ({ length, agreement, agreementInterval }) => ({
+    ...{ length, value: agreement, interval: agreementInterval },
+  })),
   draw("ratio", "ratio", ({ length, perplexityRatio, ratioInterval }) => ({
     ...{ length, value: perplexityRatio, interval: ratioInterval },
   })),
@@ -85,14 +87,16 @@ function consistencyTable({ texts }: ReportContext, groups: readonly Group[]) {
     members.map((cell) => [
       ...[label, formatCount(cell.length), formatCount(cell.samples), formatNumber(cell.divergence)],
       cell.divergenceInterval ? formatInterval(cell.divergenceInterval) : "–",
-      ...[formatPercent(cell.agreement), formatNumber(cell.perplexity), formatNumber(cell.exactPerplexity)],
+      formatPercent(cell.agreement),
+      cell.agreementInterval ? formatPercents(cell.agreementInterval) : "–",
+      ...[formatNumber(cell.perplexity), formatNumber(cell.exactPerplexity)],
       formatRatio(cell.perplexityRatio),
       cell.ratioInterval ? cell.ratioInterval.map(formatRatio).join("–") : "–",
       ...[optional(cell.seconds), optional(cell.exactSeconds)],
     ]),
   );
   const { comparison, length, samples, divergence, interval, agreement, perplexity, exactPerplexity, ratio } = columns;
-  const names = [comparison, length, samples, divergence, interval, agreement, perplexity, exactPerplexity];
+  const names = [comparison, length, samples, divergence, interval, agreement, interval, perplexity, exactPerplexity];
   return {
     caption: texts.headings.consistency,
     columns: [...names, ratio, interval, columns.seconds, columns.exactSeconds],

@@ -50,6 +50,7 @@ function exampleCells(): readonly Cell[] {
             divergence: d,
             divergenceInterval: [d / 2, d * 2],
             agreement: 1 - d,
+            agreementInterval: [1 - 2 * d, 1],
             perplexity: 22,
             interval: [21, 23],
           },
