@@ -103,7 +103,7 @@ describe("what comes out", () => {
     const shown = await evaluate(["--from", result, "--report", page]);
     expect([shown.code, shown.stderr]).toEqual([0, `wrote ${page}\n`]);
     expect(shown.stdout).toContain("What to use");
-    expect((await evaluate(["--from", result, "--lang", "zh"])).stdout).toContain("该用什么");
+    expect((await evaluate(["--from", result, "--lang", "zh"])).stdout).toContain("使用建议");
     const text = await readFile(page, "utf8");
     expect(text).toMatch(/^<!doctype html>.*<svg.*<\/html>\s*$/s);
     const again = await evaluate(["--from", result, "--report", page]);

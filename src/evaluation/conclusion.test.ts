@@ -108,7 +108,9 @@ test("a server: what it looks like, and where its answers drop", () => {
   const result = makeResult(made, { subject: { kind: "endpoint" }, behaviour });
   const [looks, why, drop] = conclusionSentences(result, "en");
   expect(looks).toMatch(/^The server looks unscaled/);
-  expect(why).toBe("Beyond the window less than half is answered; pass keys: 100% at 128 tokens, 8% at 1024.");
+  expect(why).toBe(
+    "Beyond the window less than half as many answers are right as within; pass keys: 100% at 128 tokens, 8% at 1024.",
+  );
   expect(drop).toContain("endpoint (83%, 71–91) at 512 tokens, endpoint (100%, 93–100) at 128");
   expect(usesOf(made)).toEqual({});
 });

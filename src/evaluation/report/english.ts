@@ -32,7 +32,7 @@ export const english: ReportTexts = {
     consistency:
       "Ways to compute that save time or memory, compared token by token with the exact one: zero divergence and full agreement mean the same answers.",
     speed:
-      "Medians on the machine that is named under Settings. Reading is the prompt, answering is one token after another at the end of it.",
+      "Medians on the machine that is named under Settings. Prefill reads the prompt, decode makes one token after another at the end of it.",
     again: "The same command on the same files finds the same questions and the same answers; only times differ.",
   },
   facts: {
@@ -91,8 +91,8 @@ export const english: ReportTexts = {
     divergence: "Divergence from the exact computation",
     agreement: "The same most probable token",
     ratio: "Perplexity beside the exact one",
-    prefill: "Reading",
-    decode: "Answering",
+    prefill: "Prefill",
+    decode: "Decode",
     memory: "Memory of keys and values",
   },
   columns: {
@@ -112,8 +112,8 @@ export const english: ReportTexts = {
     ratio: "Ratio",
     seconds: "Seconds",
     exactSeconds: "Exact, seconds",
-    prefill: "Reading, tokens/s",
-    decode: "Answering, tokens/s",
+    prefill: "Prefill, tokens/s",
+    decode: "Decode, tokens/s",
     memory: "Memory",
     setting: "Setting",
     value: "Value",
@@ -151,11 +151,11 @@ export const english: ReportTexts = {
   },
   behaviour: (kind) =>
     ({
-      limited: "limited: longer requests are refused",
-      unscaled: "unscaled: good within the window only",
-      static: "like static scaling: long texts work, short ones suffer",
-      dynamic: "like dynamic scaling: long texts work, short ones do not suffer",
-      scaled: "scaled: long texts work, whether short ones suffer is open",
+      limited: "limited to the window",
+      unscaled: "unscaled",
+      static: "like static scaling",
+      dynamic: "like dynamic scaling",
+      scaled: "scaled, statically or dynamically",
       unclear: "unclear",
     })[kind],
   windowMark: (tokens) => `native window ${tokens}`,

@@ -15,7 +15,7 @@ const passkeys: ReasonText = ({ show, rate }) =>
 const ends: ReasonText = ({ show }) =>
   `窗口内困惑度为 ${show("inside")}，在 ${show("length")} 个 token 的末尾为 ${show("beyond")}`;
 const beginning: ReasonText = ({ show }) =>
-  `其中 token 的对数概率变化 ${show("difference")} nat，无故变化为 ${show("noise")} nat`;
+  `其中每个 token 的对数概率相差 ${show("difference")} nat，而噪声为 ${show("noise")} nat`;
 
 /** By code. */
 export const reasonsChinese: Readonly<Record<string, ReasonText>> = {
@@ -27,12 +27,12 @@ export const reasonsChinese: Readonly<Record<string, ReasonText>> = {
   beginning_same: (values) => `无论后面有什么，开头的计算都相同：${beginning(values)}。`,
   beginning_differs: (values) => `文本超出窗口后，开头的计算就不同：${beginning(values)}。`,
   beginning_unclear: (values) => `开头的计算是否相同被噪声掩盖：${beginning(values)}。`,
-  perplexity_holds: (values) => `超出窗口的文本与窗口内一样好：${ends(values)}。`,
-  perplexity_collapses: (values) => `超出窗口的文本差得多：${ends(values)}。`,
-  perplexity_unclear: (values) => `超出窗口的文本是否一样好尚不清楚：${ends(values)}。`,
-  passkey_holds: (values) => `超出窗口的回答与窗口内一样好；${passkeys(values)}。`,
-  passkey_drops: (values) => `超出窗口时答对的不到一半；${passkeys(values)}。`,
-  passkey_unclear: (values) => `超出窗口的回答是否一样好尚不清楚；${passkeys(values)}。`,
+  perplexity_holds: (values) => `超出窗口后，文本困惑度的升幅不到四分之一：${ends(values)}。`,
+  perplexity_collapses: (values) => `超出窗口后，文本困惑度的升幅超过四分之一：${ends(values)}。`,
+  perplexity_unclear: (values) => `超出窗口后，文本困惑度的升幅是否超过四分之一尚不清楚：${ends(values)}。`,
+  passkey_holds: (values) => `超出窗口后，答对的超过窗口内的一半；${passkeys(values)}。`,
+  passkey_drops: (values) => `超出窗口后，答对的不到窗口内的一半；${passkeys(values)}。`,
+  passkey_unclear: (values) => `超出窗口后，答对的是否超过窗口内的一半尚不清楚；${passkeys(values)}。`,
   reference_agrees: ({ show }) =>
     `在窗口内，它的计算与相同权重上的 ${show("method")} 一致：相距 ${show("difference")} nat，与次近的相距 ${show("other")} nat。`,
   reference_unclear: ({ show }) =>

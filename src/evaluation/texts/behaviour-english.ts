@@ -15,7 +15,7 @@ const passkeys: ReasonText = ({ show, rate }) =>
 const ends: ReasonText = ({ show }) =>
   `perplexity ${show("inside")} within the window, ${show("beyond")} at the end of ${show("length")} tokens`;
 const beginning: ReasonText = ({ show }) =>
-  `a token's log probability there changes by ${show("difference")} nats, and by ${show("noise")} without a reason`;
+  `a token's log probability there differs by ${show("difference")} nats, and by ${show("noise")} in noise alone`;
 
 /** By code. */
 export const reasonsEnglish: Readonly<Record<string, ReasonText>> = {
@@ -28,12 +28,18 @@ export const reasonsEnglish: Readonly<Record<string, ReasonText>> = {
   beginning_differs: (values) =>
     `A beginning is computed otherwise once the text is longer than the window: ${beginning(values)}.`,
   beginning_unclear: (values) => `Whether a beginning is computed the same is hidden by noise: ${beginning(values)}.`,
-  perplexity_holds: (values) => `Beyond the window text is as good as within: ${ends(values)}.`,
-  perplexity_collapses: (values) => `Beyond the window text is much worse: ${ends(values)}.`,
-  perplexity_unclear: (values) => `Whether text is as good beyond the window is not clear: ${ends(values)}.`,
-  passkey_holds: (values) => `Answers beyond the window are as good as within; ${passkeys(values)}.`,
-  passkey_drops: (values) => `Beyond the window less than half is answered; ${passkeys(values)}.`,
-  passkey_unclear: (values) => `Whether answers are as good beyond the window is not clear; ${passkeys(values)}.`,
+  perplexity_holds: (values) =>
+    `Beyond the window the perplexity of text is higher by less than a quarter: ${ends(values)}.`,
+  perplexity_collapses: (values) =>
+    `Beyond the window the perplexity of text is higher by more than a quarter: ${ends(values)}.`,
+  perplexity_unclear: (values) =>
+    `Whether the perplexity of text is higher by more than a quarter beyond the window is not clear: ${ends(values)}.`,
+  passkey_holds: (values) =>
+    `Beyond the window more than half as many answers are right as within; ${passkeys(values)}.`,
+  passkey_drops: (values) =>
+    `Beyond the window less than half as many answers are right as within; ${passkeys(values)}.`,
+  passkey_unclear: (values) =>
+    `Whether half as many answers are right beyond the window as within is not clear; ${passkeys(values)}.`,
   reference_agrees: ({ show }) =>
     `Within the window it computes as ${show("method")} does on the same weights: ${show("difference")} nats from it, ${show("other")} from the next.`,
   reference_unclear: ({ show }) =>

@@ -15,7 +15,7 @@ import { sayReasons } from "./reason-values.ts";
 
 const measures: Readonly<Record<Measure, string>> = {
   passkey: "密钥检索",
-  retrieval: "信息检索",
+  retrieval: "检索任务",
   perplexity: "困惑度",
 };
 
@@ -30,7 +30,7 @@ export const conclusionChinese: ConclusionTexts = {
   uses: (uses, nativeWindow) => {
     const [{ isTold, best, by }] = uses as [Use];
     const works = uses.map((use) => describeWork(use, nativeWindow)).join("、");
-    if (!isTold) return `${works}：不作结论，没有哪种方法比最好的差得超出偶然。`;
+    if (!isTold) return `${works}：不作结论，没有哪种方法显著差于最好的方法。`;
     if (best.length === 0) return `${works}：没有哪种方法的回答在每个长度都属最好之列。`;
     const clauses = uses.map((use) => `${describeWork(use, nativeWindow)}用 ${list(use.best, "或")}`);
     return `${clauses.join("；")}：${reasons[by]}。`;
@@ -38,8 +38,8 @@ export const conclusionChinese: ConclusionTexts = {
   sameness: (methods) => {
     const { answers, passages, sameAnswers, samePassages } = methods[0]!;
     const parts = [
-      ...(answers > 0 ? [`${answers} 个回答中有 ${sameAnswers} 个相同`] : []),
-      ...(passages > 0 ? [`${passages} 段文本中有 ${samePassages} 段的对数概率相同`] : []),
+      ...(answers > 0 ? [`${ofAll(sameAnswers, answers, "个回答", "个")}相同`] : []),
+      ...(passages > 0 ? [`${ofAll(samePassages, passages, "段文本", "段")}的对数概率相同`] : []),
     ].join("，");
     const isSame = sameAnswers === answers && samePassages === passages;
     return isSame
@@ -67,7 +67,7 @@ export const conclusionChinese: ConclusionTexts = {
       const show = showStanding(measure);
       return `${at}为 ${join(best.map(show))}，其余为 ${join(worse.map(show))}`;
     });
-    return `按${measures[measure]}最好的（同列者之间不作结论）：${clauses.join("；")}。`;
+    return `按${measures[measure]}最好的（并列者之间不作结论）：${clauses.join("；")}。`;
   },
   drop: ({ measure, lengths, at, ...use }) => {
     const what = `${nameMethod(use)} 的${measures[measure]}`;
@@ -87,6 +87,10 @@ export const conclusionChinese: ConclusionTexts = {
   behaviour: (behaviour) => [behavioursChinese[behaviour.kind], ...sayReasons(behaviour, reasonsChinese)],
   nothing: "没有测得可以得出结论的数据。",
 };
+
+function ofAll(some: number, all: number, what: string, unit: string): string {
+  return some === all ? `全部 ${all} ${what}` : `${all} ${what}中有 ${some} ${unit}`;
+}
 
 function describeWork({ work }: Use, nativeWindow: number): string {
   return {
