@@ -1,3 +1,4 @@
+import { formatRate, formatRateInterval } from "../format-number.ts";
 import type { AccuracyCell } from "../result.ts";
 import {
   figure,
@@ -12,7 +13,7 @@ import {
 import { type HeatCell, heatLegend, heatMap } from "./heat-map.ts";
 import { type Html, html } from "./html.ts";
 import { lengthChart } from "./length-chart.ts";
-import { formatCount, formatLength, formatPercent, formatPercents } from "./numbers.ts";
+import { formatCount, formatLength } from "./numbers.ts";
 import { cellsOf, type Series } from "./series.ts";
 
 /** Pass keys, or retrieval. */
@@ -145,7 +146,7 @@ function accuracyTable(
   const rows = series.flatMap((each) =>
     cellsOf(cells, each).map(({ task, length, samples, accuracy, interval }) => [
       ...[each.label, task, formatCount(length), formatCount(samples)],
-      ...[formatPercent(accuracy), formatPercents(interval)],
+      ...[formatRate(accuracy), `${formatRateInterval(interval)}%`],
     ]),
   );
   return {
@@ -163,7 +164,7 @@ function depthTable(context: ReportContext, cells: readonly AccuracyCell[]): Htm
     cellsOf(cells, each).flatMap(({ task, length, depths = [] }) =>
       depths.map(({ depth, samples, accuracy, interval }) => [
         ...[each.label, task, formatCount(length), nameDepth(depth), formatCount(samples)],
-        ...[formatPercent(accuracy), formatPercents(interval)],
+        ...[formatRate(accuracy), `${formatRateInterval(interval)}%`],
       ]),
     ),
   );
@@ -185,10 +186,10 @@ function depthRows(cells: readonly AccuracyCell[]): readonly string[] {
 }
 
 function nameDepth([from, to]: readonly [number, number]): string {
-  return `${Math.round(from * 100)}–${Math.round(to * 100)} %`;
+  return `${Math.round(from * 100)}–${Math.round(to * 100)}%`;
 }
 
 function describeRates({ texts }: ReportContext, cells: readonly AccuracyCell[]): string {
   const rates = cells.map(({ accuracy }) => accuracy);
-  return texts.describe(formatPercent(Math.min(...rates)), formatPercent(Math.max(...rates)));
+  return texts.describe(formatRate(Math.min(...rates)), formatRate(Math.max(...rates)));
 }

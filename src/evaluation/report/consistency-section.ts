@@ -1,8 +1,9 @@
+import { formatRate, formatRateInterval } from "../format-number.ts";
 import type { ConsistencyCell } from "../result.ts";
 import { figure, figures, figureTable, identify, legend, type ReportContext, type Section } from "./fragments.ts";
 import { type Html, html } from "./html.ts";
 import { type LengthPoint, lengthChart } from "./length-chart.ts";
-import { formatCount, formatInterval, formatLength, formatNumber, formatPercent, formatPercents } from "./numbers.ts";
+import { formatCount, formatInterval, formatLength, formatNumber } from "./numbers.ts";
 import { nameSeries } from "./series.ts";
 import type { Scale } from "./value-axis.ts";
 
@@ -56,7 +57,7 @@ function writeKind(context: ReportContext, index: number, heading: string, group
   ): Html => {
     const lines = groups.map(({ members }, number) => ({ series: series[number]!, points: members.map(pointOf) }));
     const values = lines.flatMap(({ points }) => points.map(({ value }) => value));
-    const format = scale === "share" ? formatPercent : formatNumber;
+    const format = scale === "share" ? formatRate : formatNumber;
     const description = texts.describe(format(Math.min(...values)), format(Math.max(...values)));
     const words = { title: texts.titled(heading, texts.charts[chart]), description };
     const drawn = lengthChart(identify(context, "consistency", index, chart), words, lines, {
@@ -87,8 +88,8 @@ function consistencyTable({ texts }: ReportContext, groups: readonly Group[]) {
     members.map((cell) => [
       ...[label, formatCount(cell.length), formatCount(cell.samples), formatNumber(cell.divergence)],
       cell.divergenceInterval ? formatInterval(cell.divergenceInterval) : "–",
-      formatPercent(cell.agreement),
-      cell.agreementInterval ? formatPercents(cell.agreementInterval) : "–",
+      formatRate(cell.agreement),
+      cell.agreementInterval ? `${formatRateInterval(cell.agreementInterval)}%` : "–",
       ...[formatNumber(cell.perplexity), formatNumber(cell.exactPerplexity)],
       formatRatio(cell.perplexityRatio),
       cell.ratioInterval ? cell.ratioInterval.map(formatRatio).join("–") : "–",

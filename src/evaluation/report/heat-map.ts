@@ -1,6 +1,6 @@
 import { axisX, axisY, cell, text } from "@observablehq/plot";
+import { formatRate } from "../format-number.ts";
 import { type Html, html } from "./html.ts";
-import { wholePercent } from "./numbers.ts";
 import { type ChartWords, chartText, drawChart } from "./plot.ts";
 
 /** Where one colour ends and the next begins; the style sheet has one more. */
@@ -43,7 +43,7 @@ export function heatMap(id: string, words: ChartWords, cells: readonly HeatCell[
         ...chartText,
         ...place,
         fill: ({ rate }: HeatCell) => `var(--heat-ink-${stepOf(rate)})`,
-        text: ({ rate }: HeatCell) => String(wholePercent(rate)),
+        text: ({ rate }: HeatCell) => formatRate(rate).slice(0, -1),
         fontWeight: 600,
       }),
     ],

@@ -24,23 +24,6 @@ export function formatTick(value: number): string {
   return allDigits.format(value);
 }
 
-/** As `93 %`. Neither 0 nor 100 unless it is. */
-export function formatPercent(rate: number): string {
-  return `${wholePercent(rate)} %`;
-}
-
-/** As `93`. */
-export function wholePercent(rate: number): number {
-  const rounded = Math.round(rate * 100);
-  if (rounded === 0 && rate > 0) return 1;
-  return rounded === 100 && rate < 1 ? 99 : rounded;
-}
-
-/** As `88–96 %`; wider rather than narrower. */
-export function formatPercents([low, high]: Interval): string {
-  return `${Math.floor(low * 100 + 1e-9)}–${Math.ceil(high * 100 - 1e-9)} %`;
-}
-
 /** As `21.9–22.6`. */
 export function formatInterval([low, high]: Interval): string {
   return `${formatNumber(low)}–${formatNumber(high)}`;

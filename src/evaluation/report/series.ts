@@ -1,9 +1,8 @@
+import { isSameMethod, listMethods, type MethodUse, nameMethod } from "../method-use.ts";
 import type { Cell, EvaluationResult } from "../result.ts";
 
 /** A way that was measured, and how it looks in every chart. */
-export interface Series {
-  readonly method: string;
-  readonly factor: number;
+export interface Series extends MethodUse {
   readonly label: string;
   /** From 0; decides on colour, dashes and symbol, which say the same three times. */
   readonly style: number;
@@ -19,9 +18,8 @@ const seriesStyles = dashes.length;
 /** Of all that the result has, in the order of its settings. */
 export function findSeries({ settings, cells }: Pick<EvaluationResult, "settings" | "cells">): readonly Series[] {
   const named = settings.methods.map(({ name, factor }) => ({ method: name, factor }));
-  const all = [...named, ...cells].filter(({ method, factor }) => hasCells(cells, method, factor));
-  const unique = [...new Map(all.map(({ method, factor }) => [`${method}/${factor}`, { method, factor }])).values()];
-  return unique.map(({ method, factor }, style) => ({ method, factor, label: labelOf(method, factor), style }));
+  const measured = listMethods([...named, ...cells]).filter((use) => cells.some((cell) => isSameMethod(cell, use)));
+  return measured.map((use, style) => ({ ...use, label: nameMethod(use).replace(" ×", "\u00a0×"), style }));
 }
 
 /** Of series that no method stands for, as what consistency compares. */
@@ -30,10 +28,8 @@ export function nameSeries(labels: readonly string[]): readonly Series[] {
 }
 
 /** @returns cells of a series, shortest first */
-export function cellsOf<C extends Cell>(cells: readonly C[], { method, factor }: Series): readonly C[] {
-  return cells
-    .filter((cell) => cell.method === method && cell.factor === factor)
-    .toSorted((a, b) => a.length - b.length);
+export function cellsOf<C extends Cell>(cells: readonly C[], series: Series): readonly C[] {
+  return cells.filter((cell) => isSameMethod(cell, series)).toSorted((a, b) => a.length - b.length);
 }
 
 /** A colour of the page's style sheet. */
@@ -52,12 +48,4 @@ export function symbolOf(series: Series): (typeof symbols)[number] {
 /** Where colours begin again, dashes and symbols do with the next ones. */
 function lineStyle({ style }: Series): number {
   return (style + Math.floor(style / seriesStyles)) % seriesStyles;
-}
-
-function hasCells(cells: readonly Cell[], method: string, factor: number): boolean {
-  return cells.some((cell) => cell.method === method && cell.factor === factor);
-}
-
-function labelOf(method: string, factor: number): string {
-  return factor === 1 ? method : `${method}\u00a0×${factor}`;
 }
