@@ -67,7 +67,8 @@ export const conclusionChinese: ConclusionTexts = {
       const show = showStanding(measure);
       return `${at}为 ${join(best.map(show))}，其余为 ${join(worse.map(show))}`;
     });
-    return `按${measures[measure]}最好的（并列者之间不作结论）：${clauses.join("；")}。`;
+    const how = measure === "perplexity" ? "（逐段比较）" : "";
+    return `按${measures[measure]}${how}最好的（并列者之间不作结论）：${clauses.join("；")}。`;
   },
   drop: ({ measure, lengths, at, ...use }) => {
     const what = `${nameMethod(use)} 的${measures[measure]}`;

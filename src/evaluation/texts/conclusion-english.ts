@@ -68,7 +68,8 @@ export const conclusionEnglish: ConclusionTexts = {
       const show = showStanding(measure);
       return `${at} ${join(best.map(show))}, against ${join(worse.map(show))}`;
     });
-    return `Best by ${measures[measure]}, without a verdict between those named together: ${clauses.join("; ")}.`;
+    const how = measure === "perplexity" ? " (passage by passage)" : "";
+    return `Best by ${measures[measure]}${how}, without a verdict between those named together: ${clauses.join("; ")}.`;
   },
   drop: ({ measure, lengths, at, ...use }) => {
     const what = `${nameMethod(use)} in ${measures[measure]}`;
