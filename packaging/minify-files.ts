@@ -15,6 +15,9 @@ export function minifyFiles(files: {
   return {
     name: "minify-files",
     generateBundle(_, bundle) {
+      // A file that has got another name would be left as it is, and nobody told.
+      const missing = [...files.packages, ...files.own].filter((name) => !Object.hasOwn(bundle, name));
+      if (missing.length > 0) throw new Error(`there is no ${missing.join(", ")} to minify`);
       for (const chunk of Object.values(bundle)) {
         if (chunk.type !== "chunk") continue;
         const isOwn = files.own.includes(chunk.fileName);
