@@ -31,10 +31,10 @@ type BehaviourCode =
  * | `beginning_same` | log probabilities of a beginning are the same whether the input fits the window or not | `difference`, `noise`: means of the amount by which a token's changes, in nats, beyond the window and within; `length`, `passages` |
  * | `beginning_differs` | they are not: the factor follows the length | the same |
  * | `beginning_unclear` | the server's own noise hides it | the same |
- * | `perplexity_holds` | at the end of so many tokens it is that of the window | `inside`, `beyond`: perplexities; `length`, `passages` |
- * | `perplexity_collapses` | it is much worse | the same |
+ * | `perplexity_holds` | at the end of so many tokens it is less than a quarter above that of the window | `inside`, `beyond`: perplexities; `length`, `passages` |
+ * | `perplexity_collapses` | it is more than a quarter above | the same |
  * | `perplexity_unclear` | the interval of their ratio has the limit in it | the same |
- * | `passkey_holds` | pass keys are found beyond the window as within | `inside`, `beyond`: rates; `insideLength`, `length`, `samples` |
+ * | `passkey_holds` | pass keys are found beyond the window more than half as often as within | `inside`, `beyond`: rates; `insideLength`, `length`, `samples` |
  * | `passkey_drops` | less than half as often | the same |
  * | `passkey_unclear` | intervals overlap the half, or too few are found within the window | the same |
  * | `reference_agrees` | within the window it computes as this method on the same weights | `method`; `difference`, `other`: mean distances in nats from this method and from the next one; `passages` |
