@@ -1,4 +1,5 @@
-import { type LoadOptions, loadModel, type Model } from "../index.ts";
+import { type LoadOptions, loadModel, type Model, type ModelConfig } from "../index.ts";
+import { readRotaryParameters } from "../position/index.ts";
 import { answerSharing } from "./answer-sharing.ts";
 import type { Method } from "./method.ts";
 import type { Subject } from "./result.ts";
@@ -143,9 +144,16 @@ function describe(model: Model, { name, weights, cache, backend }: LocalOptions)
     originalWindow: context.originalWindow,
     declared: context.declared,
     family: config.model_type,
-    rotary: { headDim: config.head_dim, ropeTheta: config.rope_theta },
+    ...(hasUsualPairs(config) && { rotary: { headDim: config.head_dim, ropeTheta: config.rope_theta } }),
     weights: weights ?? "as in the files",
     cache,
     backend: backend ?? "auto",
   };
+}
+
+/** Whether head dimension and base say which pairs YaRN stretches: a block of the model's own may say otherwise. */
+function hasUsualPairs(config: ModelConfig): boolean {
+  const parameters = readRotaryParameters(config);
+  if (parameters.method !== "yarn") return parameters.method === "default";
+  return parameters.betaFast === 32 && parameters.betaSlow === 1 && parameters.truncate;
 }

@@ -40,7 +40,7 @@ export interface Subject {
   /** The scaling that the configuration declares; `default` is none. Unknown of an endpoint. */
   readonly declared?: string;
   readonly family?: string;
-  /** What the rotary encoding is computed from, with Hugging Face's names. Unknown of an endpoint. */
+  /** What the rotary encoding is computed from; not there where the model's own scaling says more, and of an endpoint. */
   readonly rotary?: RotaryFacts;
   readonly weights?: string;
   readonly cache?: string;

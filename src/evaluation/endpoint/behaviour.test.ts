@@ -85,6 +85,9 @@ test("with a reference, what is computed within the window says which of the two
   ]);
   const scaled = await recognise({ ...served, context: contexts.static }, near);
   expect([scaled.kind, scaled.reasons.at(-1)!.values.method]).toEqual(["static", "yarn-static"]);
+  // Nearer to one of the two than to the other, but to neither near.
+  const other = await recognise({ ...served, context: { schedule: "static", factor: 1.5 } }, near);
+  expect([other.kind, codes(other).at(-1)]).toEqual(["unclear", "reference_unclear"]);
 });
 
 test("without: unscaled by pass keys, scaled otherwise; static or dynamic with a reference alone", async () => {

@@ -40,6 +40,8 @@ export class EndpointClient {
   readonly #timeoutSeconds: number;
   readonly #retries: number;
   readonly #retrySeconds: number;
+  /** Where nobody ever answered, the address is wrong, and is not tried again. */
+  #hasAnswered = false;
 
   /** @throws InvalidOptionError for a key that no header can carry */
   constructor(address: Address, { key, timeoutSeconds = 300, retries = 4, retrySeconds = 0.5 }: ClientOptions = {}) {
@@ -106,6 +108,7 @@ export class EndpointClient {
         const began = performance.now();
         const both = AbortSignal.any([signal, timeout]);
         const response = await fetch(url, { ...init, headers, signal: both, redirect: "manual" });
+        this.#hasAnswered = true;
         if (response.ok) return await read(response, began);
         const error = await this.#failure(url, response);
         const wanted = busy.includes(response.status) ? retryAfter(response) : undefined;
@@ -116,7 +119,7 @@ export class EndpointClient {
         if (timeout.aborted) throw unreachable(url, `gave no whole answer within ${this.#timeoutSeconds} seconds`);
         if (error instanceof EndpointError) throw error;
         if (causeOf(error).name === "HeadersTimeoutError") throw unreachable(url, "did not begin to answer in time");
-        if (isLast) throw this.#lost(url, error);
+        if (isLast || (!this.#hasAnswered && isNobodyThere(error))) throw this.#lost(url, error);
       }
       await pause(Math.min(longestWaitSeconds, waitSeconds), signal);
     }
@@ -188,6 +191,10 @@ export class EndpointClient {
 function causeOf(error: unknown): Error {
   const outer = error instanceof Error ? error : new Error(String(error));
   return outer.cause instanceof Error ? outer.cause : outer;
+}
+
+function isNobodyThere(error: unknown): boolean {
+  return ["ECONNREFUSED", "ENOTFOUND"].includes((causeOf(error) as { readonly code?: string }).code ?? "");
 }
 
 function unreachable(url: string, message: string): EndpointError {

@@ -38,7 +38,7 @@ type BehaviourCode =
  * | `passkey_drops` | less than half as often | the same |
  * | `passkey_unclear` | intervals overlap the half, or too few are found within the window | the same |
  * | `reference_agrees` | within the window it computes as this method on the same weights | `method`; `difference`, `other`: mean distances in nats from this method and from the next one; `passages` |
- * | `reference_unclear` | it is as near to one method as to another | `method`, `difference`, `other`, `passages` |
+ * | `reference_unclear` | it is not nearer to one method than half as far as to the other: of another factor, or of other weights | `method`, `difference`, `other`, `passages` |
  * | `no_reference` | static and dynamic, or static and unscaled, cannot be told apart without the same weights at hand | none |
  * | `no_answer_logprobs` | nor with them: the server returns no log probabilities of answers that can be compared | none |
  */

@@ -68,17 +68,21 @@ export async function compareAnswers(
     : judge(reference, none, scaled);
 }
 
-/** @param none - distances from it, one a passage; in the same order those from `scaled` */
+/**
+ * A way counts as the server's where it is nearer than half as far as the other: another factor than the reference's is near to neither.
+ *
+ * @param none - distances from it, one a passage; in the same order those from `scaled`
+ */
 function judge(ways: Reference, none: readonly number[], scaled: readonly number[]): Nearest {
-  const { interval } = meanInterval(none.map((distance, i) => distance - scaled[i]!));
   const isNone = mean(none) < mean(scaled);
+  const [near, far] = isNone ? [none, scaled] : [scaled, none];
   const values = {
     method: (isNone ? ways.none : ways.scaled).name,
-    difference: mean(isNone ? none : scaled),
-    other: mean(isNone ? scaled : none),
+    difference: mean(near),
+    other: mean(far),
     passages: none.length,
   };
-  if (!interval || (interval[0] <= 0 && interval[1] >= 0))
-    return { nearest: "neither", reason: reason("reference_unclear", values) };
+  const { interval } = meanInterval(near.map((distance, i) => 2 * distance - far[i]!));
+  if (!interval || interval[1] >= 0) return { nearest: "neither", reason: reason("reference_unclear", values) };
   return { nearest: isNone ? "none" : "scaled", reason: reason("reference_agrees", values) };
 }

@@ -36,7 +36,7 @@ export const reasonsChinese: Readonly<Record<string, ReasonText>> = {
   reference_agrees: ({ show }) =>
     `在窗口内，它的计算与相同权重上的 ${show("method")} 一致：相距 ${show("difference")} nat，与次近的相距 ${show("other")} nat。`,
   reference_unclear: ({ show }) =>
-    `在窗口内，它与 ${show("method")}（${show("difference")} nat）和另一种方法（${show("other")} nat）的距离相近。`,
+    `在窗口内，它与两种参照都不接近：与 ${show("method")} 相距 ${show("difference")} nat，与另一种相距 ${show("other")} nat。它的缩放因子或权重可能不同。`,
   no_reference: () => "只有与相同权重对照，才能区分静态与其他编码。",
   no_answer_logprobs: () => "它不返回可供比较的回答对数概率。",
 };

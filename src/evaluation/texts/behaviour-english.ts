@@ -43,7 +43,7 @@ export const reasonsEnglish: Readonly<Record<string, ReasonText>> = {
   reference_agrees: ({ show }) =>
     `Within the window it computes as ${show("method")} does on the same weights: ${show("difference")} nats from it, ${show("other")} from the next.`,
   reference_unclear: ({ show }) =>
-    `Within the window it is about as far from ${show("method")} (${show("difference")} nats) as from another (${show("other")}).`,
+    `Within the window it is near to neither reference: ${show("difference")} nats from ${show("method")}, ${show("other")} from the other. Its factor, or its weights, may be others.`,
   no_reference: () => "Static and other encodings are told apart only beside the same weights.",
   no_answer_logprobs: () => "It returns no log probabilities of answers that could be compared.",
 };
