@@ -8,6 +8,13 @@ test("words with what separates them are the text, again and again", () => {
   expect(takeWords(haystack, 3, 6).join("")).toBe("four \none two\n\nthree\tfour \none ");
 });
 
+test("a text without blanks has words too, and no letter is torn", () => {
+  const text = "中文没有空格，句子很长。😀😀😀😀😀 and https://example.org/";
+  const { words } = createHaystack("a", text);
+  expect(words).toEqual(["中文没有", "空格，", "句子很长。", "😀😀😀😀", "😀 ", "and ", "https://example.org/"]);
+  expect(createHaystack("a", "a".repeat(100)).words).toHaveLength(4);
+});
+
 test("a prompt gets as much hay as fits, whatever words weigh, and with few measurements", async () => {
   await fc.assert(
     fc.asyncProperty(

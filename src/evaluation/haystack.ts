@@ -2,12 +2,15 @@
 export interface Haystack {
   readonly name: string;
   readonly text: string;
-  /** Each with its following blank or line break; joined they are the text. */
+  /** Each with its following blank or line break; joined they are the text. Of a script without blanks, a few letters. */
   readonly words: readonly string[];
 }
 
+/** Chinese has no blanks: were a paragraph one word, texts would be far shorter than their length, and keys would stand at its ends alone. */
+const word = /(?:[\p{Lo}\p{So}]{1,4}[^\s\p{L}\p{So}]{0,8}|[^\s\p{Lo}\p{So}]{1,32})\s*/gu;
+
 export function createHaystack(name: string, text: string): Haystack {
-  return { name, text, words: text.match(/\S+\s*/g) ?? [] };
+  return { name, text, words: text.match(word) ?? [] };
 }
 
 /** @returns `count` words from the one at `start`, from the text's beginning again after its end */

@@ -100,8 +100,8 @@ function layHay({ hay }: NeedleTask, haystack: Haystack, random: () => number, d
 
 /** Line breaks become blanks. */
 function sentences(words: readonly string[]): readonly string[] {
-  const text = words.map((word) => word.trim()).join(" ");
-  return text === "" ? [] : text.split(/(?<=[.!?。！？]["'”’)]*) /);
+  const text = words.join("").replaceAll(/\s+/g, " ").trim();
+  return text === "" ? [] : text.split(/(?<=[.!?]["'”’)]*) |(?<=[。！？]["'”’)」』）]*)(?!["'”’)」』）]) ?/);
 }
 
 /** Each needle between two pieces of hay, or at an end. */
