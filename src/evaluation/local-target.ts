@@ -1,4 +1,4 @@
-import { type LoadOptions, loadModel, type Model, type ModelConfig } from "../index.ts";
+import { InvalidOptionError, type LoadOptions, loadModel, type Model, type ModelConfig } from "../index.ts";
 import { readRotaryParameters } from "../position/index.ts";
 import { answerSharing } from "./answer-sharing.ts";
 import type { Method } from "./method.ts";
@@ -99,12 +99,12 @@ class LocalTarget implements Target {
     await Promise.all(models.map(({ model }) => model.dispose()));
   }
 
-  #load({ extend, cache }: Setup, signal: AbortSignal): Promise<Model> {
+  async #load({ extend, cache }: Setup, signal: AbortSignal): Promise<Model> {
     const { methods, nativeWindow, weights, embeddings, backend, threads, download, onProgress, onWarning } =
       this.#options;
     const factors = methods.filter((method) => method.extend === extend).map(({ factor }) => factor);
     const factor = extend === "none" ? {} : { factor: Math.max(...factors, 1) };
-    return loadModel(this.#source, {
+    const loading = loadModel(this.#source, {
       weights,
       embeddings,
       backend,
@@ -116,6 +116,14 @@ class LocalTarget implements Target {
       onProgress,
       onWarning,
     });
+    return loading.catch((error: unknown) => {
+      if (!(error instanceof InvalidOptionError && error.option === "context.extend")) throw error;
+      const { message } = error;
+      throw new InvalidOptionError(
+        "methods",
+        `${message.slice(error.option.length + 2)}; give none alone, which measures it as it is`,
+      );
+    });
   }
 
   #any(): Model {
@@ -125,9 +133,8 @@ class LocalTarget implements Target {
   #computing(way: Way): { readonly method: Method; readonly model: Model } {
     const method = this.#options.methods.find(({ name, factor }) => name === way.name && factor === way.factor)!;
     const loaded = [...this.#models.values()];
-    const { model } =
-      method.extend === "none" ? loaded[0]! : loaded.find(({ setup }) => setup.extend === method.extend)!;
-    return { method, model };
+    const found = loaded.find(({ setup }) => setup.extend === method.extend);
+    return { method, model: (found ?? loaded[0]!).model }; // without scaling any does that is loaded for it
   }
 }
 

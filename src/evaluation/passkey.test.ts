@@ -88,6 +88,16 @@ test("in the window dynamic YaRN answers and scores exactly as no scaling; stati
   expect(samples.find(({ method }) => method === "yarn-dynamic")!.usedFactor).toBe(1);
 });
 
+test("a model that declares scaling computes as it is without any only where it was loaded so", async () => {
+  const { plan, target } = await openTestPlan(["none", "yarn-dynamic"]);
+  await using _ = target;
+  const listener = inPlaceOf(target, (request) => target.answer(request));
+  const declaring = { ...listener, subject: { ...target.subject, declared: "dynamic" } };
+  const loaded = passkeyTrials({ ...plan, target: declaring, samples: 1 }).map(({ setups }) => setups[0]!.extend);
+  expect(loaded).toEqual(["none", "yarn"]);
+  expect(passkeyTrials({ ...plan, samples: 1 }).map(({ setups }) => setups[0]!.extend)).toEqual(["yarn", "yarn"]);
+});
+
 test("questions that share a text are answered as they are alone, beyond the window too", async () => {
   const { plan, target } = await openTestPlan(["yarn-dynamic"], { lengths: [500], samples: 5, share: 5 });
   await using _ = target;

@@ -107,7 +107,7 @@ test("an answer scores the share of what was expected that is in it, whatever th
   const [trial] = retrievalTrials({
     ...opened.plan,
     ...settings,
-    target: { ...target, countTokens: countWords, answer: half },
+    target: { ...target, subject: target.subject, countTokens: countWords, answer: half },
   });
   expect(await trial!.run(untold)).toMatchObject([{ score: 0.5 }]);
 });

@@ -45,12 +45,15 @@ export interface Trial {
 }
 
 /** How a model is loaded for a way. */
-export function setupOf({ methods, cache }: Plan, way: Way): readonly Setup[] {
+export function setupOf({ methods, cache, target }: Plan, way: Way): readonly Setup[] {
   const method = methods.find(({ name, factor }) => name === way.name && factor === way.factor);
   if (!method) return [];
-  // Any model computes without scaling: one that is loaded anyway does.
+  if (method.extend !== "none") return [{ extend: method.extend, cache }];
+  // Scaling that a model declares may be part of it: then no model that is loaded another way computes as it is.
+  if ((target.subject.declared ?? "default") !== "default") return [{ extend: "none", cache }];
+  // Any other computes without scaling: one that is loaded anyway does.
   const other = methods.find(({ extend }) => extend === "yarn") ?? methods.find(({ extend }) => extend !== "none");
-  return [{ extend: method.extend === "none" ? (other?.extend ?? "none") : method.extend, cache }];
+  return [{ extend: other?.extend ?? "none", cache }];
 }
 
 /** SHA-256 of a text or of tokens, in hexadecimal digits. */
