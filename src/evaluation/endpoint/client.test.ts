@@ -106,6 +106,18 @@ test("events are read however the stream is cut, with the times at which they ca
   expect(server.keys).toEqual(Array(2).fill("Bearer secret-key"));
 });
 
+test("a key that a server repeats stands in no answer; what is too short to be one is left", async () => {
+  await using server = await startScriptedServer((_, response) => response.end('{"text":"your secret-key, 12345"}'));
+  for (const [key, said] of [
+    ["secret-key", "your [key], 12345"],
+    ["1", "your secret-key, 12345"],
+  ] as const) {
+    const client = new EndpointClient(parseAddress(server.url), { ...quick, key });
+    const answered = await client.get(server.url, { signal: new AbortController().signal });
+    expect(answered.field("text").text()).toBe(said);
+  }
+});
+
 test("keys that no header can carry are refused, and not shown", () => {
   for (const key of ["two words", "line\nbreak", ""]) {
     expect(() => new EndpointClient(parseAddress("http://a"), { key })).toThrow(/^key: must be of printable/);

@@ -30,6 +30,7 @@ export interface Streamed {
 const usualBytes = 2 ** 20;
 /** Characters of what a server said, in a message. */
 const mostQuoted = 300;
+const shortestKey = 8;
 const longestWaitSeconds = 60;
 const busy: readonly number[] = [429, 502, 503, 504];
 
@@ -131,7 +132,8 @@ export class EndpointClient {
 
   #parse(url: string, text: string): Answered {
     try {
-      return new Answered(JSON.parse(text), url);
+      const hide = (_: string, value: unknown): unknown => (typeof value === "string" ? this.#hide(value) : value);
+      return new Answered(JSON.parse(text, this.#key !== undefined ? hide : undefined), url);
     } catch {
       throw new EndpointError(url, `did not answer JSON but ${this.#quote(text)}`);
     }
@@ -176,9 +178,16 @@ export class EndpointClient {
 
   /** In one line, cut, and without the key, which some servers repeat. */
   #clean(text: string): string {
-    const safe = this.#key === undefined ? text : text.replaceAll(this.#key, "[key]");
-    const line = safe.replaceAll(/[\p{C}\s]+/gu, " ").trim();
+    const line = this.#hide(text)
+      .replaceAll(/[\p{C}\s]+/gu, " ")
+      .trim();
     return line.length > mostQuoted ? `${line.slice(0, mostQuoted)}…` : line;
+  }
+
+  /** Answers stand in the result. What is shorter is no secret, and may be a part of any answer. */
+  #hide(text: string): string {
+    const key = this.#key ?? "";
+    return key.length < shortestKey ? text : text.replaceAll(key, "[key]");
   }
 
   #lost(url: string, cause: unknown): EndpointError {
