@@ -90,6 +90,16 @@ describe("a run", () => {
   });
 });
 
+test.skipIf(process.platform !== "linux")("what was measured is kept where it cannot be written down", async () => {
+  const args = ["--lengths", "128", "--samples", "2", "--suites", "passkey", "--methods", "none", "--seed", "5"];
+  const refused = await evaluate([...args, "--report", "/proc/skein.html"]);
+  expect([refused.code, refused.stdout]).toEqual([1, ""]);
+  expect(refused.stderr).toMatch(
+    /^all that was measured is kept; .*--resume.*\nskein: --report \/proc\/skein.html: .*\n$/,
+  );
+  expect((await evaluate([...args, "--resume"])).stderr).toBe("goes on after 2 finished parts\n");
+});
+
 describe("what comes out", () => {
   let result: string;
   beforeAll(async () => {
@@ -151,6 +161,10 @@ describe("bad input", () => {
     [["--from", main], 1, /main.ts/],
     [["--from", "a", "--endpoint", "http://127.0.0.1:9/v1"], 2, /--from and --endpoint contradict each other/],
     [["--model", "a"], 2, /--model is a server's name/],
+    [["--from", "a", "--seed", "2"], 2, /--seed does nothing here/],
+    [["--chat"], 2, /--chat does nothing here: .*--endpoint/],
+    [["--tasks", "vt"], 2, /--tasks does nothing here: .*--suites retrieval/],
+    [["--endpoint", "http://127.0.0.1:9/v1", "--methods", "none"], 2, /--methods does nothing here/],
     [["--report", "/nowhere/a.html"], 2, /--report \/nowhere\/a.html/],
     [["--endpoint", "ftp://a"], 2, /endpoint/],
     [["--endpoint", "http://user:s3cret@localhost:1"], 2, /a key comes from the environment/],

@@ -1,7 +1,9 @@
+import type { Command } from "commander";
 import { compareEvaluations } from "../evaluation/compare.ts";
 import { readEvaluation } from "../evaluation/node/read-evaluation.ts";
 import type { EvaluationResult } from "../evaluation/result.ts";
 import { conclusionSentences } from "../evaluation/texts/conclusion-sentences.ts";
+import { SkeinError } from "../index.ts";
 import { fitForTerminal, UsageError } from "./errors.ts";
 import { renderComparison } from "./evaluate-compare.ts";
 import type { EvaluateFlags } from "./evaluate-flags.ts";
@@ -9,11 +11,12 @@ import { measure } from "./evaluate-run.ts";
 import { renderEvaluation } from "./evaluate-terminal.ts";
 import { checkNewFile, writeWhole } from "./node/output.ts";
 import { createProgressLine } from "./node/progress.ts";
-import { note, print, printJson, styleError } from "./node/terminal.ts";
+import { note, outputTaken, print, printJson, styleError } from "./node/terminal.ts";
 
 /** Measures, or shows what was measured: as the flags say. */
-export async function runEvaluate(model: string | undefined, flags: EvaluateFlags): Promise<void> {
+export async function runEvaluate(model: string | undefined, flags: EvaluateFlags, command: Command): Promise<void> {
   checkFlags(model, flags);
+  checkUseless(flags, command);
   if (flags.compare) return await compare(flags.compare, flags);
   if (flags.report !== undefined) await checkNewFile("--report", flags.report, { force: flags.force ?? false });
   if (flags.from !== undefined) return await show(await readEvaluation(flags.from), flags);
@@ -21,7 +24,11 @@ export async function runEvaluate(model: string | undefined, flags: EvaluateFlag
   try {
     const { result, forget } = await measure(model, flags, progress);
     progress.clear();
-    await show(result, flags);
+    await show(result, flags).catch((error: unknown) => {
+      note(styleError("dim", "all that was measured is kept; the same command with --resume shows it"));
+      throw error;
+    });
+    await outputTaken();
     await forget();
   } finally {
     progress.clear();
@@ -45,6 +52,25 @@ function checkFlags(model: string | undefined, flags: EvaluateFlags): void {
   }
 }
 
+/** Flags that do nothing beside others: who gives them expects something of them. */
+function checkUseless({ from, compare: files, endpoint, suites }: EvaluateFlags, command: Command): void {
+  const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === "cli");
+  const refuse = (reason: string, isUseless: (name: string) => boolean): void => {
+    const useless = given.find((option) => isUseless(option.attributeName()));
+    if (useless) throw new UsageError(`${useless.long} does nothing here: ${reason}`);
+  };
+  if (from !== undefined || files) {
+    refuse("--from and --compare measure nothing", (name) => !withoutMeasuring.includes(name));
+    return;
+  }
+  if (endpoint === undefined) refuse("it is for servers, which --endpoint names", (name) => ofServers.includes(name));
+  else refuse("a server computes in its own way", (name) => name === "methods");
+  if (!suites.includes("retrieval")) refuse("it is for --suites retrieval", (name) => name === "tasks");
+}
+
+const withoutMeasuring: readonly string[] = ["from", "compare", "report", "force", "lang", "json"];
+const ofServers: readonly string[] = ["chat", "concurrency", "keyEnv"];
+
 async function compare([first = "", second = ""]: readonly string[], flags: EvaluateFlags): Promise<void> {
   const comparison = compareEvaluations(await readEvaluation(first), await readEvaluation(second));
   if (flags.json) printJson(comparison);
@@ -55,11 +81,19 @@ async function show(result: EvaluationResult, flags: EvaluateFlags): Promise<voi
   if (flags.report !== undefined) {
     const { renderReport } = await import("../evaluation/report/report.ts");
     const conclusion = { en: conclusionSentences(result, "en"), zh: conclusionSentences(result, "zh") };
-    await writeWhole(flags.report, renderReport(result, { language: flags.lang, conclusion }));
+    await writeReport(flags.report, renderReport(result, { language: flags.lang, conclusion }));
   }
   if (flags.json) printJson(result);
   else print(renderEvaluation(result, { language: flags.lang, width: terminalWidth() }));
   if (flags.report !== undefined) note(styleError("dim", `wrote ${fitForTerminal(flags.report)}`));
+}
+
+async function writeReport(path: string, page: string): Promise<void> {
+  try {
+    await writeWhole(path, page);
+  } catch (error) {
+    throw new SkeinError("write_failed", `--report ${path}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** A terminal that does not know its width says 0. */

@@ -86,7 +86,7 @@ export async function evaluate(
     const lengths = plan.lengths.join(", ");
     throw new SkeinError(
       "nothing_measured",
-      `Nothing was measured: ${lengths} tokens have no room for a question of ${suites.join(", ")}, or the text is shorter. Give longer --lengths.`,
+      `Nothing was measured: ${lengths} tokens have no room for a question of ${suites.join(", ")}, or the text is shorter. Give longer --lengths, or a longer --text.`,
     );
   }
   return {

@@ -32,6 +32,15 @@ export function printJson(value: unknown): void {
   if (!process.stdout.destroyed) process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
+/** Waits until stdout took what was written. Where it cannot be, the process ends: see {@link quietOnClosedPipe}. */
+export function outputTaken(): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write("", (error) => {
+      if (!error) resolve();
+    });
+  });
+}
+
 /** Says something beside the result: to stderr. */
 export function note(line: string): void {
   process.stderr.write(`${line}\n`);

@@ -51,6 +51,7 @@ test("a run that was interrupted goes on where it stopped, and comes to the same
   expect(resumed).toEqual(whole);
   expect(computed).toBe(16 - (kept - 1));
   await journal.remove();
+  await journal.remove(); // as another process with the same settings does
   expect(await countKept(path)).toBe(0);
 });
 

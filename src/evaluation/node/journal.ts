@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, unlink } from "node:fs/promises";
+import { mkdir, open, readFile, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SkeinError } from "../../index.ts";
 import type { Journal } from "../evaluate.ts";
@@ -54,7 +54,8 @@ export async function openJournal(
       });
       return writing;
     },
-    remove: () => explain(path, () => unlink(path)),
+    // Another process with the same settings may have been done first.
+    remove: () => explain(path, () => rm(path, { force: true })),
     [Symbol.asyncDispose]: async () => {
       await writing.catch(() => {});
       await file.close();
