@@ -80,7 +80,10 @@ export const english: InspectTexts = {
       ? "published configuration, built in; no file was read"
       : "from its files; no weights were read",
   tokens: (count) => `${count} tokens`,
-  parameters: (count) => (count >= 1e9 ? `${(count / 1e9).toFixed(2)} B` : `${(count / 1e6).toFixed(2)} M`),
+  parameters: (count) => {
+    if (count >= 1e9) return `${(count / 1e9).toFixed(2)} B`;
+    return count >= 1e5 ? `${(count / 1e6).toFixed(2)} M` : `${(count / 1e3).toFixed(1)} K`;
+  },
   layers: ({ config }) =>
     `${config.num_hidden_layers}, hidden size ${config.hidden_size}, ${config.num_attention_heads} heads, ${config.num_key_value_heads} for keys and values`,
   vocabulary: ({ config }) => `${config.vocab_size} tokens`,

@@ -346,7 +346,7 @@ test("an adapter by itself: what it is, what only its base tells, and the comman
   expect(text).toContain("tuned on some/base, as its configuration says");
   expect(text).toContain("rank 8 scale 2: alpha 16 / 8 targets modules that end with q_proj");
   expect(text).toContain("modules 4: q_proj in layers 0 … 3");
-  expect(text).toContain("matrices BF16, 16 KiB, 0.01 M parameters");
+  expect(text).toContain("matrices BF16, 16 KiB, 8.2 K parameters");
   expect(text).toContain("tuned at 512 tokens, factor 2 of YaRN");
   expect(text).toContain("depend on the model that it is put beside, which was not given.");
   expect(text).toContain(`skein inspect some/base --adapter law=${path}`);
