@@ -43,20 +43,26 @@ export function createEvaluateFlags(): Command {
       "[model]",
       "a folder, GGUF file, URL or Hub id (default: the model that comes with Skein); with --endpoint: the same weights, to compare with",
     )
-    .option("--suites <list>", `what to measure, of ${suites.join(", ")}`, parseSuites, ["passkey", "perplexity"])
+    .addOption(
+      listOption("--suites", `what to measure, of ${suites.join(", ")}`, parseSuites, ["passkey", "perplexity"]),
+    )
     .option("--tasks <list>", "tasks of the suite retrieval, as niah_single_1,vt (default: all)", parseList)
-    .option("--methods <list>", `what to compare, of ${methodNames.join(", ")}`, parseList, [
-      "none",
-      "yarn-static",
-      "yarn-dynamic",
-    ])
+    .addOption(
+      listOption("--methods", `what to compare, of ${methodNames.join(", ")}`, parseList, [
+        "none",
+        "yarn-static",
+        "yarn-dynamic",
+      ]),
+    )
     .option("--factors <list>", "largest factors of the methods, as 2,4 (default: 4)", parseFactors)
-    .option("--lengths <list>", "multiples of the native window, as 2x, or tokens, as 32768 or 32K", parseList, [
-      "0.5x",
-      "1x",
-      "2x",
-      "4x",
-    ])
+    .addOption(
+      listOption("--lengths", "multiples of the native window, as 2x, or tokens, as 32768 or 32K", parseList, [
+        "0.5x",
+        "1x",
+        "2x",
+        "4x",
+      ]),
+    )
     .option("--samples <n>", "questions, or passages of text, for each method and length", parseSamples, 60)
     .option("--share <n>", "pass keys that share a text: faster, and worth less than as many texts", parseSamples, 1)
     .option("--seed <n>", "chooses texts, keys and places", parseWhole, 1)
@@ -101,6 +107,15 @@ Examples:
   $ skein evaluate --suites consistency,speed
   $ skein evaluate --endpoint http://localhost:8000/v1 --model Qwen/Qwen2-7B-Instruct --native-window 32768`,
     );
+}
+
+function listOption(
+  flag: string,
+  description: string,
+  parse: (text: string) => readonly string[],
+  usual: readonly string[],
+): Option {
+  return new Option(`${flag} <list>`, description).argParser(parse).default(usual, usual.join(","));
 }
 
 function parseList(text: string): readonly string[] {
