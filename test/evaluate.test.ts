@@ -151,6 +151,7 @@ describe("bad input", () => {
   test.each([
     [["--methods", "yarn"], 2, /"yarn" is none of none, linear/],
     [["--suites", "passkeys"], 2, /There is no suite "passkeys"; there are passkey, retrieval/],
+    [["/nowhere/at/all", "--lengths", "1y"], 2, /"1y" must be/], // before anything is loaded
     [["--lengths", "5z"], 2, /"5z" must be a multiple of the native window/],
     [["--lengths", "16", "--suites", "passkey"], 1, /Nothing was measured: 16 tokens have no room/],
     [["--samples", "0"], 2, /It must be from 1 to 10000/],

@@ -1,10 +1,11 @@
 import { evaluate } from "../evaluation/evaluate.ts";
 import { createHaystack, type Haystack } from "../evaluation/haystack.ts";
-import { resolveLengths } from "../evaluation/length.ts";
+import { checkLengths, resolveLengths } from "../evaluation/length.ts";
 import { countKept, type JournalFile, openJournal } from "../evaluation/node/journal.ts";
 import { journalPath } from "../evaluation/node/journal-path.ts";
 import { describeMachine } from "../evaluation/node/machine.ts";
 import type { EvaluationResult, EvaluationSettings } from "../evaluation/result.ts";
+import { checkTasks } from "../evaluation/retrieval.ts";
 import { hashOf, type Plan } from "../evaluation/trial.ts";
 import { UsageError } from "./errors.ts";
 import type { EvaluateFlags } from "./evaluate-flags.ts";
@@ -27,6 +28,8 @@ export interface Run {
 export async function measure(model: string | undefined, flags: EvaluateFlags, progress: ProgressLine): Promise<Run> {
   const began = performance.now();
   const seconds = (): number => (performance.now() - began) / 1000;
+  checkLengths(flags.lengths);
+  checkTasks(flags.tasks ?? []);
   const haystack = await readHaystack(flags.text);
   await using subject = await openSubject(model, haystack, flags, progress);
   const plan = makePlan(subject, haystack, flags);

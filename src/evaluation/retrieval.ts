@@ -26,6 +26,14 @@ const tasks: readonly RetrievalTask[] = [
 /** RULER's names. */
 export const retrievalTasks: readonly string[] = tasks.map(({ name }) => name);
 
+/** @throws InvalidOptionError for a task that is not known */
+export function checkTasks(names: readonly string[]): void {
+  const unknown = names.find((name) => !retrievalTasks.includes(name));
+  if (unknown === undefined) return;
+  const known = retrievalTasks.join(", ");
+  throw new InvalidOptionError("tasks", `there is no task ${JSON.stringify(unknown)} of retrieval; there are ${known}`);
+}
+
 /**
  * Tasks of RULER: needles in a haystack, variable tracking, common words. `plan.tasks` of them, or all; each question has a text of its own, and
  * scores the share of what was expected that is in the answer.
@@ -35,14 +43,7 @@ export const retrievalTasks: readonly string[] = tasks.map(({ name }) => name);
  */
 export function retrievalTrials(plan: Plan): readonly Trial[] {
   const names = plan.tasks ?? retrievalTasks;
-  const unknown = names.find((name) => !retrievalTasks.includes(name));
-  if (unknown !== undefined) {
-    const known = retrievalTasks.join(", ");
-    throw new InvalidOptionError(
-      "tasks",
-      `there is no task ${JSON.stringify(unknown)} of retrieval; there are ${known}`,
-    );
-  }
+  checkTasks(names);
   return tasks
     .filter(({ name }) => names.includes(name))
     .flatMap(({ name, maxTokens, make }) => {
