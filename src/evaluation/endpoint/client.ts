@@ -203,7 +203,8 @@ function causeOf(error: unknown): Error {
 }
 
 function isNobodyThere(error: unknown): boolean {
-  return ["ECONNREFUSED", "ENOTFOUND"].includes((causeOf(error) as { readonly code?: string }).code ?? "");
+  const { code = "", message } = causeOf(error) as Error & { readonly code?: string };
+  return ["ECONNREFUSED", "ENOTFOUND"].includes(code) || message === "bad port"; // one that fetch never asks
 }
 
 function unreachable(url: string, message: string): EndpointError {
