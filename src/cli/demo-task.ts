@@ -1,3 +1,4 @@
+import { createRandom } from "../evaluation/random.ts";
 import type { Model } from "../index.ts";
 
 /** A document with a pass key in it, and the question for the key, in exactly the form that the embedded model was trained on. */
@@ -39,15 +40,4 @@ export async function createPassKeyTask(
       return { expected, prompt: tokens.subarray(excess) };
   }
   throw new Error(`the text has too few lines for ${totalTokens} tokens`);
-}
-
-/** Numbers in [0, 1), the same for a seed everywhere: mulberry32. */
-function createRandom(seed: number): () => number {
-  let state = (seed * 0x9e3779b1) >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
