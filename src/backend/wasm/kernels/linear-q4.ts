@@ -190,13 +190,14 @@ export function defineQ4Tile(
       for (const [row, pair] of integers.entries()) {
         code.set(input, code.loadSplat32(panel, row * 4));
         if (hasMinima) code.set(shift, minimumFactor(input, code.loadSplat32(panel, (rows + row) * 4)));
-        for (const [v, integer] of pair.entries()) {
-          const offset = (row * 2 + v) * 16;
-          const scale = f32x4.mul(vectors[v]!, input);
-          const sum = code.multiplyAdd(f32x4.convertI32(integer), scale, code.load(sums, offset));
-          const minimum = code.load(w, expandedBytes + v * 16);
-          code.store(sums, hasMinima ? code.multiplyAdd(minimum, shift, sum) : sum, offset);
+        const before = pair.map((_, v) => code.local("v128", code.load(sums, (row * 2 + v) * 16)));
+        for (const [v, integer] of pair.entries())
+          code.set(before[v]!, code.multiplyAdd(f32x4.convertI32(integer), f32x4.mul(vectors[v]!, input), before[v]!));
+        if (hasMinima) {
+          const minima = pair.map((_, v) => code.local("v128", code.load(w, expandedBytes + v * 16)));
+          for (const [v, minimum] of minima.entries()) code.set(before[v]!, code.multiplyAdd(minimum, shift, before[v]!));
         }
+        for (const [v, sum] of before.entries()) code.store(sums, sum, (row * 2 + v) * 16);
       }
       code.advance(w, hasMinima ? expandedBytes + 32 : expandedBytes);
       code.advance(panel, rows * (planesOffset[planes] + planes * 32));
