@@ -170,6 +170,18 @@ export class Code {
     this.#write("v128.store", address, vector, offset);
   }
 
+  /**
+   * Stores two vectors next to each other, the second one first, when both have been computed: no load comes between the stores, so that V8 can make one store
+   * of 256 bits of them, and one instruction of every two before them where both vectors are computed alike.
+   * @throws RangeError unless there are two
+   */
+  storePair(address: Value<"address">, vectors: readonly Value<"v128">[], offset = 0): void {
+    const [first, second, ...others] = vectors;
+    if (!first || !second || others.length > 0) throw new RangeError(`${vectors.length} vectors are not a pair`);
+    const inner = `(v128.store offset=${offset + 16} ${address.text} ${second.text})`;
+    this.#statements.push(`(v128.store offset=${offset} ${address.text} ${first.text} ${inner})`);
+  }
+
   /** Stores one 64-bit lane. */
   store64Lane(address: Value<"address">, vector: Value<"v128">, lane: number, offset = 0): void {
     this.#statements.push(`(v128.store64_lane offset=${offset} ${lane} ${address.text} ${vector.text})`);

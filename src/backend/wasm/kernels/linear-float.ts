@@ -63,8 +63,7 @@ function defineTile(name: string, stride: number, rows: number): WasmFunction<ty
         code.advance(panel, unrolled * rows * 4);
       });
     });
-    for (const [row, pair] of accumulators.entries())
-      for (const [v, sum] of pair.entries()) code.store(sums, sum, (row * 2 + v) * 16);
+    for (const [row, pair] of accumulators.entries()) code.storePair(sums, pair, row * 32);
   });
 }
 
@@ -79,8 +78,10 @@ function defineWidening(name: string, load: Load): WasmFunction<typeof wideningP
     const w = code.local("address", weights);
     const to = code.local("address", widened);
     code.repeat(blocks, () => {
-      for (let i = 0; i < blockInputs; i++)
-        for (let v = 0; v < 2; v++) code.store(to, load(code, w, i * 32 + v * 8), i * 32 + v * 16);
+      for (let i = 0; i < blockInputs; i++) {
+        const numbers = [0, 1].map((v) => load(code, w, i * 32 + v * 8));
+        code.storePair(to, numbers, i * 32);
+      }
       code.advance(w, blockInputs * 32);
       code.advance(to, widenedBlockBytes);
     });

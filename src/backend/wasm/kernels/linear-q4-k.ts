@@ -54,7 +54,8 @@ function defineQ4KRow(name: string, planes: Planes): Kernel {
     const sums = rowSums(code, planes, place);
     const scales = code.locals(4, "v128");
     const minima = code.locals(4, "v128");
-    const [input, shift, both] = [code.local("v128"), code.local("v128"), code.local("v128")];
+    const both = code.locals(4, "v128");
+    const [input, shift] = [code.local("v128"), code.local("v128")];
     const mask = code.constant(i32x4.const(255));
     const eighth = code.constant(f32x4.const(1 / 8));
     return {
@@ -68,12 +69,12 @@ function defineQ4KRow(name: string, planes: Planes): Kernel {
         const integers = products(v128.zero);
         code.set(input, code.loadSplat32(panel));
         code.set(shift, minimumFactor(input, code.loadSplat32(panel, 4)));
-        for (const [v, integer] of integers.entries()) {
-          code.set(both, code.load16x4U(weights, v * 8));
-          const scale = f32x4.mul(f32x4.mul(scales[v]!, ownScale(both, mask)), input);
-          sums.add(v, f32x4.convertI32(integer), scale);
-          sums.add(v, f32x4.mul(minima[v]!, ownMinimum(both)), shift);
-        }
+        sums.update((sum, v) => {
+          code.set(both[v]!, code.load16x4U(weights, v * 8));
+          const scale = f32x4.mul(f32x4.mul(scales[v]!, ownScale(both[v]!, mask)), input);
+          const minimum = f32x4.mul(minima[v]!, ownMinimum(both[v]!));
+          return code.multiplyAdd(minimum, shift, code.multiplyAdd(f32x4.convertI32(integers[v]!), scale, sum));
+        });
       },
     };
   });
@@ -86,7 +87,7 @@ function defineExpansion(half: Half): WasmFunction<typeof expansionParameters> {
     const to = code.local("address", expanded);
     const scales = code.locals(2, "v128");
     const minima = code.locals(2, "v128");
-    const both = code.local("v128");
+    const both = code.locals(2, "v128");
     const mask = code.constant(i32x4.const(255));
     const eighth = code.constant(f32x4.const(1 / 8));
     code.repeat(i32.divU(blocks, i32.const(blocksInSuperBlock)), () => {
@@ -97,11 +98,11 @@ function defineExpansion(half: Half): WasmFunction<typeof expansionParameters> {
       }
       code.advance(w, q4KHeaderBytes);
       code.repeatAtLeastOnce(code.local("i32", i32.const(blocksInSuperBlock)), () => {
-        for (let v = 0; v < 2; v++) {
-          code.set(both, code.load16x4U(w, (half * 2 + v) * 8));
-          code.store(to, f32x4.mul(scales[v]!, ownScale(both, mask)), v * 16);
-          code.store(to, f32x4.mul(minima[v]!, ownMinimum(both)), expandedBytes + v * 16);
-        }
+        for (const [v, vector] of both.entries()) code.set(vector, code.load16x4U(w, (half * 2 + v) * 8));
+        const ownScales = both.map((vector, v) => f32x4.mul(scales[v]!, ownScale(vector, mask)));
+        const ownMinima = both.map((vector, v) => f32x4.mul(minima[v]!, ownMinimum(vector)));
+        code.storePair(to, ownScales);
+        code.storePair(to, ownMinima, expandedBytes);
         expandFourBits(code, half, w, to);
         code.advance(w, q4BlockBytes);
         code.advance(to, expandedBytes + 32);

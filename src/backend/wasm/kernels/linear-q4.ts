@@ -45,8 +45,10 @@ export function defineQ4Row(name: string, planes: Planes): Kernel {
       block: () => {
         const integers = products(code.loadSplat32(panel, 4));
         code.set(input, code.loadSplat32(panel));
-        for (const [v, integer] of integers.entries())
-          sums.add(v, f32x4.convertI32(integer), f32x4.mul(loadFloat16(code, weights, v * 8), input));
+        sums.update((sum, v) => {
+          const scale = f32x4.mul(loadFloat16(code, weights, v * 8), input);
+          return code.multiplyAdd(f32x4.convertI32(integers[v]!), scale, sum);
+        });
       },
     };
   });
@@ -57,14 +59,28 @@ export const linearQ4Row: Kernel = defineQ4Row("linearQ4Row", 1);
 /** Where a row kernel's sums are: those of two planes take all registers, so that the sums of blocks stay in `y`. */
 export interface RowSums {
   readonly sums?: readonly Local<"v128">[];
-  /** Adds a · b to a vector of the sums. */
-  readonly add: (vector: number, a: Value<"v128">, b: Value<"v128">) => void;
+  /** Sets the sums, vector by vector, to what comes of them. */
+  readonly update: (next: (sum: Value<"v128">, vector: number) => Value<"v128">) => void;
 }
 
 export function rowSums(code: Code, planes: Planes, { y }: RowPlace): RowSums {
-  if (planes === 2) return { add: (v, a, b) => code.store(y, code.multiplyAdd(a, b, code.load(y, v * 16)), v * 16) };
+  if (planes === 2) {
+    return {
+      update: (next) => {
+        for (const pair of [0, 2]) {
+          const sums = [pair, pair + 1].map((v) => next(code.load(y, v * 16), v));
+          code.storePair(y, sums, pair * 16);
+        }
+      },
+    };
+  }
   const sums = code.locals(4, "v128");
-  return { sums, add: (v, a, b) => code.set(sums[v]!, code.multiplyAdd(a, b, sums[v]!)) };
+  return {
+    sums,
+    update: (next) => {
+      for (const [v, sum] of sums.entries()) code.set(sum, next(sum, v));
+    },
+  };
 }
 
 /** @returns what gives a block's integer sums of one row, four vectors, with the number that each begins with */
@@ -121,7 +137,8 @@ function defineExpansion(half: Half): WasmFunction<typeof expansionParameters> {
     const w = code.local("address", weights);
     const to = code.local("address", expanded);
     code.repeat(blocks, () => {
-      for (let v = 0; v < 2; v++) code.store(to, loadFloat16(code, w, (half * 2 + v) * 8), v * 16);
+      const scales = [0, 1].map((v) => loadFloat16(code, w, (half * 2 + v) * 8));
+      code.storePair(to, scales);
       expandFourBits(code, half, w, to);
       code.advance(w, q4BlockBytes);
       code.advance(to, expandedBytes);
@@ -131,14 +148,15 @@ function defineExpansion(half: Half): WasmFunction<typeof expansionParameters> {
 
 /** Makes bytes of a block's half bytes. */
 export function expandFourBits(code: Code, half: Half, weights: Value<"address">, to: Value<"address">): void {
-  const packed = code.local("v128");
+  const packed = code.locals(2, "v128");
   const lowHalf = code.constant(i8x16.const(15));
   for (let chunk = 0; chunk < 4; chunk++) {
-    for (let v = 0; v < 2; v++) {
-      code.set(packed, code.load(weights, q4WeightsOffset + (chunk * 4 + half * 2 + v) * 16));
-      code.store(to, v128.and(packed, lowHalf), expandedOffset + (chunk * 4 + v) * 16);
-      code.store(to, v128.and(i16x8.shrU(packed, 4), lowHalf), expandedOffset + (chunk * 4 + 2 + v) * 16);
-    }
+    for (const [v, vector] of packed.entries())
+      code.set(vector, code.load(weights, q4WeightsOffset + (chunk * 4 + half * 2 + v) * 16));
+    const lower = packed.map((vector) => v128.and(vector, lowHalf));
+    const upper = packed.map((vector) => v128.and(i16x8.shrU(vector, 4), lowHalf));
+    code.storePair(to, lower, expandedOffset + chunk * 64);
+    code.storePair(to, upper, expandedOffset + chunk * 64 + 32);
   }
 }
 
@@ -190,14 +208,12 @@ export function defineQ4Tile(
       for (const [row, pair] of integers.entries()) {
         code.set(input, code.loadSplat32(panel, row * 4));
         if (hasMinima) code.set(shift, minimumFactor(input, code.loadSplat32(panel, (rows + row) * 4)));
-        const before = pair.map((_, v) => code.local("v128", code.load(sums, (row * 2 + v) * 16)));
-        for (const [v, integer] of pair.entries())
-          code.set(before[v]!, code.multiplyAdd(f32x4.convertI32(integer), f32x4.mul(vectors[v]!, input), before[v]!));
-        if (hasMinima) {
-          const minima = pair.map((_, v) => code.local("v128", code.load(w, expandedBytes + v * 16)));
-          for (const [v, minimum] of minima.entries()) code.set(before[v]!, code.multiplyAdd(minimum, shift, before[v]!));
-        }
-        for (const [v, sum] of before.entries()) code.store(sums, sum, (row * 2 + v) * 16);
+        const sumOf = (integer: Value<"v128">, v: number): Value<"v128"> => {
+          const scale = f32x4.mul(vectors[v]!, input);
+          const sum = code.multiplyAdd(f32x4.convertI32(integer), scale, code.load(sums, (row * 2 + v) * 16));
+          return hasMinima ? code.multiplyAdd(code.load(w, expandedBytes + v * 16), shift, sum) : sum;
+        };
+        code.storePair(sums, pair.map(sumOf), row * 32);
       }
       code.advance(w, hasMinima ? expandedBytes + 32 : expandedBytes);
       code.advance(panel, rows * (planesOffset[planes] + planes * 32));

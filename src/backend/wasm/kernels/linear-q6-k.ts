@@ -117,22 +117,24 @@ function defineExpansion(half: Half): WasmFunction<typeof expansionParameters> {
     const w = code.local("address", weights);
     const to = code.local("address", expanded);
     const scales = code.locals(2, "v128");
-    const [both, packed, upper] = [code.local("v128"), code.local("v128"), code.local("v128")];
+    const [packed, upper] = [code.locals(2, "v128"), code.locals(2, "v128")];
     code.repeat(i32.divU(blocks, i32.const(blocksInSuperBlock)), () => {
       for (let v = 0; v < 2; v++) code.set(scales[v]!, loadFloat16(code, w, (half * 2 + v) * 8));
       code.advance(w, q6KHeaderBytes);
       code.repeatAtLeastOnce(code.local("i32", i32.const(blocksInSuperBlock)), () => {
         for (const part of [0, 1] as const) {
-          for (let v = 0; v < 2; v++) {
-            const vector = half * 2 + v;
-            code.set(both, code.load16x4(w, vector * 8));
-            code.store(to, f32x4.mul(scales[v]!, ownScale(both, part)), v * 16);
-            code.set(upper, code.load(w, q6KTwoBitsOffset + (part * 4 + vector) * 16));
-            for (let step = 0; step < 4; step++) {
-              if (step % 2 === 0)
-                code.set(packed, code.load(w, fourBitsOffset + ((part * 2 + (step >> 1)) * 4 + vector) * 16));
-              code.store(to, sixBits(code, packed, upper, step), expandedOffset + (step * 2 + v) * 16);
+          const own = scales.map((scale, v) => f32x4.mul(scale, ownScale(code.load16x4(w, (half * 2 + v) * 8), part)));
+          code.storePair(to, own);
+          for (const [v, vector] of upper.entries())
+            code.set(vector, code.load(w, q6KTwoBitsOffset + (part * 4 + half * 2 + v) * 16));
+          for (let step = 0; step < 4; step++) {
+            if (step % 2 === 0) {
+              const chunk = part * 2 + (step >> 1);
+              for (const [v, vector] of packed.entries())
+                code.set(vector, code.load(w, fourBitsOffset + (chunk * 4 + half * 2 + v) * 16));
             }
+            const six = packed.map((vector, v) => sixBits(code, vector, upper[v]!, step));
+            code.storePair(to, six, expandedOffset + step * 32);
           }
           code.advance(to, expandedBytes);
         }
@@ -172,12 +174,11 @@ function defineTile(rows: number): WasmFunction<typeof tileParameters> {
       for (const [row, pair] of integers.entries()) {
         code.set(input, code.loadSplat32(panel, row * 4));
         code.set(offset, offsetOf(code, sumsOf16, row * 4));
-        for (const [v, integer] of pair.entries()) {
-          const at = (row * 2 + v) * 16;
-          const scale = f32x4.mul(vectors[v]!, input);
+        const sumOf = (integer: Value<"v128">, v: number): Value<"v128"> => {
           const sum = f32x4.convertI32(i32x4.add(integer, offset));
-          code.store(sums, code.multiplyAdd(sum, scale, code.load(sums, at)), at);
-        }
+          return code.multiplyAdd(sum, f32x4.mul(vectors[v]!, input), code.load(sums, (row * 2 + v) * 16));
+        };
+        code.storePair(sums, pair.map(sumOf), row * 32);
       }
       code.advance(w, expandedBytes);
       code.advance(planes, rows * 16);

@@ -2,7 +2,7 @@ import type { Code } from "../builder/code.ts";
 import { defineInner, type Kernel, type WasmFunction } from "../builder/kernel.ts";
 import { f32x4, i32x4, type Value, v128 } from "../builder/values.ts";
 import { loadFloat16 } from "./float16.ts";
-import { defineRow } from "./linear-row.ts";
+import { defineRow, storeGroup } from "./linear-row.ts";
 import { addTwoPlanes, defineRows, defineTiles, type Tiles, tileParameters } from "./linear-rows.ts";
 
 /*
@@ -49,11 +49,12 @@ export const linearQ8Row: Kernel = defineRow(
           }
         }
         code.set(high, code.loadSplat32(panel));
-        for (let v = 0; v < 4; v++) {
+        const sums = highs.map((sum, v) => {
           const scale = f32x4.mul(loadFloat16(code, weights, v * 8), high);
-          const sum = f32x4.convertI32(i32x4.add(i32x4.shl(highs[v]!, 7), lows[v]!));
-          code.store(y, code.multiplyAdd(sum, scale, code.load(y, v * 16)), v * 16);
-        }
+          const integer = f32x4.convertI32(i32x4.add(i32x4.shl(sum, 7), lows[v]!));
+          return code.multiplyAdd(integer, scale, code.load(y, v * 16));
+        });
+        storeGroup(code, y, sums);
       },
     };
   },
@@ -90,11 +91,13 @@ function defineTile(half: 0 | 1, rows: number): WasmFunction<typeof tileParamete
       for (const [v, vector] of vectors.entries()) code.set(vector, loadFloat16(code, w, (half * 2 + v) * 8));
       for (const [row, pair] of integers.entries()) {
         code.set(input, code.loadSplat32(panel, row * 4));
-        for (const [v, integer] of pair.entries()) {
-          const offset = (row * 2 + v) * 16;
-          const scale = f32x4.mul(vectors[v]!, input);
-          code.store(sums, code.multiplyAdd(f32x4.convertI32(integer), scale, code.load(sums, offset)), offset);
-        }
+        const sumOf = (integer: Value<"v128">, v: number): Value<"v128"> =>
+          code.multiplyAdd(
+            f32x4.convertI32(integer),
+            f32x4.mul(vectors[v]!, input),
+            code.load(sums, (row * 2 + v) * 16),
+          );
+        code.storePair(sums, pair.map(sumOf), row * 32);
       }
       code.advance(w, q8BlockBytes);
       code.advance(panel, rows * int14BlockBytes);

@@ -93,11 +93,9 @@ export function defineRow(name: string, shape: RowShape, body: (code: Code, plac
     code.repeat(count, () => {
       code.set(panel, given.x);
       for (const { sums, start, y } of streams) {
-        for (let v = 0; v < 4; v++) {
-          const first = code.load(start, v * 16);
-          if (sums) code.set(sums[v]!, first);
-          else code.store(y, first, v * 16);
-        }
+        const first = [0, 1, 2, 3].map((v) => code.load(start, v * 16));
+        if (sums) for (const [v, sum] of sums.entries()) code.set(sum, first[v]!);
+        else storeGroup(code, y, first);
       }
       forTurns(() => {
         if (!hasHeaders) return block();
@@ -108,12 +106,17 @@ export function defineRow(name: string, shape: RowShape, body: (code: Code, plac
         code.repeatAtLeastOnce(code.local("i32", i32.const(blocksInSuperBlock)), block);
       });
       for (const { sums, start, y } of streams) {
-        if (sums) for (const [v, sum] of sums.entries()) code.store(y, sum, v * 16);
+        if (sums) storeGroup(code, y, sums);
         code.advance(start, 64);
         code.advance(y, 64);
       }
     });
   });
+}
+
+/** Stores a group's four vectors. */
+export function storeGroup(code: Code, y: Value<"address">, vectors: readonly Value<"v128">[]): void {
+  for (const v of [0, 2]) code.storePair(y, vectors.slice(v, v + 2), v * 16);
 }
 
 /** What is read ahead of a stream. */

@@ -118,7 +118,7 @@ function moveRows(
   const source: Local<"address"> = code.local("address", from);
   const target: Local<"address"> = code.local("address", to);
   for (let row = 0; row < rows; row++) {
-    for (const offset of [0, 16]) code.store(target, code.load(source, offset), offset);
+    code.storePair(target, [code.load(source), code.load(source, 16)]);
     if (row === rows - 1) break;
     code.advance(source, fromStride);
     code.advance(target, toStride);
