@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import type { Rolldown } from "tsdown";
 import { allTargets } from "../src/backend/wasm/builder/target.ts";
-import { assembledKernels } from "../src/backend/wasm/node/kernels.ts";
+import { kernelBytes } from "../src/backend/wasm/node/kernels.ts";
 import { moduleName } from "../src/backend/wasm/variants.ts";
 
 /** The files' names: one for each target. */
@@ -13,7 +13,7 @@ export function kernelModules(): Rolldown.Plugin {
     name: "kernel-modules",
     async generateBundle() {
       for (const target of allTargets) {
-        const source = gzipSync(await assembledKernels(target), { level: 9 });
+        const source = gzipSync(await kernelBytes(target), { level: 9 });
         this.emitFile({ type: "asset", fileName: moduleName(target), source });
       }
     },

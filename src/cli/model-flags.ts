@@ -80,8 +80,8 @@ export function addModelFlags(command: Command): Command {
     .addOption(
       new Option(
         "--kernels <variant>",
-        "with relaxed SIMD, with it in pairs of bytes, or without it (default: auto, the fastest here)",
-      ).choices(["auto", "relaxed", "pairs", "plain"]),
+        "with vectors of 256 bits, with relaxed SIMD, with it in pairs of bytes, or without it (default: auto, the fastest here)",
+      ).choices(["auto", "wide", "relaxed", "pairs", "plain"]),
     );
 }
 

@@ -36,10 +36,10 @@ export interface LoadOptions {
   /** Threads to compute on: all cores unless given; one in a page that is not cross-origin isolated. */
   readonly threads?: number | undefined;
   /**
-   * Which kernels compute: `plain` where the engine has no relaxed SIMD; where it has, `relaxed`, or `pairs` on processors without an instruction for dot
+   * Which kernels compute: `wide` where V8 can make vectors of 256 bits of them (Node 24 and newer on x64), the same bits faster; `plain` where the engine has no relaxed SIMD; where it has, `relaxed`, or `pairs` on processors without an instruction for dot
    * products of four bytes (`relaxed` computes the same bits there, slower). Results of `plain` differ in the last bits.
    */
-  readonly kernels?: "auto" | "relaxed" | "pairs" | "plain" | undefined;
+  readonly kernels?: "auto" | "wide" | "relaxed" | "pairs" | "plain" | undefined;
   readonly context?: ContextOptions | undefined;
   /** Adapters (PEFT LoRA) beside the model, by names of your choice: sessions and requests choose one by its name. */
   readonly adapters?: Readonly<Record<string, ModelSource | AdapterOptions>> | undefined;

@@ -16,6 +16,8 @@ export interface MachineOptions {
   /** i64: memory beyond 4 GiB. */
   readonly address: "i32" | "i64";
   readonly variant: KernelVariant;
+  /** The kernels, where they are loaded already. */
+  readonly module?: WebAssembly.Module | undefined;
 }
 
 /** Programs of less work, in multiplications, are done before the other threads are awake: some 50 microseconds. */
@@ -38,8 +40,8 @@ export class Machine {
   #isCancelled = false;
 
   /** @throws SkeinError (codes `out_of_memory`, `worker_failed`) when memory or a thread cannot be had */
-  static async create({ threads, address, variant }: MachineOptions): Promise<Machine> {
-    const module = await loadKernels({ variant, address });
+  static async create({ threads, address, variant, module: given }: MachineOptions): Promise<Machine> {
+    const module = given ?? (await loadKernels({ variant, address }));
     const memory = new Memory(address);
     const { exports } = await WebAssembly.instantiate(module, { engine: { memory: memory.memory } });
     const machine = new Machine(memory, exports as Kernels, threads);

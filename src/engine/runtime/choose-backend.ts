@@ -1,8 +1,10 @@
 import { availableThreads } from "#threads";
+import { canWiden, loadWideKernels } from "#wide-kernels";
 import type { Backend, CacheType, WeightSpec, WeightType } from "../../backend/backend.ts";
 import { cacheBytesPerToken } from "../../backend/cache-size.ts";
 import { createReferenceBackend } from "../../backend/reference/reference.ts";
 import { kernelVariants } from "../../backend/wasm/builder/target.ts";
+import type { KernelUse } from "../../backend/wasm/exercise.ts";
 import { fastestVariant, hasRelaxedSimd, hasWideMemory } from "../../backend/wasm/variants.ts";
 import { createWasmBackend, packedBytes } from "../../backend/wasm/wasm.ts";
 import { InvalidOptionError, UnsupportedError } from "../../errors.ts";
@@ -12,10 +14,13 @@ import type { Warning } from "../options.ts";
 
 const weightTypes: readonly WeightType[] = ["f32", "f16", "bf16", "q8", "q4"];
 const cacheTypes: readonly CacheType[] = ["f32", "f16", "q8"];
-const kernelChoices = ["auto", ...kernelVariants] as const;
+const kernelChoices = ["auto", "wide", ...kernelVariants] as const;
 
 /** Beyond this, 32-bit addresses may not do: there has to be room for computing. */
 const most32BitBytes = 3.5 * 2 ** 30;
+
+/** Weights of fewer bytes are read and multiplied before the kernels with wide vectors would be compiled and checked. */
+const leastWideBytes = 32 * 2 ** 20;
 
 /** A backend, and what is to be said about the choice. */
 export interface ChosenBackend {
@@ -64,12 +69,34 @@ export async function chooseBackend(
   }
   if ((kernels === "relaxed" || kernels === "pairs") && !hasRelaxedSimd())
     throw new UnsupportedError(`kernels: this engine has no relaxed SIMD, which ${kernels} needs; use plain`);
-  const variant = kernels === "auto" ? fastestVariant() : kernels;
+  if (kernels === "wide" && !canWiden()) {
+    const needs = "Node 24 or newer on x64, not Electron, and none of V8's WebAssembly flags set";
+    throw new UnsupportedError(`kernels: wide needs ${needs}; leave the option out`);
+  }
+  const variant = kernels === "auto" || kernels === "wide" ? fastestVariant() : kernels;
   const { num_hidden_layers: layers, num_key_value_heads: keyValueHeads, head_dim: headDim } = config;
-  const needed = packedBytes(specs) + window * cacheBytesPerToken({ layers, keyValueHeads, headDim, type: cache });
+  const weightBytes = packedBytes(specs);
+  const needed = weightBytes + window * cacheBytesPerToken({ layers, keyValueHeads, headDim, type: cache });
   const address = needed > most32BitBytes && hasWideMemory() ? "i64" : "i32";
   const { used, warnings } = chooseThreads(threads);
-  return { backend: await createWasmBackend({ threads: used, address, variant }), warnings };
+  const isWide = kernels === "wide" || (kernels === "auto" && weightBytes >= leastWideBytes && canWiden());
+  const use = { matrices: matricesOf(specs), cache, headDim };
+  const module = isWide ? await loadWideKernels({ variant, address }, use) : undefined;
+  return {
+    backend: await createWasmBackend({ threads: used, address, variant, module }),
+    warnings: isWide && !module ? [...warnings, { code: "kernels", message: notWide }] : warnings,
+  };
+}
+
+const notWide =
+  "kernels: vectors of 256 bits computed something else than those of 128, which are used now; please report this with your version of Node and your processor";
+
+/** How matrices are kept, each way once. */
+function matricesOf(specs: readonly WeightSpec[]): KernelUse["matrices"] {
+  const ways = specs
+    .filter(({ shape }) => shape.length === 2)
+    .map(({ type, isFine = false }) => [`${type} ${isFine}`, { type, isFine }] as const);
+  return [...new Map(ways).values()];
 }
 
 /** More threads than cores make nothing faster, and each takes some 20 MB: a few more may be asked for, no more. */

@@ -12,11 +12,11 @@ const folder = fileURLToPath(new URL("../../../../node_modules/.cache/skein/", i
  * The kernels' module, from the sources. (The package has assembled modules: see `packaged-kernels.ts`.)
  */
 export async function loadKernels(target: Target): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(await assembledKernels(target));
+  return WebAssembly.compile(await kernelBytes(target));
 }
 
 /** The kernels' module as a file: assembled on first use, then kept beside the project's packages under the hash of its text. */
-export async function assembledKernels(target: Target): Promise<Uint8Array<ArrayBuffer>> {
+export async function kernelBytes(target: Target): Promise<Uint8Array<ArrayBuffer>> {
   const text = buildModule(kernels, target);
   const path = `${folder}kernels-${createHash("sha256").update(text).digest("hex").slice(0, 32)}.wasm`;
   const known = await readFile(path).catch(() => undefined);
