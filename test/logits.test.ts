@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { canWiden } from "../src/backend/wasm/node/wide-kernels.ts";
 import type { Model, Session } from "../src/index.ts";
 import { type FixtureRun, largestDifference, loadFixture, readLogitsFixtures } from "./logits-fixtures.ts";
 
@@ -15,12 +16,15 @@ const backends = [
   { name: "reference", options: { backend: "reference" }, sizes: [1, 7, 64] },
   { name: "wasm", options: { backend: "wasm", weights: "f32" }, sizes: [1, 7, 64] },
   { name: "wasm, plain", options: { backend: "wasm", weights: "f32", kernels: "plain" }, sizes: [13] },
+  { name: "wasm, wide", options: { backend: "wasm", weights: "f32", kernels: "wide" }, sizes: [64] },
 ] as const;
 
 describe.each(
-  backends.flatMap((backend) =>
-    fixtures.map((fixture) => ({ ...backend, name: `${backend.name}: ${fixture.name}`, fixture })),
-  ),
+  backends
+    .filter(({ name }) => name !== "wasm, wide" || canWiden())
+    .flatMap((backend) =>
+      fixtures.map((fixture) => ({ ...backend, name: `${backend.name}: ${fixture.name}`, fixture })),
+    ),
 )("$name", ({ fixture, options, sizes }) => {
   let model: Model;
   beforeAll(async () => {

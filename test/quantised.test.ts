@@ -1,6 +1,7 @@
 import { openAsBlob } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { beforeAll, describe, expect, test } from "vitest";
+import { canWiden } from "../src/backend/wasm/node/wide-kernels.ts";
 import { type LoadOptions, loadModel, type Model, type ModelFiles } from "../src/index.ts";
 import { dequantisedModel, divergence, logitsOf, randomModel } from "./quantised-models.ts";
 import { someTokens, tiny } from "./tiny.ts";
@@ -73,6 +74,10 @@ describe.each([
     const relaxed = await compute({ kernels: "relaxed", cache: "q8" });
     const pairs = await compute({ kernels: "pairs", cache: "q8" });
     expect(Buffer.from(pairs.buffer).equals(Buffer.from(relaxed.buffer))).toBe(true);
+    if (canWiden()) {
+      const wide = await compute({ kernels: "wide", cache: "q8" });
+      expect(Buffer.from(wide.buffer).equals(Buffer.from(relaxed.buffer))).toBe(true);
+    }
     for (const kernels of ["pairs", "plain"] as const) {
       const { divergence: f32, entropy } = measure(await compute({ kernels, cache: "f32" }));
       const { divergence: q8 } = measure(kernels === "pairs" ? pairs : await compute({ kernels, cache: "q8" }));

@@ -18,20 +18,22 @@ const usualBudget = 13_000_000;
 /** V8 versions whose joined vectors have passed the tests of the kernels; older ones join hardly anything, or have other flags. */
 const leastV8 = 13;
 
+/** What of a process tells whether V8's flags may be set in it. */
+export type ProcessFacts = Pick<NodeJS.Process, "arch" | "execArgv"> & {
+  readonly versions: Readonly<Record<string, string | undefined>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+};
+
 /**
  * @returns whether vectors may be joined here. Not in Electron, whose V8 may end the process when a flag is set late, nor where whoever started the process chose
  * V8's WebAssembly flags.
  */
-export function canWiden(): boolean {
-  const { arch, versions, execArgv, env } = process;
-  const isNode = versions.electron === undefined && versions.bun === undefined && versions.deno === undefined;
+export function canWiden({ arch, versions, execArgv, env }: ProcessFacts = process): boolean {
+  const { v8 = "0", electron, bun, deno } = versions;
+  const isNode = [electron, bun, deno].every((version) => version === undefined);
   const flags = [...execArgv, ...(env.NODE_OPTIONS?.split(/\s+/) ?? [])];
-  return (
-    arch === "x64" &&
-    isNode &&
-    Number.parseInt(versions.v8, 10) >= leastV8 &&
-    !flags.some((flag) => /^--(no-?)?(wasm|liftoff|experimental-wasm)/.test(flag.replaceAll("_", "-")))
-  );
+  const isTuned = flags.some((flag) => /^--(no-?)?(wasm|liftoff|experimental-wasm)/.test(flag.replaceAll("_", "-")));
+  return arch === "x64" && isNode && Number.parseInt(v8, 10) >= leastV8 && !isTuned;
 }
 
 /**
@@ -49,10 +51,12 @@ export async function loadWideKernels(target: Target, use: KernelUse): Promise<W
   return isSame(result, expected) ? module : undefined;
 }
 
-function isSame(a: readonly Float32Array[], b: readonly Float32Array[]): boolean {
+/** @returns whether all numbers have the same bits */
+export function isSame(a: readonly Float32Array[], b: readonly Float32Array[]): boolean {
+  const bitsOf = (x: Float32Array): Uint32Array => new Uint32Array(x.buffer, x.byteOffset, x.length);
   return a.every((numbers, i) => {
-    const [left, right] = [numbers, b[i]!].map((x) => new Uint32Array(x.buffer, x.byteOffset, x.length));
-    return left!.every((bits, at) => bits === right![at]);
+    const expected = bitsOf(b[i]!);
+    return bitsOf(numbers).every((bits, at) => bits === expected[at]);
   });
 }
 

@@ -1,0 +1,58 @@
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import type { CacheType, MatrixType } from "../../backend.ts";
+import { allTargets } from "../builder/target.ts";
+import { canWiden, isSame, loadWideKernels, type ProcessFacts } from "./wide-kernels.ts";
+
+const here: ProcessFacts = { arch: "x64", versions: { v8: "14.6.202.34-node.34" }, execArgv: [], env: {} };
+
+const matrixTypes: readonly MatrixType[] = ["f32", "f16", "bf16", "q8", "q4", "q4_k", "q6_k"];
+const matrices = [
+  ...matrixTypes.map((type) => ({ type })),
+  ...(["q4", "q4_k"] as const).map((type) => ({ type, isFine: true })),
+];
+const caches: readonly { readonly cache: CacheType; readonly headDim: number }[] = [
+  { cache: "f32", headDim: 64 },
+  { cache: "f16", headDim: 48 },
+  { cache: "q8", headDim: 128 },
+];
+
+for (const target of allTargets.filter(({ variant }) => variant !== "plain")) {
+  test.runIf(canWiden())(
+    `${target.variant}, ${target.address}: wide vectors compute the same bits (needs Node 24 or newer on x64)`,
+    async () => {
+      for (const use of caches) expect(await loadWideKernels(target, { ...use, matrices })).toBeDefined();
+    },
+    60_000,
+  );
+}
+
+test("a single bit makes a difference", () => {
+  const numbers = [Float32Array.of(1, 2), Float32Array.of(0, Number.NaN)];
+  expect(isSame(numbers, structuredClone(numbers))).toBe(true);
+  expect(isSame(numbers, [numbers[0]!, Float32Array.of(-0, Number.NaN)])).toBe(false);
+  expect(isSame(numbers, [Float32Array.of(1, 2 + 2 ** -22), numbers[1]!])).toBe(false);
+});
+
+test.each([
+  ["Node on x64", {}, true],
+  ["another processor", { arch: "arm64" as const }, false],
+  ["an older V8", { versions: { v8: "12.4.254.21-node.57" } }, false],
+  ["Electron", { versions: { v8: "14.6.202.34", electron: "40.0.0" } }, false],
+  ["Bun, which names a V8 that it does not have", { versions: { v8: "13.6.233.10", bun: "1.3.0" } }, false],
+  ["a process with flags of its own", { execArgv: ["--no-wasm-tier-up"] }, false],
+  ["flags in the environment", { env: { NODE_OPTIONS: "--enable-source-maps --wasm_lazy_compilation" } }, false],
+  ["other flags", { execArgv: ["--max-old-space-size=4096", "--trace-wasm-revectorize"] }, true],
+])("vectors are joined or not: %s", (_, facts, expected) => {
+  expect(canWiden({ ...here, ...facts })).toBe(expected);
+});
+
+test.runIf(canWiden())("what is compiled afterwards is compiled as ever (needs Node 24 or newer on x64)", () => {
+  const script = fileURLToPath(new URL("./test-widened-trace.ts", import.meta.url));
+  const trace = execFileSync(process.execPath, ["--trace-wasm-revectorize", script], { encoding: "utf8" });
+  const [during, after] = trace.split("kernels are loaded");
+  expect(during).toContain("Begin revec");
+  expect(after).toContain("another module is hot");
+  expect(after).not.toContain("Begin revec");
+});
