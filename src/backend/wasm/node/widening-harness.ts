@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { buildModule } from "../builder/kernel.ts";
 import type { Target } from "../builder/target.ts";
 import { kernels } from "../operations/kernels.ts";
-import { assembledKernels } from "./kernels.ts";
+import { kernelBytes } from "./kernels.ts";
 
 /** What V8's revectorize pass, which makes one vector of 256 bits of two of 128, says of a function. */
 export interface Widening {
@@ -31,7 +31,7 @@ const compile = 'new WebAssembly.Module(require("node:fs").readFileSync(0))';
 export async function traceWidening(target: Target): Promise<ReadonlyMap<string, Widening> | undefined> {
   const functions = buildModule(kernels, target).split("\n(func $").slice(1);
   const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, "-e", compile], {
-    input: await assembledKernels(target),
+    input: await kernelBytes(target),
     encoding: "utf8",
     maxBuffer: 2 ** 30,
   });
