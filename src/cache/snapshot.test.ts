@@ -54,7 +54,7 @@ test("a part that claims to be huge asks for no memory", async () => {
   await expect(decode(hostile)).rejects.toThrow(/4294967295 bytes where at most/);
 });
 
-test("another file is no saved session", async () => {
-  await expect(SnapshotReader.open(new Blob(["SKEINSE2 and more"]))).rejects.toThrow(/not a session saved by Skein/);
+test("another file is no saved session, nor is one of another version", async () => {
+  await expect(SnapshotReader.open(new Blob(["SKEINSE1 and more"]))).rejects.toThrow(/not a session saved by Skein/);
   await expect(SnapshotReader.open(new Blob([]))).rejects.toThrow(/not a session saved by Skein/);
 });

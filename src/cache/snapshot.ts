@@ -1,14 +1,14 @@
 import { SkeinError } from "../errors.ts";
 
 /*
- * A saved session: eight letters, then frames, each
+ * A saved session: eight letters, the last of them the version of what is in it, then frames, each
  *
  *     | length: u32, little-endian | payload | SHA-256 of (digest of the frame before, 32 zeros at first) + payload |
  *
  * and an empty frame at the end. So damage is found in the frame where it is, a file that was cut off shows, and frames of two files
  * cannot be mixed. The first payload is a JSON header.
  */
-const magic = new TextEncoder().encode("SKEINSE1");
+const magic = new TextEncoder().encode("SKEINSE2");
 const digestBytes = 32;
 const mostHeaderBytes = 2 ** 20;
 
@@ -53,7 +53,10 @@ export class SnapshotReader {
   static async open(blob: Blob): Promise<{ readonly reader: SnapshotReader; readonly header: unknown }> {
     const start = new Uint8Array(await blob.slice(0, magic.length).arrayBuffer());
     if (start.length < magic.length || start.some((byte, i) => byte !== magic[i])) {
-      throw new SkeinError("invalid_snapshot", "this file is not a session saved by Skein");
+      throw new SkeinError(
+        "invalid_snapshot",
+        "this file is not a session saved by Skein, or one that another version saved; read the document again and save it anew",
+      );
     }
     const reader = new SnapshotReader(blob);
     const payload = await reader.next(mostHeaderBytes);

@@ -287,7 +287,7 @@ function payloadsOf(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
 /** A saved session of these payloads, with the checksums that they have then. */
 function framed(payloads: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let digest = new Uint8Array(32);
-  const parts: Uint8Array[] = [new TextEncoder().encode("SKEINSE1")];
+  const parts: Uint8Array[] = [new TextEncoder().encode("SKEINSE2")];
   for (const payload of payloads) {
     digest = new Uint8Array(createHash("sha256").update(digest).update(payload).digest());
     parts.push(new Uint8Array(Uint32Array.of(payload.length).buffer), payload, digest);

@@ -1,6 +1,6 @@
 import { SkeinError } from "../../errors.ts";
 import type { CacheLayout } from "../backend.ts";
-import { keysPerGroup, paddedWidth, tileBytes, tileTokens, valuesOffset } from "./kernels/tile-layout.ts";
+import { channelsPerGroup, keysPerGroup, paddedWidth, tileBytes, tileTokens, valuesOffset } from "./kernels/tile-layout.ts";
 import type { Memory } from "./memory.ts";
 
 type Numbers = Float32Array<ArrayBuffer> | Float16Array<ArrayBuffer>;
@@ -69,8 +69,8 @@ function forNumbers(
         const group = Math.floor(token / keysPerGroup) * width * keysPerGroup + (token % keysPerGroup);
         for (let channel = 0; channel < headDim; channel++) {
           visit(tile, group + channel * keysPerGroup, keyIndex + token * headDim + channel);
-          const inValues = values + (Math.floor(channel / 4) * tileTokens + token) * 4 + (channel % 4);
-          visit(tile, inValues, valueIndex + token * headDim + channel);
+          const inValues = (Math.floor(channel / channelsPerGroup) * tileTokens + token) * channelsPerGroup;
+          visit(tile, values + inValues + (channel % channelsPerGroup), valueIndex + token * headDim + channel);
         }
       }
     }

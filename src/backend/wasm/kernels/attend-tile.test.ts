@@ -4,7 +4,7 @@ import { attendTileF32, attendTileQ8 } from "./attend-tile.ts";
 import { largestWeight } from "./exponential.ts";
 import { inputs, kernelHarnesses } from "./kernel-harness.ts";
 import { mostRows, queryRecord, queryRecordBytes, stateRecord, stateRecordBytes, workspace } from "./row-records.ts";
-import { groupHeaderBytes, groupsPerTile, queryOffset, tileBytes, tileTokens, valuesOffset } from "./tile-layout.ts";
+import { groupHeaderBytes, queryOffset, tileBytes, tileTokens, valuesOffset } from "./tile-layout.ts";
 
 const width = 32;
 const counts = [6, 2];
@@ -15,7 +15,7 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([at
   const rowState = (states: number, row: number) => {
     const [record, inRecord] = [Math.floor(row / mostRows), row % mostRows];
     const numbers = get(Float32Array, states + record * stateRecordBytes(width), stateRecordBytes(width) / 4);
-    const at = (channel: number) => (Math.floor(channel / 4) * counts[record]! + inRecord) * 4 + (channel % 4);
+    const at = (channel: number) => (Math.floor(channel / 8) * counts[record]! + inRecord) * 8 + (channel % 8);
     return {
       maximum: numbers[stateRecord.maxima / 4 + inRecord]!,
       sum: numbers[stateRecord.sums / 4 + inRecord]!,
@@ -44,7 +44,7 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([at
       const exponents = Array.from({ length: seen }, (_, key) => {
         let sum = 0;
         for (let i = 0; i < width; i++) {
-          sum += queries[row * width + i]! * tile[(Math.floor(key / 4) * width + i) * 4 + (key % 4)]!;
+          sum += queries[row * width + i]! * tile[(Math.floor(key / 8) * width + i) * 8 + (key % 8)]!;
         }
         return sum;
       });
@@ -54,8 +54,8 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([at
       expect(got.maximum).toBeCloseTo(largest, 4);
       expect(got.sum / weights.reduce((a, b) => a + b)).toBeCloseTo(1, 5);
       got.values.forEach((value, channel) => {
-        const column = tileTokens * width + Math.floor(channel / 4) * tileTokens * 4 + (channel % 4);
-        const exact = weights.reduce((sum, weight, key) => sum + weight * tile[column + key * 4]!, 0);
+        const column = tileTokens * width + Math.floor(channel / 8) * tileTokens * 8 + (channel % 8);
+        const exact = weights.reduce((sum, weight, key) => sum + weight * tile[column + key * 8]!, 0);
         expect(value).toBeCloseTo(exact, 4);
       });
     });
@@ -74,20 +74,20 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([at
     const valuesBytes = tile.byteLength - valuesOffset("q8", width);
     expect(valuesBytes).toBe(width * 4 + tileTokens * width);
     for (let key = 0; key < tileTokens; key++) {
-      const group = Math.floor(key / 4) * (groupHeaderBytes + 4 * width);
+      const group = Math.floor(key / 8) * (groupHeaderBytes + 8 * width);
       const row = keys.subarray(key * width, (key + 1) * width);
-      tile.setFloat32(group + (key % 4) * 4, keyScale, true);
-      tile.setInt32(group + 16 + (key % 4) * 4, -queryOffset * row.reduce((a, b) => a + b, 0), true);
+      tile.setFloat32(group + (key % 8) * 4, keyScale, true);
+      tile.setInt32(group + 32 + (key % 8) * 4, -queryOffset * row.reduce((a, b) => a + b, 0), true);
       row.forEach((byte, i) => {
-        tile.setInt8(group + groupHeaderBytes + (Math.floor(i / 4) * 4 + (key % 4)) * 4 + (i % 4), byte);
+        tile.setInt8(group + groupHeaderBytes + (Math.floor(i / 4) * 8 + (key % 8)) * 4 + (i % 4), byte);
       });
     }
     const inValues = valuesOffset("q8", width);
     for (let channel = 0; channel < width; channel++) tile.setFloat32(inValues + channel * 4, valueScale, true);
     values.forEach((byte, i) => {
       const [key, channel] = [Math.floor(i / width), i % width];
-      const group = Math.floor(channel / 4) * groupsPerTile + Math.floor(key / 4);
-      tile.setInt8(inValues + width * 4 + (group * 4 + (channel % 4)) * 4 + (key % 4), byte);
+      const group = Math.floor(channel / 8) * (tileTokens / 4) + Math.floor(key / 4);
+      tile.setInt8(inValues + width * 4 + (group * 8 + (channel % 8)) * 4 + (key % 4), byte);
     });
 
     const queryRecords = records(Float32Array.from(queries), queryScale, true);
@@ -155,8 +155,8 @@ function freshStates(): Float32Array {
 function hide(tile: Float32Array, limit: number): void {
   for (let key = limit; key < tileTokens; key++) {
     for (let i = 0; i < width; i++) {
-      tile[(Math.floor(key / 4) * width + i) * 4 + (key % 4)] = Number.NaN;
-      tile[tileTokens * width + (Math.floor(i / 4) * tileTokens + key) * 4 + (i % 4)] = Number.NaN;
+      tile[(Math.floor(key / 8) * width + i) * 8 + (key % 8)] = Number.NaN;
+      tile[tileTokens * width + (Math.floor(i / 8) * tileTokens + key) * 8 + (i % 8)] = Number.NaN;
     }
   }
 }

@@ -6,7 +6,7 @@ import { scoresF32 } from "./scores-f32.ts";
 import { scoresQ8 } from "./scores-q8.ts";
 import { softmaxF32 } from "./softmax-f32.ts";
 import { softmaxQ8 } from "./softmax-q8.ts";
-import { groupHeaderBytes, groupsPerTile, tileTokens } from "./tile-layout.ts";
+import { groupHeaderBytes, groupsPerTile, keysPerGroup, tileTokens } from "./tile-layout.ts";
 import { touch } from "./touch.ts";
 import { weightedValuesF32 } from "./weighted-values-f32.ts";
 import { weightedValuesQ8 } from "./weighted-values-q8.ts";
@@ -87,7 +87,7 @@ export const attendTileQ8: Kernel = defineKernel(
   },
   (code, { queries, states, work, tile, records, width, planes, lines, slid }) => {
     const keyBytes = i32.mul(
-      i32.add(i32.shl(width, i32.const(2)), i32.const(groupHeaderBytes)),
+      i32.add(i32.mul(width, i32.const(keysPerGroup)), i32.const(groupHeaderBytes)),
       i32.const(groupsPerTile),
     );
     const values = code.local("address", code.offset(tile, keyBytes));

@@ -26,7 +26,7 @@ for (const { name, kernels, put, get, clear } of await kernelHarnesses([mergeSta
         expect(got[maximum]).toBe(largest);
         const numbers = [at + stateRecord.sums / 4 + row];
         for (let i = 0; i < width; i++) {
-          numbers.push(at + stateRecord.values / 4 + (Math.floor(i / 4) * rows + row) * 4 + (i % 4));
+          numbers.push(at + stateRecord.values / 4 + (Math.floor(i / 8) * rows + row) * 8 + (i % 8));
         }
         for (const i of numbers) {
           const [a, b] = [first[i]! * keep, second[i]! * part];

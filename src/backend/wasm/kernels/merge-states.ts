@@ -19,7 +19,7 @@ export const mergeStates: Kernel = defineKernel(
     const rows = code.local("i32");
     code.repeat(records, () => {
       code.set(rows, code.loadI32(total, stateRecord.rows));
-      const stride = code.local("i32", i32.shl(rows, i32.const(4)));
+      const stride = code.local("i32", i32.shl(rows, i32.const(5)));
       const totalRow = code.local("address", total);
       const spanRow = code.local("address", span);
       const totalValues = code.local("address", code.offset(total, stateRecord.values));
@@ -37,13 +37,18 @@ export const mergeStates: Kernel = defineKernel(
         code.store32Lane(totalRow, maximum, 0, stateRecord.maxima);
         const a = code.local("address", totalValues);
         const b = code.local("address", spanValues);
-        code.repeat(i32.shrU(width, i32.const(2)), () => {
-          code.store(a, join(code.load(a), code.load(b)));
+        code.repeat(i32.shrU(width, i32.const(3)), () => {
+          const old = [0, 16].map((lane) => code.local("v128", code.load(a, lane)));
+          const added = [0, 16].map((lane) => code.local("v128", code.load(b, lane)));
+          code.storePair(
+            a,
+            old.map((vector, i) => join(vector, added[i]!)),
+          );
           code.advance(a, stride);
           code.advance(b, stride);
         });
         for (const address of [totalRow, spanRow]) code.advance(address, 4);
-        for (const address of [totalValues, spanValues]) code.advance(address, 16);
+        for (const address of [totalValues, spanValues]) code.advance(address, 32);
       });
       advanceState(code, total, width);
       advanceState(code, span, width);

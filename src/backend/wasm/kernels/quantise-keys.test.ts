@@ -11,10 +11,10 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([qu
       const keys = inputs(kind, tileTokens * width);
       // A key of zeros among others, and one that is far larger.
       for (let channel = 0; channel < width; channel++) {
-        keys[channel * 4 + 1] = 0;
-        keys[channel * 4 + 2]! *= 1000;
+        keys[channel * 8 + 1] = 0;
+        keys[channel * 8 + 6]! *= 1000;
       }
-      const groupBytes = groupHeaderBytes + 4 * width;
+      const groupBytes = groupHeaderBytes + 8 * width;
       const target = room(groupsPerTile * groupBytes);
       const back = room(keys.byteLength);
       kernels.quantiseKeys!(put(keys), target, width);
@@ -23,16 +23,16 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([qu
       const dequantised = get(Float32Array, back, keys.length);
 
       for (let key = 0; key < tileTokens; key++) {
-        const at = (channel: number) => (Math.floor(key / 4) * width + channel) * 4 + (key % 4);
+        const at = (channel: number) => (Math.floor(key / 8) * width + channel) * 8 + (key % 8);
         const numbers = Float32Array.from({ length: width }, (_, channel) => keys[at(channel)]!);
-        const group = Math.floor(key / 4) * groupBytes;
-        const scale = view.getFloat32(group + (key % 4) * 4, true);
+        const group = Math.floor(key / 8) * groupBytes;
+        const scale = view.getFloat32(group + (key % 8) * 4, true);
         const largest = Math.max(...numbers.map(Math.abs));
         expect(Math.abs(scale - largest / 127)).toBeLessThanOrEqual(largest * 1e-7);
         const bytes = Int32Array.from({ length: width }, (_, channel) =>
-          view.getInt8(group + groupHeaderBytes + (Math.floor(channel / 4) * 4 + (key % 4)) * 4 + (channel % 4)),
+          view.getInt8(group + groupHeaderBytes + (Math.floor(channel / 4) * 8 + (key % 8)) * 4 + (channel % 4)),
         );
-        expect(view.getInt32(group + 16 + (key % 4) * 4, true)).toBe(0 - queryOffset * bytes.reduce((a, b) => a + b));
+        expect(view.getInt32(group + 32 + (key % 8) * 4, true)).toBe(0 - queryOffset * bytes.reduce((a, b) => a + b));
         expect(Math.max(...bytes.map(Math.abs))).toBe(largest === 0 ? 0 : 127);
         const errors = numbers.map((x, channel) => Math.abs(bytes[channel]! * scale - x) / (scale || 1));
         expect(Math.max(...errors)).toBeLessThan(0.5001);

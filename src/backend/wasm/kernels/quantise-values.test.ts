@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
 import { inputKinds, inputs, kernelHarnesses } from "./kernel-harness.ts";
 import { quantiseValues } from "./quantise-values.ts";
-import { groupsPerTile, tileTokens } from "./tile-layout.ts";
+import { tileTokens } from "./tile-layout.ts";
 
 for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([quantiseValues])) {
   test.for(inputKinds)(`${name}: %s values are rounded to bytes`, (kind) => {
     for (const width of [16, 48, 128]) {
       clear();
       const values = inputs(kind, tileTokens * width);
-      const at = (channel: number, key: number) => (Math.floor(channel / 4) * tileTokens + key) * 4 + (channel % 4);
+      const at = (channel: number, key: number) => (Math.floor(channel / 8) * tileTokens + key) * 8 + (channel % 8);
       // A channel of zeros among others, and one that is far larger.
       for (let key = 0; key < tileTokens; key++) {
         values[at(1, key)] = 0;
@@ -25,7 +25,7 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([qu
         expect(Math.abs(scale - largest / 127)).toBeLessThanOrEqual(largest * 1e-7);
         const errors = numbers.map((x, key) => {
           const inTile =
-            ((Math.floor(channel / 4) * groupsPerTile + Math.floor(key / 4)) * 4 + (channel % 4)) * 4 + (key % 4);
+            (Math.floor(channel / 8) * (tileTokens / 4) + Math.floor(key / 4)) * 32 + (channel % 8) * 4 + (key % 4);
           return Math.abs(bytes[inTile]! * scale - x) / (scale || 1);
         });
         expect(Math.max(...errors)).toBeLessThan(0.5001);
@@ -46,12 +46,12 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([qu
       };
       const before = quantised();
       for (const key of [0, 5, tileTokens - 1]) {
-        const at = (tileTokens + key) * 4 + 2; // of channel 6
+        const at = (tileTokens + key) * 8 + 6; // of channel 14
         const kept = values[at]!;
         values[at] = odd;
         const after = quantised();
-        expect(Number.isFinite(after[6])).toBe(false);
-        after[6] = before[6]!;
+        expect(Number.isFinite(after[14])).toBe(false);
+        after[14] = before[14]!;
         expect(after).toEqual(before);
         values[at] = kept;
       }
@@ -62,13 +62,13 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([qu
     clear();
     const width = 16;
     const values = new Float32Array(tileTokens * width);
-    for (const [key, value] of [127, 0.5, 1.5, -2.5, -3.5].entries()) values[key * 4] = value;
+    for (const [key, value] of [127, 0.5, 1.5, -2.5, -3.5].entries()) values[key * 8] = value;
     values[1] = 1e-35;
     const target = room(width * 4 + tileTokens * width);
     kernels.quantiseValues!(put(values), target, width);
     expect([...get(Float32Array, target, 2)]).toEqual([1, 0]);
-    const bytes = get(Int8Array, target + width * 4, 32);
-    expect([...bytes.slice(0, 4), bytes[16]]).toEqual([127, 0, 2, -2, -4]);
+    const bytes = get(Int8Array, target + width * 4, 64);
+    expect([...bytes.slice(0, 4), bytes[32]]).toEqual([127, 0, 2, -2, -4]);
     expect(bytes[4]).toBe(0);
   });
 }

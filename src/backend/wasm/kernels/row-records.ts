@@ -8,7 +8,7 @@ import { tileTokens } from "./tile-layout.ts";
  *                  | f32 [width][M]: the queries, scaled so that scores are exponents of 2
  *                  | bytes [width / 4][M][4]: the queries divided by their scales, plus 64 (only for q8 tiles)
  *                  | the same for the lower plane of fine queries (13 bits): they are 64 · the one + the other - 4096; at a place of its own, whatever M }
- *   state record   { f32 [8] maxima | f32 [8] sums | i32 rows (M) | to 80 bytes | f32 [width / 4][M][4]: the weighted sums of values }
+ *   state record   { f32 [8] maxima | f32 [8] sums | i32 rows (M) | to 80 bytes | f32 [width / 8][M][8]: the weighted sums of values }
  *   workspace      { f32 [6][128] scores, replaced by weights | [8][4] what is to be put together to a number for each row |
  *                    f32 [8] a tile's largest exponents | f32 [8] factors on the old state | f32 [8] factors on the tile's part }
  *
@@ -57,7 +57,7 @@ export function stateRecordBytes(width: number): number {
 
 /**
  * How many vectors of four keys or channels a kernel of this many rows takes at once: what is read for a row or a vector then serves
- * several sums, and no sum waits for itself. At most 4: widths are multiples of 16, and so are the keys that the softmax goes over.
+ * several sums, and no sum waits for itself. Two vectors of a group lie next to each other. At most 4: widths are multiples of 16, and so are the keys that the softmax goes over.
  */
 export function vectorsAtOnce(rows: number): number {
   return rows <= 2 ? 4 : 2;

@@ -7,6 +7,11 @@ export function forRowCounts<F>(define: (rows: number) => F): readonly F[] {
   return Array.from({ length: mostRows }, (_, i) => define(i + 1));
 }
 
+/** @returns where a vector of four lanes begins, in groups of eight that begin at multiples of `groupBytes` */
+export function inGroups(vector: number, groupBytes: number): number {
+  return (vector >> 1) * groupBytes + (vector & 1) * 16;
+}
+
 /** Writes a choice among the variants by a number of rows known only at run time. */
 export function chooseVariant<F>(
   code: Code,

@@ -24,7 +24,7 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses(sco
             let sum = 0;
             let magnitudes = 0;
             for (let channel = 0; channel < width; channel++) {
-              const inGroup = (Math.floor(key / 4) * width + channel) * 4 + (key % 4);
+              const inGroup = (Math.floor(key / 8) * width + channel) * 8 + (key % 8);
               const product = queries[channel * rows + row]! * keys[inGroup]!;
               sum += product;
               magnitudes += Math.abs(product);

@@ -8,7 +8,7 @@ import { keysPerGroup } from "./tile-layout.ts";
  * Scores of M queries and the first keys of an f32 tile: `limit` keys, and what it takes to fill vectors.
  *
  *   queries  f32 [width][M]
- *   keys     f32 [groups of 4 keys][width][4 keys]
+ *   keys     f32 [groups of 8 keys][width][8 keys]
  *   scores   f32 [M][128]
  *
  * A score is a sum over the channels in order.
@@ -25,14 +25,14 @@ export const scoresF32: readonly WasmFunction<{
     { queries: "address", keys: "address", scores: "address", width: "i32", limit: "i32" },
     (code, { queries, keys, scores, width, limit }) => {
       const vectors = vectorsAtOnce(rows);
-      const groupBytes = code.local("i32", i32.shl(width, i32.const(4)));
-      const groups = code.locals(vectors, "address", keys);
-      for (let v = 1; v < vectors; v++) code.set(groups[v]!, code.offset(groups[v - 1]!, groupBytes));
+      const groupBytes = code.local("i32", i32.shl(width, i32.const(5)));
+      const groups = code.locals(vectors / 2, "address", keys);
+      for (const [i, group] of groups.slice(1).entries()) code.set(group, code.offset(groups[i]!, groupBytes));
       const score = code.local("address", scores);
       const sums = Array.from({ length: vectors }, () => code.locals(rows, "v128"));
       const vectorsOfKeys = code.locals(vectors, "v128");
       const channel = code.local("v128");
-      const keysAtOnce = vectors * keysPerGroup;
+      const keysAtOnce = groups.length * keysPerGroup;
       const rounds = i32.divU(i32.add(limit, i32.const(keysAtOnce - 1)), i32.const(keysAtOnce));
 
       code.repeat(rounds, () => {
@@ -40,7 +40,8 @@ export const scoresF32: readonly WasmFunction<{
         const query = code.local("address", queries);
         code.repeatAtLeastOnce(code.local("i32", i32.shrU(width, i32.const(3))), () => {
           for (let step = 0; step < 8; step++) {
-            for (let v = 0; v < vectors; v++) code.set(vectorsOfKeys[v]!, code.load(groups[v]!, step * 16));
+            for (const [v, vector] of vectorsOfKeys.entries())
+              code.set(vector, code.load(groups[v >> 1]!, step * 32 + (v & 1) * 16));
             for (let row = 0; row < rows; row++) {
               code.set(channel, code.loadSplat32(query, (step * rows + row) * 4));
               for (let v = 0; v < vectors; v++) {
@@ -49,13 +50,15 @@ export const scoresF32: readonly WasmFunction<{
               }
             }
           }
-          for (const group of groups) code.advance(group, 128);
+          for (const group of groups) code.advance(group, 256);
           code.advance(query, 32 * rows);
         });
-        for (let v = 0; v < vectors; v++) {
-          for (let row = 0; row < rows; row++) code.store(score, sums[v]![row]!, row * scoreRowBytes + v * 16);
-          // It stands at the next group, which is another's; its own next one is `vectors` groups on.
-          code.advance(groups[v]!, i32.mul(groupBytes, i32.const(vectors - 1)));
+        for (const [i, group] of groups.entries()) {
+          for (let row = 0; row < rows; row++) {
+            code.storePair(score, [sums[2 * i]![row]!, sums[2 * i + 1]![row]!], row * scoreRowBytes + i * 32);
+          }
+          // It stands at the next group, which may be the other's; its own next one is as many on as there are.
+          code.advance(group, i32.mul(groupBytes, i32.const(groups.length - 1)));
         }
         code.advance(score, vectors * 16);
       });

@@ -65,16 +65,16 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses(sco
 }
 
 function inGroups({ numbers, scales }: Keys, width: number): Uint8Array {
-  const groupBytes = groupHeaderBytes + 4 * width;
+  const groupBytes = groupHeaderBytes + 8 * width;
   const out = new DataView(new ArrayBuffer(groupsPerTile * groupBytes));
   for (let key = 0; key < tileTokens; key++) {
-    const group = Math.floor(key / 4) * groupBytes;
-    const lane = key % 4;
+    const group = Math.floor(key / 8) * groupBytes;
+    const lane = key % 8;
     const row = numbers.subarray(key * width, (key + 1) * width);
     out.setFloat32(group + lane * 4, scales[key]!, true);
-    out.setInt32(group + 16 + lane * 4, -queryOffset * row.reduce((a, b) => a + b, 0), true);
+    out.setInt32(group + 32 + lane * 4, -queryOffset * row.reduce((a, b) => a + b, 0), true);
     row.forEach((number, channel) => {
-      const at = group + groupHeaderBytes + (Math.floor(channel / 4) * 4 + lane) * 4 + (channel % 4);
+      const at = group + groupHeaderBytes + (Math.floor(channel / 4) * 8 + lane) * 4 + (channel % 4);
       out.setInt8(at, number);
     });
   }

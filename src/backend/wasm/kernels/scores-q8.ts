@@ -8,11 +8,11 @@ import { groupHeaderBytes, groupsPerTile } from "./tile-layout.ts";
  * Scores of M queries and the 128 keys of a q8 tile, without the queries' scales.
  *
  *   queries  bytes [width / 4][M][4]
- *   keys     32 × { 4 f32 scales | 4 i32 corrections | bytes [width / 4][4 keys][4 channels] }
+ *   keys     16 × { 8 f32 scales | 8 i32 corrections | bytes [width / 4][8 keys][4 channels] }
  *   scores   f32 [M][128]
  *   planes   1, or 2 for fine queries: the sum of the upper plane, which the correction belongs to, counts 64 times
  *
- * A 32-bit lane of a sum belongs to a key: four bytes of the query, in all lanes, meet four bytes of each of four keys.
+ * A 32-bit lane of a sum belongs to a key: four bytes of the query, in all lanes, meet four bytes of each of eight keys, in two vectors.
  */
 export const scoresQ8: readonly WasmFunction<{
   queries: "address";
@@ -26,22 +26,24 @@ export const scoresQ8: readonly WasmFunction<{
     { queries: "address", keys: "address", scores: "address", width: "i32", planes: "i32" },
     (code, { queries, keys, scores, width, planes }) => {
       const vectors = vectorsAtOnce(rows);
-      const groupBytes = code.local("i32", i32.add(i32.shl(width, i32.const(2)), i32.const(groupHeaderBytes)));
-      const groups = code.locals(vectors, "address", keys);
-      for (let v = 1; v < vectors; v++) code.set(groups[v]!, code.offset(groups[v - 1]!, groupBytes));
+      const groupBytes = code.local("i32", i32.add(i32.shl(width, i32.const(3)), i32.const(groupHeaderBytes)));
+      const groups = code.locals(vectors / 2, "address", keys);
+      for (const [i, group] of groups.slice(1).entries()) code.set(group, code.offset(groups[i]!, groupBytes));
       const score = code.local("address", scores);
       const sums = Array.from({ length: vectors }, () => code.locals(rows, "v128"));
       const vectorsOfKeys = code.locals(vectors, "v128");
       const four = code.local("v128");
 
+      const loadKeys = (from: readonly Value<"address">[], offset: number): void => {
+        for (const [v, vector] of vectorsOfKeys.entries())
+          code.set(vector, code.load(from[v >> 1]!, offset + (v & 1) * 16));
+      };
       const addPlane = (plane: Value<"address">): void => {
         const query = code.local("address", plane);
         const numbers = groups.map((group) => code.local("address", group));
         code.repeatAtLeastOnce(code.local("i32", i32.shrU(width, i32.const(4))), () => {
           for (let step = 0; step < 4; step++) {
-            for (let v = 0; v < vectors; v++) {
-              code.set(vectorsOfKeys[v]!, code.load(numbers[v]!, groupHeaderBytes + step * 16));
-            }
+            loadKeys(numbers, groupHeaderBytes + step * 32);
             for (let row = 0; row < rows; row++) {
               code.set(four, code.loadSplat32(query, (step * rows + row) * 4));
               for (let v = 0; v < vectors; v++) {
@@ -50,28 +52,28 @@ export const scoresQ8: readonly WasmFunction<{
               }
             }
           }
-          for (const vector of numbers) code.advance(vector, 64);
+          for (const vector of numbers) code.advance(vector, 128);
           code.advance(query, 16 * rows);
         });
       };
 
-      code.repeat(i32.const(groupsPerTile / vectors), () => {
-        for (let v = 0; v < vectors; v++) {
-          code.set(vectorsOfKeys[v]!, code.load(groups[v]!, 16));
-          for (const sum of sums[v]!) code.set(sum, vectorsOfKeys[v]!);
-        }
+      code.repeat(i32.const(groupsPerTile / groups.length), () => {
+        loadKeys(groups, groupHeaderBytes / 2);
+        for (const [v, vector] of vectorsOfKeys.entries()) for (const sum of sums[v]!) code.set(sum, vector);
         addPlane(queries);
         code.if(i32.eq(planes, i32.const(2)), () => {
           for (const sum of sums.flat()) code.set(sum, i32x4.shl(sum, 6));
           addPlane(code.offset(queries, i32.mul(width, i32.const(mostRows))));
         });
-        for (let v = 0; v < vectors; v++) {
-          code.set(vectorsOfKeys[v]!, code.load(groups[v]!));
-          for (const [row, sum] of sums[v]!.entries()) {
-            const scaled = f32x4.mul(f32x4.convertI32(sum), vectorsOfKeys[v]!);
-            code.store(score, scaled, row * scoreRowBytes + v * 16);
+        loadKeys(groups, 0);
+        for (const [i, group] of groups.entries()) {
+          for (let row = 0; row < rows; row++) {
+            const scaled = [2 * i, 2 * i + 1].map((v) =>
+              f32x4.mul(f32x4.convertI32(sums[v]![row]!), vectorsOfKeys[v]!),
+            );
+            code.storePair(score, scaled, row * scoreRowBytes + i * 32);
           }
-          code.advance(groups[v]!, i32.mul(groupBytes, i32.const(vectors)));
+          code.advance(group, i32.mul(groupBytes, i32.const(groups.length)));
         }
         code.advance(score, vectors * 16);
       });

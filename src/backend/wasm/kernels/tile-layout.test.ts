@@ -9,9 +9,9 @@ test("widths are multiples of 16", () => {
 test("tiles have the sizes that their layouts add up to, for 128 positions", () => {
   expect(tileBytes("f32", 64)).toBe(2 * 128 * 64 * 4);
   expect(tileBytes("f16", 128)).toBe(2 * 128 * 128 * 2);
-  // 32 groups of 16 + 16 + 4 · 64 bytes; 64 scales, and 128 · 64 bytes.
-  expect(tileBytes("q8", 64)).toBe(32 * 288 + 64 * 4 + 128 * 64);
-  expect(valuesOffset("q8", 64)).toBe(32 * 288);
+  // 16 groups of 32 + 32 + 8 · 64 bytes; 64 scales, and 128 · 64 bytes.
+  expect(tileBytes("q8", 64)).toBe(16 * 576 + 64 * 4 + 128 * 64);
+  expect(valuesOffset("q8", 64)).toBe(16 * 576);
   expect(valuesOffset("f32", 20)).toBe(128 * 32 * 4);
 });
 

@@ -2,27 +2,31 @@
  * A tile: the keys and values of 128 consecutive positions, of one layer and one key/value head. `width` is headDim rounded up to a
  * multiple of 16; the channels from headDim on are zero.
  *
- *   f32, f16   keys    [32 groups of 4 keys][width][4 keys]
- *              values  [width / 4][128 keys][4 channels]
+ *   f32, f16   keys    [16 groups of 8 keys][width][8 keys]
+ *              values  [width / 8][128 keys][8 channels]
  *
- *   q8         keys    32 groups of 4 keys: { 4 f32 scales | 4 i32 corrections | [width / 4][4 keys][4 channels] i8 }
- *              values  { [width] f32 scales, one a channel | [width / 4][32][4 channels][4 keys] i8 }
+ *   q8         keys    16 groups of 8 keys: { 8 f32 scales | 8 i32 corrections | [width / 4][8 keys][4 channels] i8 }
+ *              values  { [width] f32 scales, one a channel | [width / 8][32][8 channels][4 keys] i8 }
  *
- * So that one 16-byte load feeds four keys' scores, or four channels' sums. A correction is -64 · the sum of the key's bytes: queries come
+ * So that two 16-byte loads, which lie next to each other, feed eight keys' scores, or eight channels' sums: V8 can make one of 32 bytes of them,
+ * and of all that is computed from them. A correction is -64 · the sum of the key's bytes: queries come
  * as bytes with an offset of 64, and this takes the offset out again.
  */
 
 /** Positions in a tile: a multiple of 32 (`weightedValuesQ8` and `softmaxQ8` take as many at once), at most 1024 (sums of integers are exact as float32). */
 export const tileTokens = 128;
 
-/** Keys in a group: those that one vector holds. */
-export const keysPerGroup = 4;
+/** Keys in a group: those that two vectors hold. */
+export const keysPerGroup = 8;
+
+/** Channels of values in a group. */
+export const channelsPerGroup = 8;
 
 /** Groups of keys in a tile. */
 export const groupsPerTile: number = tileTokens / keysPerGroup;
 
 /** In a q8 tile: bytes of the scales and corrections of a group of keys, before its numbers. */
-export const groupHeaderBytes = 32;
+export const groupHeaderBytes: number = keysPerGroup * 8;
 
 /** What is added to queries of 7 bits, so that they are not negative. */
 export const queryOffset = 64;

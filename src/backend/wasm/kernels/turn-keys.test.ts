@@ -19,7 +19,7 @@ for (const { name, kernels, put, get, clear } of await kernelHarnesses([turnKeys
     const expected = keys.slice();
     for (let token = 0; token < tokens; token++) {
       for (let pair = 0; pair < pairs; pair++) {
-        const at = (channel: number) => (Math.floor(token / 4) * width + channel) * 4 + (token % 4);
+        const at = (channel: number) => (Math.floor(token / 8) * width + channel) * 8 + (token % 8);
         const [x, y] = [keys[at(pair)]!, keys[at(pair + pairs)]!];
         const [c, s] = [cos[token * pairs + pair]!, sin[token * pairs + pair]!];
         expected[at(pair)] = Math.fround(x * c) - Math.fround(y * s);

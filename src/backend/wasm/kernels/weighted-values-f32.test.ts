@@ -5,7 +5,7 @@ import { tileTokens } from "./tile-layout.ts";
 import { weightedValuesF32 } from "./weighted-values-f32.ts";
 
 for (const { name, kernels, put, get, clear } of await kernelHarnesses(weightedValuesF32.map(alone))) {
-  /** @returns the new state, [width / 4][rows][4] */
+  /** @returns the new state, [width / 8][rows][8] */
   const weigh = (work: Float32Array, values: Float32Array, state: Float32Array, rows: number, limit: number) => {
     clear();
     const address = put(state);
@@ -30,11 +30,11 @@ for (const { name, kernels, put, get, clear } of await kernelHarnesses(weightedV
           const keep = work[workspace.keep / 4 + row]!;
           const part = work[workspace.part / 4 + row]!;
           for (let channel = 0; channel < width; channel++) {
-            const inState = (Math.floor(channel / 4) * rows + row) * 4 + (channel % 4);
+            const inState = (Math.floor(channel / 8) * rows + row) * 8 + (channel % 8);
             let sum = state[inState]! * keep;
             let magnitudes = Math.abs(sum);
             for (let key = 0; key < limit; key++) {
-              const inValues = (Math.floor(channel / 4) * tileTokens + key) * 4 + (channel % 4);
+              const inValues = (Math.floor(channel / 8) * tileTokens + key) * 8 + (channel % 8);
               const product = work[row * tileTokens + key]! * values[inValues]! * part;
               sum += product;
               magnitudes += Math.abs(product);
@@ -54,7 +54,7 @@ for (const { name, kernels, put, get, clear } of await kernelHarnesses(weightedV
         const values = inputs("normal", width * tileTokens);
         const state = inputs("normal", width * rows);
         const expected = weigh(randomWork(), values, state, rows, limit);
-        const others = values.map((x, i) => (Math.floor(i / 4) % tileTokens < limit ? x : Number.NaN));
+        const others = values.map((x, i) => (Math.floor(i / 8) % tileTokens < limit ? x : Number.NaN));
         expect(weigh(randomWork(), others, state, rows, limit)).toEqual(expected);
       }
     }
@@ -69,10 +69,10 @@ for (const { name, kernels, put, get, clear } of await kernelHarnesses(weightedV
     for (let rows = 2; rows <= mostRows; rows++) {
       const state = new Float32Array(width * rows);
       inputs("normal", width).forEach((x, channel) => {
-        state[Math.floor(channel / 4) * rows * 4 + (channel % 4)] = x;
+        state[Math.floor(channel / 8) * rows * 8 + (channel % 8)] = x;
       });
       const got = weigh(work, values, state, rows, tileTokens);
-      expect(one.map((_, channel) => got[Math.floor(channel / 4) * rows * 4 + (channel % 4)]!)).toEqual(one);
+      expect(one.map((_, channel) => got[Math.floor(channel / 8) * rows * 8 + (channel % 8)]!)).toEqual(one);
     }
   });
 }

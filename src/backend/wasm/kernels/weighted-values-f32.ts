@@ -1,18 +1,18 @@
 import { defineInner, type WasmFunction } from "../builder/kernel.ts";
 import { f32x4, i32, v128 } from "../builder/values.ts";
 import { scoreRowBytes, vectorsAtOnce, workspace } from "./row-records.ts";
-import { forRowCounts } from "./row-variants.ts";
-import { tileTokens } from "./tile-layout.ts";
+import { forRowCounts, inGroups } from "./row-variants.ts";
+import { channelsPerGroup, tileTokens } from "./tile-layout.ts";
 
-const channelGroupBytes = tileTokens * 16;
+const channelGroupBytes = tileTokens * channelsPerGroup * 4;
 const unroll = 8;
 
 /**
  * Adds an f32 tile's first `limit` values, weighted, to the states of M rows: state · keep + (weights × values) · part.
  *
  *   work     a workspace whose rows of scores are weights now
- *   values   f32 [width / 4][128 keys][4 channels]
- *   state    f32 [width / 4][M][4]
+ *   values   f32 [width / 8][128 keys][8 channels]
+ *   state    f32 [width / 8][M][8]
  *
  * A sum goes over the keys in order. Keys past the limit are not touched: what is there may be anything.
  */
@@ -42,7 +42,7 @@ export const weightedValuesF32: readonly WasmFunction<{
         const keys = (count: number) => {
           for (let step = 0; step < count; step++) {
             for (let v = 0; v < vectors; v++) {
-              code.set(vectorsOfValues[v]!, code.load(value, v * channelGroupBytes + step * 16));
+              code.set(vectorsOfValues[v]!, code.load(value, inGroups(v, channelGroupBytes) + step * 32));
             }
             for (let row = 0; row < rows; row++) {
               code.set(weight, code.loadSplat32(weights, row * scoreRowBytes + step * 4));
@@ -52,7 +52,7 @@ export const weightedValuesF32: readonly WasmFunction<{
               }
             }
           }
-          code.advance(value, 16 * count);
+          code.advance(value, 32 * count);
           code.advance(weights, 4 * count);
         };
         code.repeat(i32.divU(limit, i32.const(unroll)), () => keys(unroll));
@@ -60,13 +60,16 @@ export const weightedValuesF32: readonly WasmFunction<{
         for (let row = 0; row < rows; row++) {
           code.set(weight, code.loadSplat32(work, workspace.keep + row * 4));
           code.set(part, code.loadSplat32(work, workspace.part + row * 4));
-          for (let v = 0; v < vectors; v++) {
-            const offset = (v * rows + row) * 16;
-            const old = f32x4.mul(code.load(out, offset), weight);
-            code.store(out, code.multiplyAdd(sums[v]![row]!, part, old), offset);
+          for (let v = 0; v < vectors; v += 2) {
+            const offset = inGroups(v, rows * 32) + row * 32;
+            const old = [0, 16].map((lane) => code.local("v128", code.load(out, offset + lane)));
+            const joined = old.map((vector, i) =>
+              code.multiplyAdd(sums[v + i]![row]!, part, f32x4.mul(vector, weight)),
+            );
+            code.storePair(out, joined, offset);
           }
         }
-        code.advance(channels, channelGroupBytes * vectors);
+        code.advance(channels, channelGroupBytes * (vectors / 2));
         code.advance(out, 16 * vectors * rows);
       });
     },

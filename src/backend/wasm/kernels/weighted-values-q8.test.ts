@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { alone, inputs, kernelHarnesses } from "./kernel-harness.ts";
 import { mostRows, scoreRowBytes, workspace } from "./row-records.ts";
-import { groupsPerTile, tileTokens } from "./tile-layout.ts";
+import { tileTokens } from "./tile-layout.ts";
 import { weightedValuesQ8 } from "./weighted-values-q8.ts";
 
 for (const { name, kernels, put, get, clear } of await kernelHarnesses(weightedValuesQ8.map(alone))) {
@@ -27,7 +27,7 @@ for (const { name, kernels, put, get, clear } of await kernelHarnesses(weightedV
         }
         const scales = inputs("normal", width, 4).map(Math.abs);
         scales[3] = 0;
-        // [width / 4][32][4 channels][4 keys]
+        // [width / 8][32][8 channels][4 keys]
         const values = Int8Array.from({ length: width * tileTokens }, (_, i) => value(i));
         const tile = new Uint8Array(width * 4 + values.length);
         tile.set(new Uint8Array(scales.buffer));
@@ -42,13 +42,13 @@ for (const { name, kernels, put, get, clear } of await kernelHarnesses(weightedV
           const keep = work[workspace.keep / 4 + row]!;
           const part = work[workspace.part / 4 + row]!;
           for (let channel = 0; channel < width; channel++) {
-            const group = Math.floor(channel / 4);
+            const group = Math.floor(channel / 8);
             let sum = 0;
             for (let key = 0; key < tileTokens; key++) {
-              const inTile = ((group * groupsPerTile + Math.floor(key / 4)) * 4 + (channel % 4)) * 4 + (key % 4);
+              const inTile = ((group * tileTokens) / 4 + Math.floor(key / 4)) * 32 + (channel % 8) * 4 + (key % 4);
               sum += values[inTile]! * bytes[row * scoreRowBytes + key]!;
             }
-            const at = (group * rows + row) * 4 + (channel % 4);
+            const at = (group * rows + row) * 8 + (channel % 8);
             const added = sum * scales[channel]! * part;
             const exact = state[at]! * keep + added;
             const size = Math.abs(state[at]! * keep) + Math.abs(added);

@@ -1,18 +1,19 @@
 import { defineInner, type WasmFunction } from "../builder/kernel.ts";
 import { f32x4, i32, v128 } from "../builder/values.ts";
 import { scoreRowBytes, vectorsAtOnce, workspace } from "./row-records.ts";
-import { forRowCounts } from "./row-variants.ts";
-import { groupsPerTile } from "./tile-layout.ts";
+import { forRowCounts, inGroups } from "./row-variants.ts";
+import { channelsPerGroup, tileTokens } from "./tile-layout.ts";
 
-const channelGroupBytes = groupsPerTile * 16;
+const channelGroupBytes = tileTokens * channelsPerGroup;
+/** Fours of keys in a round. */
 const unroll = 8;
 
 /**
  * Adds a q8 tile's values, weighted, to the states of M rows: state · keep + (weights × values) · scale · part.
  *
  *   work     a workspace whose rows of scores begin with 128 bytes of weights
- *   values   { f32 [width] scales | bytes [width / 4][32][4 channels][4 keys] }
- *   state    f32 [width / 4][M][4]
+ *   values   { f32 [width] scales | bytes [width / 8][32][8 channels][4 keys] }
+ *   state    f32 [width / 8][M][8]
  *
  * The sums over the 128 keys are integers, and so exact.
  */
@@ -38,10 +39,10 @@ export const weightedValuesQ8: readonly WasmFunction<{
       code.repeat(i32.divU(width, i32.const(4 * vectors)), () => {
         for (const sum of sums.flat()) code.set(sum, v128.zero);
         const weight = code.local("address", work);
-        code.repeat(i32.const(groupsPerTile / unroll), () => {
+        code.repeat(i32.const(tileTokens / 4 / unroll), () => {
           for (let step = 0; step < unroll; step++) {
             for (let v = 0; v < vectors; v++) {
-              code.set(vectorsOfValues[v]!, code.load(number, v * channelGroupBytes + step * 16));
+              code.set(vectorsOfValues[v]!, code.load(number, inGroups(v, channelGroupBytes) + step * 32));
             }
             for (let row = 0; row < rows; row++) {
               code.set(four, code.loadSplat32(weight, row * scoreRowBytes + step * 4));
@@ -51,21 +52,24 @@ export const weightedValuesQ8: readonly WasmFunction<{
               }
             }
           }
-          code.advance(number, 16 * unroll);
+          code.advance(number, 32 * unroll);
           code.advance(weight, 4 * unroll);
         });
         for (let v = 0; v < vectors; v++) code.set(vectorsOfValues[v]!, code.load(scale, v * 16));
         for (let row = 0; row < rows; row++) {
           code.set(four, code.loadSplat32(work, workspace.keep + row * 4));
           code.set(part, code.loadSplat32(work, workspace.part + row * 4));
-          for (let v = 0; v < vectors; v++) {
-            const offset = (v * rows + row) * 16;
-            const old = f32x4.mul(code.load(out, offset), four);
-            const scales = f32x4.mul(vectorsOfValues[v]!, part);
-            code.store(out, code.multiplyAdd(f32x4.convertI32(sums[v]![row]!), scales, old), offset);
+          for (let v = 0; v < vectors; v += 2) {
+            const offset = inGroups(v, rows * 32) + row * 32;
+            const old = [0, 16].map((lane) => code.local("v128", code.load(out, offset + lane)));
+            const joined = old.map((vector, i) => {
+              const scales = f32x4.mul(vectorsOfValues[v + i]!, part);
+              return code.multiplyAdd(f32x4.convertI32(sums[v + i]![row]!), scales, f32x4.mul(vector, four));
+            });
+            code.storePair(out, joined, offset);
           }
         }
-        code.advance(number, channelGroupBytes * (vectors - 1));
+        code.advance(number, channelGroupBytes * (vectors / 2 - 1));
         code.advance(scale, 16 * vectors);
         code.advance(out, 16 * vectors * rows);
       });

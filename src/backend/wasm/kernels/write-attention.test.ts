@@ -30,7 +30,7 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([wr
       const record = Math.floor(row / mostRows);
       const at = (record * stateRecordBytes(width)) / 4;
       for (let i = 0; i < headDim; i++) {
-        const inValues = (Math.floor(i / 4) * rowsOf(record) + (row % mostRows)) * 4 + (i % 4);
+        const inValues = (Math.floor(i / 8) * rowsOf(record) + (row % mostRows)) * 8 + (i % 8);
         const value = states[at + stateRecord.values / 4 + inValues]!;
         const sum = states[at + stateRecord.sums / 4 + (row % mostRows)]!;
         expected[Math.floor(row / group) * stride + (row % group) * headDim + i] = value / sum;

@@ -22,14 +22,23 @@ export const writeAttention: Kernel = defineKernel(
       code.set(rows, code.loadI32(state, stateRecord.rows));
       const row = code.local("address", state);
       const values = code.local("address", code.offset(state, stateRecord.values));
-      const rowBytes = code.local("i32", i32.shl(rows, i32.const(4)));
+      const rowBytes = code.local("i32", i32.shl(rows, i32.const(5)));
       code.repeat(rows, () => {
         const sum = code.local("v128", code.loadSplat32(row, stateRecord.sums));
         const from = code.local("address", values);
         const vector = code.local("v128");
-        code.repeat(i32.shrU(headDim, i32.const(2)), () => {
-          code.store(target, f32x4.div(code.load(from), sum));
+        code.repeat(i32.shrU(headDim, i32.const(3)), () => {
+          const numbers = [0, 16].map((lane) => code.local("v128", code.load(from, lane)));
+          code.storePair(
+            target,
+            numbers.map((four) => f32x4.div(four, sum)),
+          );
           code.advance(from, rowBytes);
+          code.advance(target, 32);
+        });
+        code.if(i32.and(headDim, i32.const(4)), () => {
+          code.store(target, f32x4.div(code.load(from), sum));
+          code.advance(from, 16);
           code.advance(target, 16);
         });
         code.if(i32.and(headDim, i32.const(3)), () => {
@@ -48,7 +57,7 @@ export const writeAttention: Kernel = defineKernel(
           code.set(target, token);
         });
         code.advance(row, 4);
-        code.advance(values, 16);
+        code.advance(values, 32);
       });
       advanceState(code, state, width);
     });

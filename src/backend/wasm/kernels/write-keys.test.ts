@@ -59,7 +59,7 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([wr
             }
             const position = first + token;
             row.forEach((x, channel) => {
-              const inTile = (Math.floor(position / 4) * width + channel) * 4 + (position % 4);
+              const inTile = (Math.floor(position / 8) * width + channel) * 8 + (position % 8);
               expected[head * (numbers + gap) + inTile] = x;
             });
           }
@@ -74,6 +74,6 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([wr
     const keys = inputs("normal", 32);
     const tile = room(tileTokens * 32 * 4);
     kernels.writeKeysF32!(put(keys), 128, 0, 0, 0, 0, tile, 0, 0, 1, 1, 32, 0, 32, room(128));
-    expect(Float32Array.from(keys, (_, i) => get(Float32Array, tile, 128)[i * 4]!)).toEqual(keys);
+    expect(Float32Array.from(keys, (_, i) => get(Float32Array, tile, 256)[i * 8]!)).toEqual(keys);
   });
 }

@@ -4,6 +4,7 @@ import { i32, type Local } from "../builder/values.ts";
 import { copyRow } from "./copy-row.ts";
 import { narrowFloat16 } from "./float16.ts";
 import { rotateRow } from "./rotate-row.ts";
+import { keysPerGroup } from "./tile-layout.ts";
 
 /**
  * Rotates rows of keys and puts them into the tiles of all key/value heads.
@@ -11,19 +12,19 @@ import { rotateRow } from "./rotate-row.ts";
  *   keys         f32, the first token's row; `stride` bytes from token to token, heads side by side
  *   cos, sin     f32 [tokens][pairs]
  *   multipliers  f32 [heads][headDim], read if `multiply` is 1
- *   tile         the tile of head 0; `tileStride` bytes from head to head; its keys are [32 groups][width][4 keys]
+ *   tile         the tile of head 0; `tileStride` bytes from head to head; its keys are [16 groups][width][8 keys]
  *   first        position of the first token in the tile
  *   row          f32 [width], for passing use
  */
 export const writeKeysF32: Kernel = writeKeys("writeKeysF32", 4, (code, tile, row) => {
   const vector = code.local("v128", code.load(row));
-  for (let lane = 0; lane < 4; lane++) code.store32Lane(tile, vector, lane, lane * 16);
+  for (let lane = 0; lane < 4; lane++) code.store32Lane(tile, vector, lane, lane * keysPerGroup * 4);
 });
 
 /** The same for tiles of 16-bit numbers. */
 export const writeKeysF16: Kernel = writeKeys("writeKeysF16", 2, (code, tile, row) => {
   const vector = code.local("v128", narrowFloat16(code, code.load(row)));
-  for (let lane = 0; lane < 4; lane++) code.store16Lane(tile, vector, lane * 2, lane * 8);
+  for (let lane = 0; lane < 4; lane++) code.store16Lane(tile, vector, lane * 2, lane * keysPerGroup * 2);
 });
 
 function writeKeys(
@@ -60,9 +61,10 @@ function writeKeys(
       code.repeat(p.tokens, () => {
         const source = code.local("address", key);
         const multipliers = code.local("address", p.multipliers);
-        // Its group of four keys, and its place in it.
-        const group = i32.mul(i32.shrU(position, i32.const(2)), i32.mul(p.width, i32.const(4 * numberBytes)));
-        const lane = i32.mul(i32.and(position, i32.const(3)), i32.const(numberBytes));
+        // Its group, and its place in it.
+        const groupBytes = i32.mul(p.width, i32.const(keysPerGroup * numberBytes));
+        const group = i32.mul(i32.divU(position, i32.const(keysPerGroup)), groupBytes);
+        const lane = i32.mul(i32.remU(position, i32.const(keysPerGroup)), i32.const(numberBytes));
         const head = code.local("address", code.offset(p.tile, i32.add(group, lane)));
         code.repeat(p.heads, () => {
           code.call(copyRow, {
@@ -79,7 +81,7 @@ function writeKeys(
           code.repeat(i32.shrU(p.width, i32.const(2)), () => {
             writeFour(code, to, from);
             code.advance(from, 16);
-            code.advance(to, 16 * numberBytes);
+            code.advance(to, 4 * keysPerGroup * numberBytes);
           });
           code.advance(source, headBytes);
           code.advance(multipliers, headBytes);

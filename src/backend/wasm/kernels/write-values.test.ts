@@ -41,7 +41,7 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([wr
           for (let head = 0; head < heads; head++) {
             for (let channel = 0; channel < width; channel++) {
               const value = channel < headDim ? values[token * columns + head * headDim + channel]! : 0;
-              const inTile = (Math.floor(channel / 4) * tileTokens + first + token) * 4 + (channel % 4);
+              const inTile = (Math.floor(channel / 8) * tileTokens + first + token) * 8 + (channel % 8);
               expected[head * (numbers + gap) + inTile] = value;
             }
           }

@@ -3,30 +3,30 @@ import { defineKernel, type Kernel } from "../builder/kernel.ts";
 import { i16x8, i32, type Local } from "../builder/values.ts";
 import { copyRow } from "./copy-row.ts";
 import { narrowFloat16 } from "./float16.ts";
-import { tileTokens } from "./tile-layout.ts";
+import { channelsPerGroup, tileTokens } from "./tile-layout.ts";
 
 /**
  * Puts rows of values into the tiles of all key/value heads.
  *
  *   values   f32, the first token's row; `stride` bytes from token to token, heads side by side
- *   tile     the values of head 0's tile, [width / 4][128 keys][4 channels]; `tileStride` bytes from head to head
+ *   tile     the values of head 0's tile, [width / 8][128 keys][8 channels]; `tileStride` bytes from head to head
  *   first    position of the first token in the tile
  *   row      f32 [width], for passing use
  */
 export const writeValuesF32: Kernel = writeValues("writeValuesF32", 4, (code, tile, row) =>
-  code.store(tile, code.load(row)),
+  code.storePair(tile, [code.load(row), code.load(row, 16)]),
 );
 
 /** The same for tiles of 16-bit numbers. */
 export const writeValuesF16: Kernel = writeValues("writeValuesF16", 2, (code, tile, row) => {
-  const four = code.local("v128", narrowFloat16(code, code.load(row)));
-  code.store64Lane(tile, i16x8.narrowI32U(four, four), 0);
+  const [low, high] = [narrowFloat16(code, code.load(row)), narrowFloat16(code, code.load(row, 16))];
+  code.store(tile, i16x8.narrowI32U(low, high));
 });
 
 function writeValues(
   name: string,
   numberBytes: number,
-  writeFour: (code: Code, tile: Local<"address">, row: Local<"address">) => void,
+  writeGroup: (code: Code, tile: Local<"address">, row: Local<"address">) => void,
 ): Kernel {
   return defineKernel(
     name,
@@ -44,7 +44,10 @@ function writeValues(
     },
     (code, p) => {
       const value = code.local("address", p.values);
-      const position = code.local("address", code.offset(p.tile, i32.mul(p.first, i32.const(4 * numberBytes))));
+      const position = code.local(
+        "address",
+        code.offset(p.tile, i32.mul(p.first, i32.const(channelsPerGroup * numberBytes))),
+      );
       const headBytes = code.local("i32", i32.shl(p.headDim, i32.const(2)));
       code.repeat(p.tokens, () => {
         const source = code.local("address", value);
@@ -60,16 +63,16 @@ function writeValues(
           });
           const from = code.local("address", p.row);
           const to = code.local("address", head);
-          code.repeat(i32.shrU(p.width, i32.const(2)), () => {
-            writeFour(code, to, from);
-            code.advance(from, 16);
-            code.advance(to, tileTokens * 4 * numberBytes);
+          code.repeat(i32.divU(p.width, i32.const(channelsPerGroup)), () => {
+            writeGroup(code, to, from);
+            code.advance(from, channelsPerGroup * 4);
+            code.advance(to, tileTokens * channelsPerGroup * numberBytes);
           });
           code.advance(source, headBytes);
           code.advance(head, p.tileStride);
         });
         code.advance(value, p.stride);
-        code.advance(position, 4 * numberBytes);
+        code.advance(position, channelsPerGroup * numberBytes);
       });
     },
   );

@@ -37,11 +37,11 @@ for (const harness of await kernelHarnesses(cacheKernels, allTargets)) {
       expect(get(Uint8Array, pieces, bytes.length)).toEqual(bytes);
       const NumberArray = type === "f32" ? Float32Array : Float16Array;
       const numbers = new NumberArray(bytes.buffer);
-      // Position 77, channel 19: keys [32][width][4], values [width / 4][128][4].
-      expect(numbers[tileTokens * width + (4 * tileTokens + 77) * 4 + 3]).toBe(
+      // Position 77, channel 19: keys [16][width][8], values [width / 8][128][8].
+      expect(numbers[tileTokens * width + (2 * tileTokens + 77) * 8 + 3]).toBe(
         NumberArray.of(rows.values[77 * headDim + 19]!)[0],
       );
-      expect(numbers[(19 * width + 19) * 4 + 1]).toBe(NumberArray.of(rows.keys[77 * headDim + 19]!)[0]);
+      expect(numbers[(9 * width + 19) * 8 + 5]).toBe(NumberArray.of(rows.keys[77 * headDim + 19]!)[0]);
       expect(numbers.every((x) => Number.isFinite(x))).toBe(true);
     }
   });
@@ -90,7 +90,7 @@ for (const harness of await kernelHarnesses(cacheKernels, allTargets)) {
     const after = keysOf(harness, "f32", tile);
     const isOther = Array.from({ length: tileTokens }, (_, token) =>
       [0, 1].some((channel) => {
-        const at = (Math.floor(token / 4) * width + channel) * 4 + (token % 4);
+        const at = (Math.floor(token / 8) * width + channel) * 8 + (token % 8);
         return before[at] !== after[at];
       }),
     );
@@ -163,7 +163,7 @@ function tileOf(harness: KernelHarness, type: TileType, rows: Rows, angles: Floa
   return target;
 }
 
-/** @returns a tile's keys as float32, [32][width][4] */
+/** @returns a tile's keys as float32, [16][width][8] */
 function keysOf({ kernels, room, get }: KernelHarness, type: TileType, tile: number): number[] {
   const count = tileTokens * width;
   if (type === "f32") return [...get(Float32Array, tile, count)];
