@@ -1,6 +1,13 @@
 import { SkeinError } from "../../errors.ts";
 import type { CacheLayout } from "../backend.ts";
-import { channelsPerGroup, keysPerGroup, paddedWidth, tileBytes, tileTokens, valuesOffset } from "./kernels/tile-layout.ts";
+import {
+  channelsPerGroup,
+  keysPerGroup,
+  paddedWidth,
+  tileBytes,
+  tileTokens,
+  valuesOffset,
+} from "./kernels/tile-layout.ts";
 import type { Memory } from "./memory.ts";
 
 type Numbers = Float32Array<ArrayBuffer> | Float16Array<ArrayBuffer>;

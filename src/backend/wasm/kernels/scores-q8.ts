@@ -33,37 +33,39 @@ export const scoresQ8: readonly WasmFunction<{
       const sums = Array.from({ length: vectors }, () => code.locals(rows, "v128"));
       const vectorsOfKeys = code.locals(vectors, "v128");
       const four = code.local("v128");
+      const plane = code.local("address");
+      const planesLeft = code.local("i32");
 
       const loadKeys = (from: readonly Value<"address">[], offset: number): void => {
         for (const [v, vector] of vectorsOfKeys.entries())
           code.set(vector, code.load(from[v >> 1]!, offset + (v & 1) * 16));
       };
-      const addPlane = (plane: Value<"address">): void => {
-        const query = code.local("address", plane);
-        const numbers = groups.map((group) => code.local("address", group));
-        code.repeatAtLeastOnce(code.local("i32", i32.shrU(width, i32.const(4))), () => {
-          for (let step = 0; step < 4; step++) {
-            loadKeys(numbers, groupHeaderBytes + step * 32);
-            for (let row = 0; row < rows; row++) {
-              code.set(four, code.loadSplat32(query, (step * rows + row) * 4));
-              for (let v = 0; v < vectors; v++) {
-                const sum = sums[v]![row]!;
-                code.set(sum, code.dotBytes(vectorsOfKeys[v]!, four, sum));
-              }
-            }
-          }
-          for (const vector of numbers) code.advance(vector, 128);
-          code.advance(query, 16 * rows);
-        });
-      };
-
       code.repeat(i32.const(groupsPerTile / groups.length), () => {
         loadKeys(groups, groupHeaderBytes / 2);
         for (const [v, vector] of vectorsOfKeys.entries()) for (const sum of sums[v]!) code.set(sum, vector);
-        addPlane(queries);
-        code.if(i32.eq(planes, i32.const(2)), () => {
-          for (const sum of sums.flat()) code.set(sum, i32x4.shl(sum, 6));
-          addPlane(code.offset(queries, i32.mul(width, i32.const(mostRows))));
+        code.set(plane, queries);
+        code.set(planesLeft, planes);
+        code.repeatAtLeastOnce(planesLeft, () => {
+          const query = code.local("address", plane);
+          const numbers = groups.map((group) => code.local("address", group));
+          code.repeatAtLeastOnce(code.local("i32", i32.shrU(width, i32.const(4))), () => {
+            for (let step = 0; step < 4; step++) {
+              loadKeys(numbers, groupHeaderBytes + step * 32);
+              for (let row = 0; row < rows; row++) {
+                code.set(four, code.loadSplat32(query, (step * rows + row) * 4));
+                for (let v = 0; v < vectors; v++) {
+                  const sum = sums[v]![row]!;
+                  code.set(sum, code.dotBytes(vectorsOfKeys[v]!, four, sum));
+                }
+              }
+            }
+            for (const vector of numbers) code.advance(vector, 128);
+            code.advance(query, 16 * rows);
+          });
+          code.if(i32.eq(planesLeft, i32.const(2)), () => {
+            for (const sum of sums.flat()) code.set(sum, i32x4.shl(sum, 6));
+            code.advance(plane, i32.mul(width, i32.const(mostRows)));
+          });
         });
         loadKeys(groups, 0);
         for (const [i, group] of groups.entries()) {
