@@ -9,7 +9,7 @@ import { tileTokens } from "./tile-layout.ts";
  *                  | bytes [width / 4][M][4]: the queries divided by their scales, plus 64 (only for q8 tiles)
  *                  | the same for the lower plane of fine queries (13 bits): they are 64 · the one + the other - 4096; at a place of its own, whatever M }
  *   state record   { f32 [8] maxima | f32 [8] sums | i32 rows (M) | to 80 bytes | f32 [width / 8][M][8]: the weighted sums of values }
- *   workspace      { f32 [6][128] scores, replaced by weights | [8][4] what is to be put together to a number for each row |
+ *   workspace      { f32 [6][128] scores, replaced by weights | [8][8] what is to be put together to a number for each row |
  *                    f32 [8] a tile's largest exponents | f32 [8] factors on the old state | f32 [8] factors on the tile's part }
  *
  * A state is what online softmax carries: the largest exponent so far, the sum of the weights 2^(exponent - maximum), and the values
@@ -27,10 +27,13 @@ export const stateRecord = { maxima: 0, sums: 32, rows: 64, values: 80 } as cons
 /** Rows that there is room for where four are computed at once. */
 const rowRoom = 8;
 
+/** Bytes from what is to be put together for a row to that for the next. */
+export const laneBytes = 32;
+
 /** Bytes from a row of scores to the next. */
 export const scoreRowBytes: number = tileTokens * 4;
 const scoreBytes = mostRows * scoreRowBytes;
-const fromLanes = scoreBytes + rowRoom * 16;
+const fromLanes = scoreBytes + rowRoom * laneBytes;
 
 export const workspace: Readonly<Record<"lanes" | "largest" | "keep" | "part" | "bytes", number>> = {
   lanes: scoreBytes,

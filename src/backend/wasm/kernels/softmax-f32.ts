@@ -1,7 +1,7 @@
 import { defineInner, type WasmFunction } from "../builder/kernel.ts";
 import { f32, f32x4, i32, v128 } from "../builder/values.ts";
 import { powerOfTwo } from "./exponential.ts";
-import { queryRecord, scoreRowBytes, workspace } from "./row-records.ts";
+import { laneBytes, queryRecord, scoreRowBytes, workspace } from "./row-records.ts";
 import { addSums, lowestScore, raiseMaxima, slidingStart } from "./softmax-state.ts";
 import { tileTokens } from "./tile-layout.ts";
 
@@ -62,9 +62,9 @@ export const softmaxF32: WasmFunction<{
         code.advance(four, 64);
       });
       const [a, b, c, d] = tops;
-      code.store(lanes, f32x4.pmax(f32x4.pmax(a!, b!), f32x4.pmax(c!, d!)), workspace.lanes);
+      code.storePair(lanes, [f32x4.pmax(a!, c!), f32x4.pmax(b!, d!)], workspace.lanes);
       code.advance(scores, scoreRowBytes);
-      code.advance(lanes, 16);
+      code.advance(lanes, laneBytes);
       code.advance(rowLimit, 4);
     });
 
@@ -80,16 +80,17 @@ export const softmaxF32: WasmFunction<{
       for (const sum of sums) code.set(sum, v128.zero);
       code.set(four, scores);
       code.repeat(blocks, () => {
-        for (let i = 0; i < 4; i++) {
-          const weight = code.local("v128", powerOfTwo(code, f32x4.sub(code.load(four, i * 16), largest)));
-          code.store(four, weight, i * 16);
-          code.set(sums[i % 2]!, f32x4.add(sums[i % 2]!, weight));
+        for (let offset = 0; offset < 64; offset += 32) {
+          const vectors = [0, 16].map((lane) => code.local("v128", code.load(four, offset + lane)));
+          const weights = vectors.map((vector) => code.local("v128", powerOfTwo(code, f32x4.sub(vector, largest))));
+          code.storePair(four, weights, offset);
+          for (const [i, sum] of sums.entries()) code.set(sum, f32x4.add(sum, weights[i]!));
         }
         code.advance(four, 64);
       });
-      code.store(lanes, f32x4.add(sums[0]!, sums[1]!), workspace.lanes);
+      code.storePair(lanes, sums, workspace.lanes);
       code.advance(scores, scoreRowBytes);
-      code.advance(lanes, 16);
+      code.advance(lanes, laneBytes);
       code.advance(row, 4);
     });
     addSums(code, rows, state, work, f32x4.add);

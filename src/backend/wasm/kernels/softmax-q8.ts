@@ -1,7 +1,7 @@
 import { defineInner, type WasmFunction } from "../builder/kernel.ts";
 import { f32x4, i8x16, i16x8, i32, i32x4, type Local, v128 } from "../builder/values.ts";
 import { byteWeights, exponentBits, exponentOffset, largestWeight } from "./exponential.ts";
-import { queryRecord, scoreRowBytes, workspace } from "./row-records.ts";
+import { laneBytes, queryRecord, scoreRowBytes, workspace } from "./row-records.ts";
 import { addSums, raiseMaxima, slidingStart } from "./softmax-state.ts";
 import { tileTokens } from "./tile-layout.ts";
 
@@ -50,9 +50,9 @@ export const softmaxQ8: WasmFunction<{
         code.set(top, i < 4 ? code.load(scores, i * 16) : f32x4.pmax(top, code.load(scores, i * 16)));
       }
       const [a, b, c, d] = tops;
-      code.store(lanes, f32x4.pmax(f32x4.pmax(a!, b!), f32x4.pmax(c!, d!)), workspace.lanes);
+      code.storePair(lanes, [f32x4.pmax(a!, c!), f32x4.pmax(b!, d!)], workspace.lanes);
       code.advance(scores, scoreRowBytes);
-      code.advance(lanes, 16);
+      code.advance(lanes, laneBytes);
       code.advance(scale, 4);
     });
 
@@ -75,23 +75,21 @@ export const softmaxQ8: WasmFunction<{
       const bytes = code.local("address", scores);
       code.set(sum, v128.zero);
       const sixteen = (from: number): Local<"v128"> => {
-        const steps = [0, 1, 2, 3].map((i) =>
-          code.local("v128", code.truncate(code.multiplyAdd(code.load(four, from + i * 16), slope, start))),
+        const vectors = [0, 1, 2, 3].map((i) => code.local("v128", code.load(four, from + i * 16)));
+        const steps = vectors.map((vector) =>
+          code.local("v128", code.truncate(code.multiplyAdd(vector, slope, start))),
         );
         const [low, high] = [i16x8.narrowI32U(steps[0]!, steps[1]!), i16x8.narrowI32U(steps[2]!, steps[3]!)];
         return code.local("v128", byteWeights(code, low, high));
       };
       code.repeat(i32.const(tileTokens / weightsAtOnce), () => {
-        const first = sixteen(0);
-        const second = sixteen(64);
-        code.store(bytes, first);
-        code.store(bytes, second, 16);
-        code.set(sum, code.dotBytes(ones, first, sum));
-        code.set(sum, code.dotBytes(ones, second, sum));
+        const weights = [sixteen(0), sixteen(64)];
+        code.storePair(bytes, weights);
+        for (const sixteenWeights of weights) code.set(sum, code.dotBytes(ones, sixteenWeights, sum));
         code.advance(four, 4 * weightsAtOnce);
         code.advance(bytes, weightsAtOnce);
       });
-      code.store(lanes, sum, workspace.lanes);
+      code.storePair(lanes, [sum, v128.zero], workspace.lanes);
       // Then their weights, which are all equal, are taken away again.
       slidingStart(code, scale, slid, (count) => {
         const weights = i32.mul(code.loadU8(scores), count);
@@ -103,7 +101,7 @@ export const softmaxQ8: WasmFunction<{
         });
       });
       code.advance(scores, scoreRowBytes);
-      code.advance(lanes, 16);
+      code.advance(lanes, laneBytes);
       for (const address of [row, scale]) code.advance(address, 4);
     });
     addSums(code, rows, state, work, i32x4.add, f32x4.convertI32);

@@ -1,7 +1,7 @@
 import type { Code } from "../builder/code.ts";
 import { f32x4, i32, type Local, shuffle32, type Value } from "../builder/values.ts";
 import { powerOfTwo } from "./exponential.ts";
-import { queryRecord, stateRecord, workspace } from "./row-records.ts";
+import { laneBytes, queryRecord, stateRecord, workspace } from "./row-records.ts";
 import { tileTokens } from "./tile-layout.ts";
 
 /** A score that no other is below: that of a key which is not to be seen. */
@@ -40,7 +40,7 @@ export function acrossLanes(code: Code, vector: Value<"v128">, join: Join): Loca
 
 /**
  * Takes a tile's largest exponents into the rows' states, and notes in the workspace by what the old states and the tile's parts are to be
- * multiplied. The largest of each of a row's four lanes stand at `workspace.lanes`; afterwards, what they come to, at `workspace.largest`.
+ * multiplied. The largest of each of a row's eight lanes stand at `workspace.lanes`; afterwards, what they come to, at `workspace.largest`.
  *
  * @param scales - what makes exponents of scores, row by row; none if they are exponents
  * @param unit - what a weight of 1 is in the tile's weights
@@ -67,7 +67,7 @@ export function raiseMaxima(
 }
 
 /**
- * Takes the sums of a tile's weights into the rows' states. A row's four parts stand at `workspace.lanes`.
+ * Takes the sums of a tile's weights into the rows' states. A row's eight parts stand at `workspace.lanes`.
  *
  * @param join - adds two vectors
  * @param toFloat - makes float32 of what that gives
@@ -87,7 +87,7 @@ export function addSums(
   });
 }
 
-/** Writes a loop over rows, four at once, with addresses of lanes (four vectors) and of others (one vector each) that move along. */
+/** Writes a loop over rows, four at once, with addresses of lanes (four pairs of vectors) and of others (one vector each) that move along. */
 function forFourRows(
   code: Code,
   rows: Value<"i32">,
@@ -97,13 +97,16 @@ function forFourRows(
   const addresses = [lanes!, ...others].map((address) => code.local("address", address));
   code.repeat(i32.shrU(i32.add(rows, i32.const(3)), i32.const(2)), () => {
     body(addresses);
-    for (const [i, address] of addresses.entries()) code.advance(address, i === 0 ? 64 : 16);
+    for (const [i, address] of addresses.entries()) code.advance(address, i === 0 ? 4 * laneBytes : 16);
   });
 }
 
 /** @returns what the lanes of each of four rows come to, in the row's lane; always in the same order */
 function transposed(code: Code, work: Value<"address">, join: Join): Value<"v128"> {
-  const [a, b, c, d] = [0, 1, 2, 3].map((row) => code.local("v128", code.load(work, workspace.lanes + row * 16)));
+  const [a, b, c, d] = [0, 1, 2, 3].map((row) => {
+    const offset = workspace.lanes + row * laneBytes;
+    return code.local("v128", join(code.load(work, offset), code.load(work, offset + 16)));
+  });
   const two = (x: Value<"v128">, y: Value<"v128">) =>
     code.local("v128", join(shuffle32(x, y, [0, 4, 1, 5]), shuffle32(x, y, [2, 6, 3, 7])));
   const [first, second] = [two(a!, b!), two(c!, d!)];

@@ -34,6 +34,7 @@ export const weightedValuesF32: readonly WasmFunction<{
       const vectorsOfValues = code.locals(vectors, "v128");
       const weight = code.local("v128");
       const part = code.local("v128");
+      const old = code.locals(2, "v128");
 
       code.repeat(i32.divU(width, i32.const(4 * vectors)), () => {
         for (const sum of sums.flat()) code.set(sum, v128.zero);
@@ -62,7 +63,7 @@ export const weightedValuesF32: readonly WasmFunction<{
           code.set(part, code.loadSplat32(work, workspace.part + row * 4));
           for (let v = 0; v < vectors; v += 2) {
             const offset = inGroups(v, rows * 32) + row * 32;
-            const old = [0, 16].map((lane) => code.local("v128", code.load(out, offset + lane)));
+            for (const [i, vector] of old.entries()) code.set(vector, code.load(out, offset + i * 16));
             const joined = old.map((vector, i) =>
               code.multiplyAdd(sums[v + i]![row]!, part, f32x4.mul(vector, weight)),
             );
