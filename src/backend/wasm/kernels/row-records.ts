@@ -59,8 +59,9 @@ export function stateRecordBytes(width: number): number {
 }
 
 /**
- * How many vectors of four keys or channels a kernel of this many rows takes at once: what is read for a row or a vector then serves
- * several sums, and no sum waits for itself. Two vectors of a group lie next to each other. At most 4: widths are multiples of 16, and so are the keys that the softmax goes over.
+ * How many vectors of four keys or channels a kernel of this many rows takes at once, two and two of a group: what is read for a row or a
+ * vector then serves several sums, and no sum waits for itself. At most 4: widths are multiples of 16, and so are the keys that the softmax
+ * goes over.
  */
 export function vectorsAtOnce(rows: number): number {
   return rows <= 2 ? 4 : 2;

@@ -8,9 +8,9 @@
  *   q8         keys    16 groups of 8 keys: { 8 f32 scales | 8 i32 corrections | [width / 4][8 keys][4 channels] i8 }
  *              values  { [width] f32 scales, one a channel | [width / 8][32][8 channels][4 keys] i8 }
  *
- * So that two 16-byte loads, which lie next to each other, feed eight keys' scores, or eight channels' sums: V8 can make one of 32 bytes of them,
- * and of all that is computed from them. Saved sessions hold q8 tiles as they are (`src/cache/snapshot.ts`). A correction is -64 · the sum of the key's bytes: queries come
- * as bytes with an offset of 64, and this takes the offset out again.
+ * So that two 16-byte loads, which lie next to each other, feed eight keys' scores, or eight channels' sums: V8 can make one of 32 bytes of
+ * them, and of all that is computed from them. A correction is -64 · the sum of the key's bytes: queries come as bytes with an offset of 64,
+ * and this takes the offset out again. Saved sessions hold q8 tiles as they are (`src/cache/snapshot.ts`).
  */
 
 /** Positions in a tile: a multiple of 32 (`weightedValuesQ8` and `softmaxQ8` take as many at once), at most 1024 (sums of integers are exact as float32). */
