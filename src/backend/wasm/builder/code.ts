@@ -227,7 +227,7 @@ export class Code {
       case "relaxed":
         return value("v128", `(i32x4.relaxed_dot_i8x16_i7x16_add_s ${signed.text} ${small.text} ${sum.text})`);
       case "pairs":
-        return i32x4.add(i32x4.extaddPairwiseI16(dotPairs(signed, small)), sum);
+        return i32x4.add(this.#addNeighbours(dotPairs(signed, small)), sum);
       case "plain":
         break;
     }
@@ -258,7 +258,7 @@ export class Code {
       if (part) this.set(part, i16x8.add(part, dotPairs(signed, small)));
       else parts.set(sum, this.local("v128", dotPairs(signed, small)));
     });
-    for (const sum of sums) this.set(sum, i32x4.add(i32x4.extaddPairwiseI16(parts.get(sum)!), sum));
+    for (const sum of sums) this.set(sum, i32x4.add(this.#addNeighbours(parts.get(sum)!), sum));
   }
 
   /** Truncates to 32-bit integers; the numbers must fit. */
@@ -281,6 +281,11 @@ export class Code {
 
   typeText(type: Type): string {
     return type === "address" ? this.target.address : type;
+  }
+
+  /** Sums of neighbouring 16-bit lanes; V8 would build the ones anew for every vector of 256 bits, were they not a constant of ours. */
+  #addNeighbours(pairs: Value<"v128">): Value<"v128"> {
+    return i32x4.dotI16(pairs, this.constant(i16x8.const(1)));
   }
 
   #read<T extends Type>(type: T, instruction: string, address: Value<"address">, offset: number): Value<T> {
