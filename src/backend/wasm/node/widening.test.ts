@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { traceWidening, type Widening } from "./widening-harness.ts";
 
 /** Functions, by the beginnings of their names, in which every vector that is stored must be half of a wide one. */
-const wide = ["linear", "expand"];
+const wide = ["linear", "expand", "scores", "weightedValues", "quantise", "dequantise", "mergeStates", "gatedSilu"];
 
 for (const variant of ["relaxed", "pairs"] as const) {
   test(`${variant}: V8 makes vectors of 256 bits of all pairs that kernels store`, async ({ skip }) => {
