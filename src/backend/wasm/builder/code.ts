@@ -1,6 +1,6 @@
 import type { WasmFunction } from "./kernel.ts";
 import type { Target } from "./target.ts";
-import { f32x4, i16x8, i32, i32x4, type Local, type Type, type Value, value } from "./values.ts";
+import { f32x4, i16x8, i32, i32x4, type Local, type Type, type Value, v128, value } from "./values.ts";
 
 /** A parameter of a kernel. Addresses come as f64: a JavaScript number holds every address, an i64 would have to be a BigInt. */
 export type ParameterType = "i32" | "f32" | "f64" | "address";
@@ -243,12 +243,18 @@ export class Code {
    * lanes, which take two products each time, all of them together must not pass 32767.
    *
    * @param body - adds them; not in a loop of the module's
+   * @param start - what the sum of an index begins with, where it is not what it was; asked in order, before the body or after it
    */
   sumSmallDots(
     sums: readonly Local<"v128">[],
     body: (add: (sum: Local<"v128">, signed: Value<"v128">, small: Value<"v128">) => void) => void,
+    start: (index: number) => Value<"v128"> = (index) => sums[index]!,
   ): void {
     if (this.target.variant !== "pairs") {
+      for (const [index, sum] of sums.entries()) {
+        const first = start(index);
+        if (first !== sum) this.set(sum, first);
+      }
       body((sum, signed, small) => this.set(sum, this.dotBytes(signed, small, sum)));
       return;
     }
@@ -258,7 +264,11 @@ export class Code {
       if (part) this.set(part, i16x8.add(part, dotPairs(signed, small)));
       else parts.set(sum, this.local("v128", dotPairs(signed, small)));
     });
-    for (const sum of sums) this.set(sum, i32x4.add(this.#addNeighbours(parts.get(sum)!), sum));
+    for (const [index, sum] of sums.entries()) {
+      const all = this.#addNeighbours(parts.get(sum)!);
+      const first = start(index);
+      this.set(sum, first === v128.zero ? all : i32x4.add(all, first));
+    }
   }
 
   /** Truncates to 32-bit integers; the numbers must fit. */

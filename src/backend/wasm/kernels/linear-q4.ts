@@ -98,9 +98,7 @@ export function rowProducts(
   /** The four bits of a step, of the two that share bytes. */
   const four = (step: number): Value<"v128"> => v128.and(step % 2 === 0 ? packed : i16x8.shrU(packed, 4), lowHalf);
   return (start) => {
-    for (const sum of integers) code.set(sum, start);
-    for (const sum of highs) code.set(sum, v128.zero);
-    code.sumSmallDots([...integers, ...highs], (add) => {
+    const addProducts = (add: (sum: Local<"v128">, signed: Value<"v128">, small: Value<"v128">) => void): void => {
       // Registers have room for two inputs: those of two steps, or both planes of one.
       for (let step = 0; step < 8; step += 3 - planes) {
         for (const [i, input] of inputs.entries())
@@ -117,6 +115,11 @@ export function rowProducts(
           }
         }
       }
+    };
+    code.sumSmallDots([...integers, ...highs], addProducts, (i) => {
+      if (start === v128.zero || i >= integers.length) return v128.zero;
+      if (i === 0) code.set(inputs[0]!, start);
+      return inputs[0]!;
     });
     return planes === 1 ? integers : integers.map((low, v) => i32x4.add(i32x4.shl(highs[v]!, 7), low));
   };
@@ -175,14 +178,13 @@ export function defineQ4Tile(
     const vectors = code.locals(2, "v128");
     const integers = Array.from({ length: rows }, () => code.locals(2, "v128"));
     const [input, shift] = [code.local("v128"), code.local("v128")];
-    const correct = (combine: (sum: Local<"v128">) => Value<"v128">): void => {
-      for (const [row, pair] of integers.entries()) {
-        code.set(input, code.loadSplat32(panel, (rows + row) * 4));
-        for (const sum of pair) code.set(sum, combine(sum));
-      }
+    /** What the offset of the weights adds to a row's sums, of two vectors each. */
+    const correction = (sum: number): Value<"v128"> => {
+      if (sum % 2 === 0) code.set(input, code.loadSplat32(panel, (rows + (sum >> 1)) * 4));
+      return input;
     };
-    const addPlane = (plane: Value<"address">, offset: number): void => {
-      code.sumSmallDots(integers.flat(), (add) => {
+    const addPlane = (plane: Value<"address">, offset: number, start?: (sum: number) => Value<"v128">): void => {
+      const addProducts = (add: (sum: Local<"v128">, signed: Value<"v128">, small: Value<"v128">) => void): void => {
         for (let step = 0; step < 8; step++) {
           for (const [v, vector] of vectors.entries())
             code.set(vector, code.load(w, expandedOffset + (step * 2 + v) * 16));
@@ -191,18 +193,17 @@ export function defineQ4Tile(
             for (const [v, integer] of pair.entries()) add(integer, input, vectors[v]!);
           }
         }
-      });
+      };
+      code.sumSmallDots(integers.flat(), addProducts, start);
     };
     code.repeat(blocks, () => {
       if (planes === 1) {
-        if (hasMinima) for (const sum of integers.flat()) code.set(sum, v128.zero);
-        else correct(() => input);
-        addPlane(panel, rows * planesOffset[1]);
+        addPlane(panel, rows * planesOffset[1], hasMinima ? () => v128.zero : correction);
       } else {
         addTwoPlanes(code, integers.flat(), code.offset(panel, rows * planesOffset[2]), rows, (plane) =>
           addPlane(plane, 0),
         );
-        if (!hasMinima) correct((sum) => i32x4.add(sum, input));
+        if (!hasMinima) for (const [i, sum] of integers.flat().entries()) code.set(sum, i32x4.add(sum, correction(i)));
       }
       for (const [v, vector] of vectors.entries()) code.set(vector, code.load(w, v * 16));
       for (const [row, pair] of integers.entries()) {
