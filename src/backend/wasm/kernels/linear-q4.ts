@@ -175,6 +175,7 @@ export function defineQ4Tile(
   return defineInner(`${name}${rows}`, tileParameters, (code, { weights, x, sums, blocks }) => {
     const w = code.local("address", weights);
     const panel = code.local("address", x);
+    const plane = code.local("address");
     const vectors = code.locals(2, "v128");
     const integers = Array.from({ length: rows }, () => code.locals(2, "v128"));
     const [input, shift] = [code.local("v128"), code.local("v128")];
@@ -183,26 +184,26 @@ export function defineQ4Tile(
       if (sum % 2 === 0) code.set(input, code.loadSplat32(panel, (rows + (sum >> 1)) * 4));
       return input;
     };
-    const addPlane = (plane: Value<"address">, offset: number, start?: (sum: number) => Value<"v128">): void => {
+    const addPlane = (plane: Local<"address">, start?: (sum: number) => Value<"v128">): void => {
       const addProducts = (add: (sum: Local<"v128">, signed: Value<"v128">, small: Value<"v128">) => void): void => {
         for (let step = 0; step < 8; step++) {
           for (const [v, vector] of vectors.entries())
             code.set(vector, code.load(w, expandedOffset + (step * 2 + v) * 16));
           for (const [row, pair] of integers.entries()) {
-            code.set(input, code.loadSplat32(plane, offset + (step * rows + row) * 4));
+            code.set(input, code.loadSplat32(plane, row * 4));
             for (const [v, integer] of pair.entries()) add(integer, input, vectors[v]!);
           }
+          code.advance(plane, rows * 4);
         }
       };
       code.sumSmallDots(integers.flat(), addProducts, start);
     };
     code.repeat(blocks, () => {
       if (planes === 1) {
-        addPlane(panel, rows * planesOffset[1], hasMinima ? () => v128.zero : correction);
+        code.set(plane, code.offset(panel, rows * planesOffset[1]));
+        addPlane(plane, hasMinima ? () => v128.zero : correction);
       } else {
-        addTwoPlanes(code, integers.flat(), code.offset(panel, rows * planesOffset[2]), rows, (plane) =>
-          addPlane(plane, 0),
-        );
+        addTwoPlanes(code, integers.flat(), code.offset(panel, rows * planesOffset[2]), addPlane);
         if (!hasMinima) for (const [i, sum] of integers.flat().entries()) code.set(sum, i32x4.add(sum, correction(i)));
       }
       for (const [v, vector] of vectors.entries()) code.set(vector, code.load(w, v * 16));

@@ -156,19 +156,21 @@ function defineTile(rows: number): WasmFunction<typeof tileParameters> {
     const planes = code.local("address");
     const sumsOf16 = code.local("address");
     const add16 = (): void => {
-      addTwoPlanes(code, integers.flat(), planes, rows, (plane) => {
+      addTwoPlanes(code, integers.flat(), planes, (plane) => {
         for (const steps of [0, 2]) {
           code.sumSmallDots(integers.flat(), (add) => {
             for (let step = steps; step < steps + 2; step++) {
               for (const [v, vector] of vectors.entries())
                 code.set(vector, code.load(w, expandedOffset + (step * 2 + v) * 16));
               for (const [row, pair] of integers.entries()) {
-                code.set(input, code.loadSplat32(plane, (step * rows + row) * 4));
+                code.set(input, code.loadSplat32(plane, row * 4));
                 for (const [v, integer] of pair.entries()) add(integer, input, vectors[v]!);
               }
+              code.advance(plane, rows * 4);
             }
           });
         }
+        code.advance(plane, rows * 16);
       });
       for (const [v, vector] of vectors.entries()) code.set(vector, code.load(w, v * 16));
       for (const [row, pair] of integers.entries()) {

@@ -74,14 +74,15 @@ function defineTile(half: 0 | 1, rows: number): WasmFunction<typeof tileParamete
     const integers = Array.from({ length: rows }, () => code.locals(2, "v128"));
     const input = code.local("v128");
     code.repeat(blocks, () => {
-      addTwoPlanes(code, integers.flat(), code.offset(panel, rows * 4), rows, (plane) => {
+      addTwoPlanes(code, integers.flat(), code.offset(panel, rows * 4), (plane) => {
         for (let step = 0; step < 8; step++) {
           for (const [v, vector] of vectors.entries())
             code.set(vector, code.load(w, q8WeightsOffset + (step * 4 + half * 2 + v) * 16));
           for (const [row, pair] of integers.entries()) {
-            code.set(input, code.loadSplat32(plane, (step * rows + row) * 4));
+            code.set(input, code.loadSplat32(plane, row * 4));
             for (const [v, sum] of pair.entries()) code.set(sum, code.dotBytes(vectors[v]!, input, sum));
           }
+          code.advance(plane, rows * 4);
         }
       });
       for (const [v, vector] of vectors.entries()) {

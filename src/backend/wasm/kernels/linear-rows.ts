@@ -87,14 +87,14 @@ export function defineRows(
  * many of them.
  *
  * @param first - of the two planes, 32 bytes a row
- * @param addPlane - adds a plane's products to the sums
+ * @param addPlane - adds a plane's products to the sums, and moves its place on to the next plane: step by step, since what V8 loads into all lanes of
+ * 256 bits has its offset added by an instruction of its own, unless another load has the same one
  */
 export function addTwoPlanes(
   code: Code,
   sums: readonly Local<"v128">[],
   first: Value<"address">,
-  rows: number,
-  addPlane: (plane: Value<"address">) => void,
+  addPlane: (plane: Local<"address">) => void,
 ): void {
   const plane = code.local("address", first);
   const left = code.local("i32", i32.const(2));
@@ -102,7 +102,6 @@ export function addTwoPlanes(
   code.repeatAtLeastOnce(left, () => {
     for (const sum of sums) code.set(sum, i32x4.shl(sum, 7));
     addPlane(plane);
-    code.advance(plane, rows * 32);
   });
 }
 
