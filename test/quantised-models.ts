@@ -24,14 +24,19 @@ export async function dequantisedModel(files: ModelFiles, weights: "q8" | "q4"):
   return { ...files, "model.safetensors": new Blob(writeSafetensors(tensors)) };
 }
 
-/** A model of random weights, normally distributed. @param gain - on the output matrix: makes the answers surer */
-export function randomModel(config: object, gain: number, seed = 1): ModelFiles {
+/**
+ * A model of random weights, normally distributed.
+ *
+ * @param gain - on the output matrix: makes the answers surer
+ * @param range - of the layers' and the embedding matrices, as transformers' `initializer_range`; else 1/√inputs
+ */
+export function randomModel(config: object, gain: number, seed = 1, range?: number): ModelFiles {
   const random = normalNumbers(seed);
   const tensors = new Map<string, { readonly shape: readonly number[]; readonly data: Float32Array<ArrayBuffer> }>();
   for (const [name, shape] of expectedTensors(parseModelConfig(config))) {
     const count = shape.reduce((product, size) => product * size, 1);
     const inputs = shape[1] ?? 1;
-    const scale = name === "lm_head.weight" ? gain / Math.sqrt(inputs) : 1 / Math.sqrt(inputs);
+    const scale = name === "lm_head.weight" ? gain / Math.sqrt(inputs) : (range ?? 1 / Math.sqrt(inputs));
     const isNorm = name.includes("norm");
     const data = new Float32Array(count);
     for (let i = 0; i < count; i++) data[i] = shape.length === 1 ? (isNorm ? 1 : 0) + 0.1 * random() : scale * random();

@@ -30,8 +30,8 @@ export interface LoadedWeights {
 
 /**
  * The tensors of a model and how each is kept: as the checkpoint has it unless the options say otherwise; the embedding and output matrices in no
- * fewer than 8 bits, since they decide which token it is. What meets the matrices of attention is quantised finely: they are an eighth of all, and half of the
- * error that 4-bit weights add by their activations comes from there.
+ * fewer than 8 bits, since they decide which token it is. What queries, keys and values are made of is quantised finely: their matrices
+ * are a sixteenth of all, and where attention is sharp the softmax makes much of small errors.
  */
 export function weightSpecs(config: ModelConfig, index: TensorIndex, call: LoadCall): WeightSpec[] {
   const { backend, weights, embeddings = weights === "q4" ? "q8" : weights } = call;
@@ -39,7 +39,7 @@ export function weightSpecs(config: ModelConfig, index: TensorIndex, call: LoadC
   return [...expectedTensors(config)].map(([name, shape]) => {
     const asked = outer.has(name) ? embeddings : weights;
     const type = backend === "reference" ? "f32" : (asked ?? storedType(index.entry(name)?.dtype));
-    return { name, shape, type, isFine: name.includes(".self_attn.") };
+    return { name, shape, type, isFine: /\.self_attn\.[qkv]_proj\./.test(name) };
   });
 }
 

@@ -118,7 +118,6 @@ const extremes: Readonly<Record<ProductType, readonly [large: number, small: num
   q4: [65000 * 8, 2e-6 * 8],
   q4Fine: [65000 * 8, 2e-6 * 8],
   q4_k: [65000 * 63, 2e-6 * 63],
-  q4_kFine: [65000 * 63, 2e-6 * 63],
   q6_k: [65000 * 127 * 32, 2e-6 * 127 * 32],
 };
 
@@ -185,10 +184,10 @@ function exactProduct(product: Product): Exact[][] {
       padded(product.weights.subarray(output * inputs, (output + 1) * inputs)),
     ),
   );
-  const steps = { f32: 0, int8: 127, int14: 8191, int15: 16383 }[productFacts[type].panel];
+  const { panel } = productFacts[type];
   return Array.from({ length: rows }, (_, row) => {
     const x = padded(product.x.subarray(row * inputs, (row + 1) * inputs));
-    const { scales, integers } = steps === 0 ? asTheyAre(x) : quantisedActivations(x, steps);
+    const { scales, integers } = panel === "f32" ? asTheyAre(x) : quantisedActivations(panel, x);
     return weights.map((weight, output) => {
       let value = bias[output]!;
       let magnitude = Math.abs(value);
@@ -196,10 +195,10 @@ function exactProduct(product: Product): Exact[][] {
       let terms = 0;
       const { run } = weight;
       const add = (sum: number, start: number, scale: number): void => {
-        const term = sum * scales[steps === 0 ? start : Math.floor(start / blockInputs)]! * scale;
+        const term = sum * scales[panel === "f32" ? start : Math.floor(start / blockInputs)]! * scale;
         value += term;
         magnitude += Math.abs(term);
-        underflow += steps === 0 ? 2 ** -149 : 2 ** -149 * (1 + Math.abs(sum));
+        underflow += panel === "f32" ? 2 ** -149 : 2 ** -149 * (1 + Math.abs(sum));
         terms++;
       };
       for (let start = 0; start < columns; start += run) {

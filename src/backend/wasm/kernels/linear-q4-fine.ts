@@ -3,8 +3,8 @@ import { defineQ4Row, defineQ4Rows, defineQ4Tile } from "./linear-q4.ts";
 import { defineTiles } from "./linear-rows.ts";
 
 /*
- * y = x · weightsᵀ + start, weights in 4 bits as `linear-q4.ts` draws them, activations in 15 bits: for matrices that are small beside the others, but
- * through which all errors go on.
+ * y = x · weightsᵀ + start, weights in 4 bits as `linear-q4.ts` draws them, activations in 15 bits: for queries, keys and values. Their
+ * matrices are small beside the others, and the softmax makes much of their errors.
  *
  * Activations, for each tile of M rows and each block (80 · M bytes, made by `panelInt15`); an input is 128 · high + low:
  *
@@ -16,9 +16,9 @@ import { defineTiles } from "./linear-rows.ts";
  */
 
 /** One row of activations. */
-export const linearQ4FineRow: Kernel = defineQ4Row("linearQ4FineRow", 2);
+export const linearQ4FineRow: Kernel = defineQ4Row("linearQ4FineRow", "int15");
 
 export const linearQ4FineRows: Kernel = defineQ4Rows(
   "linearQ4FineRows",
-  defineTiles((rows) => defineQ4Tile("linearQ4FineTile", 2, false, rows)),
+  defineTiles((rows) => defineQ4Tile("linearQ4FineTile", "int15", false, rows)),
 );

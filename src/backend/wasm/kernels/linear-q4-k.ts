@@ -8,13 +8,11 @@ import {
   expandedBytes,
   expandFourBits,
   expansionParameters,
-  int8BlockBytes,
-  int15BlockBytes,
   minimumFactor,
-  type Planes,
   q4BlockBytes,
+  q4PanelBytes,
   rowProducts,
-  rowSums,
+  updateSums,
 } from "./linear-q4.ts";
 import { defineRow } from "./linear-row.ts";
 import { defineTiles, type Half } from "./linear-rows.ts";
@@ -27,7 +25,7 @@ import { defineTiles, type Half } from "./linear-rows.ts";
  *     | scale: 16 × f16 | minimum: 16 × f16 |
  *     | 8 blocks of 32 inputs: | 16 × (own scale: u8, own minimum: u8), of 6 bits each | four bits as in `linear-q4.ts`: 256 bytes |
  *
- * Activations are those of `linear-q4.ts` and `linear-q4-fine.ts`. Products of a scale and an own scale are exact in float32, and so is the integer sum of
+ * Activations are those of `linear-q4.ts`. Products of a scale and an own scale are exact in float32, and so is the integer sum of
  * a block. The minimum meets the sum of the block's inputs, which the panel has. A block adds first the one, then the other, in float32, in every variant.
  */
 export const q4KHeaderBytes = 64;
@@ -46,12 +44,12 @@ function ownMinimum(both: Value<"v128">): Value<"v128"> {
 }
 
 /** One row of activations: {@link defineRow}. */
-function defineQ4KRow(name: string, planes: Planes): Kernel {
-  const panelBytes = planes === 1 ? int8BlockBytes : int15BlockBytes;
-  return defineRow(name, { weights: q4BlockBytes, panel: panelBytes, header: q4KHeaderBytes }, (code, place) => {
+export const linearQ4KRow: Kernel = defineRow(
+  "linearQ4KRow",
+  { weights: q4BlockBytes, panel: q4PanelBytes.shared, header: q4KHeaderBytes },
+  (code, place) => {
     const { weights, panel } = place;
-    const products = rowProducts(code, planes, place);
-    const sums = rowSums(code, planes, place);
+    const products = rowProducts.shared(code, place);
     const scales = code.locals(4, "v128");
     const minima = code.locals(4, "v128");
     const both = code.locals(4, "v128");
@@ -59,7 +57,6 @@ function defineQ4KRow(name: string, planes: Planes): Kernel {
     const mask = code.constant(i32x4.const(255));
     const eighth = code.constant(f32x4.const(1 / 8));
     return {
-      ...sums,
       header: () => {
         for (const [v, scale] of scales.entries()) code.set(scale, loadFloat16(code, weights, v * 8));
         for (const [v, minimum] of minima.entries())
@@ -69,7 +66,7 @@ function defineQ4KRow(name: string, planes: Planes): Kernel {
         const integers = products(v128.zero);
         code.set(input, code.loadSplat32(panel));
         code.set(shift, minimumFactor(input, code.loadSplat32(panel, 4)));
-        sums.update((sum, v) => {
+        updateSums(code, place, (sum, v) => {
           code.set(both[v]!, code.load16x4U(weights, v * 8));
           const scale = f32x4.mul(f32x4.mul(scales[v]!, ownScale(both[v]!, mask)), input);
           const minimum = f32x4.mul(minima[v]!, ownMinimum(both[v]!));
@@ -77,8 +74,8 @@ function defineQ4KRow(name: string, planes: Planes): Kernel {
         });
       },
     };
-  });
-}
+  },
+);
 
 /** Half a group's weights, one byte each, with scales and minima as f32: drawn in `linear-q4.ts`. */
 function defineExpansion(half: Half): WasmFunction<typeof expansionParameters> {
@@ -113,16 +110,8 @@ function defineExpansion(half: Half): WasmFunction<typeof expansionParameters> {
 
 const expansions = [defineExpansion(0), defineExpansion(1)] as const;
 
-export const linearQ4KRow: Kernel = defineQ4KRow("linearQ4KRow", 1);
-export const linearQ4KFineRow: Kernel = defineQ4KRow("linearQ4KFineRow", 2);
-
 export const linearQ4KRows: Kernel = defineQ4Rows(
   "linearQ4KRows",
-  defineTiles((rows) => defineQ4Tile("linearQ4KTile", 1, true, rows)),
-  expansions,
-);
-export const linearQ4KFineRows: Kernel = defineQ4Rows(
-  "linearQ4KFineRows",
-  defineTiles((rows) => defineQ4Tile("linearQ4KFineTile", 2, true, rows)),
+  defineTiles((rows) => defineQ4Tile("linearQ4KTile", "shared", true, rows)),
   expansions,
 );

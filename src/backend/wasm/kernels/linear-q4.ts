@@ -12,40 +12,47 @@ import { addTwoPlanes, defineRows, defineTiles, type Half, type Tiles, tileParam
  *
  *     | scale: 16 × f16 | 4 chunks of 8 inputs: | 4 vectors: | 4 outputs: | 4 bytes: input b, and input 4 + b in the upper half |
  *
- * A weight is scale · (its four bits - 8). Activations, for each tile of M rows and each block (40 · M bytes, made by `panelInt8`):
+ * A weight is scale · (its four bits - 8). Activations, for each tile of M rows and each block (56 · M bytes, made by `panelShared`):
  *
- *     | scale: M × f32 | -8 · sum of the inputs: M × i32 | 8 steps of 4 inputs: | M rows: | 4 × i8 |
+ *     | scale: M × f32 | -8 · sum of the inputs: M × i32 | own: 8 steps of 4 inputs: | M rows: | 4 × i8 |
+ *     |                                                  | shared: 4 chunks of 8 inputs: | M rows: | 4 × i8 |
  *
- * The integer sum of a block is exact; blocks are added up in order, in float32, in every variant: so a row has the same bits whichever
- * kernel computes it.
+ * Inputs b and 4 + b of a chunk are a pair, 64 · own + shared and 64 · own + 7 · shared. Such pairs of integers are a lattice, one point to 64, which is
+ * nearly square: an input has 14 bits, in steps of 8 on average, for one dot product of bytes in place of the two that 14 bits take with any weights. For
+ * the shared byte meets lower + 7 · upper, of the two weights that a byte has: at most 120, which is still on the small side of the dot product.
+ *
+ * The integer sum of a block stays below 2^23, and is exact; blocks are added up in order, in float32, in every variant: so a row has the same bits
+ * whichever kernel computes it.
  */
 export const q4BlockBytes = 288;
 export const q4WeightsOffset = 32;
 
-/** Bytes of one block of one row of activations: in 8 bits, and in the 15 of `linear-q4-fine.ts`. */
-export const int8BlockBytes = 40;
-export const int15BlockBytes = 80;
+/** How 4-bit weights meet activations: in pairs that share a byte, or in the 15 bits of `linear-q4-fine.ts`. */
+export type Q4Activations = "shared" | "int15";
 
-/** Planes of activations: one of 8 bits, or a second one of 7 more. */
-export type Planes = 1 | 2;
+/** Bytes of one block of one row of activations. */
+export const q4PanelBytes: Readonly<Record<Q4Activations, number>> = { shared: 56, int15: 80 };
 
-/** Where a row's planes begin in a block, behind its words. */
-const planesOffset = { 1: 8, 2: 16 } as const;
+/** Where a row's own and shared bytes begin in a block, and its two planes of 15 bits. */
+const ownOffset = 8;
+const sharedOffset = 40;
+const planesOffset = 16;
+
+/** An input is so many, as a power of two, times its own byte; and the second of a pair has the shared byte so many times. */
+export const ownBits = 6;
+export const secondShare = 7;
 
 /** One row of activations: {@link defineRow}. */
-export function defineQ4Row(name: string, planes: Planes): Kernel {
-  const panelBytes = planes === 1 ? int8BlockBytes : int15BlockBytes;
-  return defineRow(name, { weights: q4BlockBytes, panel: panelBytes }, (code, place) => {
+export function defineQ4Row(name: string, activations: Q4Activations): Kernel {
+  return defineRow(name, { weights: q4BlockBytes, panel: q4PanelBytes[activations] }, (code, place) => {
     const { weights, panel } = place;
-    const products = rowProducts(code, planes, place);
-    const sums = rowSums(code, planes, place);
+    const products = rowProducts[activations](code, place);
     const input = code.local("v128");
     return {
-      ...sums,
       block: () => {
         const integers = products(code.loadSplat32(panel, 4));
         code.set(input, code.loadSplat32(panel));
-        sums.update((sum, v) => {
+        updateSums(code, place, (sum, v) => {
           const scale = f32x4.mul(loadFloat16(code, weights, v * 8), input);
           return code.multiplyAdd(f32x4.convertI32(integers[v]!), scale, sum);
         });
@@ -54,84 +61,98 @@ export function defineQ4Row(name: string, planes: Planes): Kernel {
   });
 }
 
-export const linearQ4Row: Kernel = defineQ4Row("linearQ4Row", 1);
+export const linearQ4Row: Kernel = defineQ4Row("linearQ4Row", "shared");
 
-/** Where a row kernel's sums are: those of two planes take all registers, so that the sums of blocks stay in `y`. */
-export interface RowSums {
-  readonly sums?: readonly Local<"v128">[];
-  /** Sets the sums, vector by vector, to what comes of them. */
-  readonly update: (next: (sum: Value<"v128">, vector: number) => Value<"v128">) => void;
-}
-
-export function rowSums(code: Code, planes: Planes, { y }: RowPlace): RowSums {
-  if (planes === 2) {
-    return {
-      update: (next) => {
-        for (const pair of [0, 2]) {
-          const sums = [pair, pair + 1].map((v) => next(code.load(y, v * 16), v));
-          code.storePair(y, sums, pair * 16);
-        }
-      },
-    };
-  }
-  const sums = code.locals(4, "v128");
-  return {
-    sums,
-    update: (next) => {
-      for (const [v, sum] of sums.entries()) code.set(sum, next(sum, v));
-    },
-  };
-}
-
-/** @returns what gives a block's integer sums of one row, four vectors, with the number that each begins with */
-export function rowProducts(
+/** Sets a row kernel's sums to what comes of them, vector by vector. They stay in `y`: integers take all registers. */
+export function updateSums(
   code: Code,
-  planes: Planes,
-  { weights, panel }: RowPlace,
-): (start: Value<"v128">) => readonly Value<"v128">[] {
-  const integers = code.locals(4, "v128");
-  const highs = planes === 2 ? code.locals(4, "v128") : [];
-  const inputs = code.locals(2, "v128");
-  const [packed, weight] = [code.local("v128"), code.local("v128")];
-  const lowHalf = code.constant(i8x16.const(15));
-  const first = planesOffset[planes];
-  /** The four bits of a step, of the two that share bytes. */
-  const four = (step: number): Value<"v128"> => v128.and(step % 2 === 0 ? packed : i16x8.shrU(packed, 4), lowHalf);
-  return (start) => {
-    const addProducts = (add: (sum: Local<"v128">, signed: Value<"v128">, small: Value<"v128">) => void): void => {
-      // Registers have room for two inputs: those of two steps, or both planes of one.
-      for (let step = 0; step < 8; step += 3 - planes) {
-        for (const [i, input] of inputs.entries())
-          code.set(input, code.loadSplat32(panel, first + step * 4 + i * (planes === 1 ? 4 : 32)));
-        for (const [v, integer] of integers.entries()) {
-          code.set(packed, code.load(weights, q4WeightsOffset + ((step >> 1) * 4 + v) * 16));
-          if (planes === 1) {
-            add(integer, inputs[0]!, four(step));
-            add(integer, inputs[1]!, four(step + 1));
-          } else {
-            code.set(weight, four(step));
-            add(highs[v]!, inputs[0]!, weight);
-            add(integer, inputs[1]!, weight);
-          }
+  { y }: RowPlace,
+  next: (sum: Value<"v128">, vector: number) => Value<"v128">,
+): void {
+  for (const pair of [0, 2]) {
+    const sums = [pair, pair + 1].map((v) => next(code.load(y, v * 16), v));
+    code.storePair(y, sums, pair * 16);
+  }
+}
+
+/** Gives a block's integer sums of one row, four vectors, with the number that each begins with. */
+type RowProducts = (start: Value<"v128">) => readonly Value<"v128">[];
+
+/** Integers as two sums, a higher one and a lower one; for each kind of activations. */
+export const rowProducts: Readonly<Record<Q4Activations, (code: Code, place: RowPlace) => RowProducts>> = {
+  shared: (code, { weights, panel }) => {
+    const [owns, shares] = [code.locals(4, "v128"), code.locals(4, "v128")];
+    const [first, second, shared] = [code.local("v128"), code.local("v128"), code.local("v128")];
+    const [lower, upper] = [code.local("v128"), code.local("v128")];
+    const lowHalf = code.constant(i8x16.const(15));
+    return beginningWith(code, owns, shares, ownBits, (add) => {
+      for (let chunk = 0; chunk < 4; chunk++) {
+        code.set(first, code.loadSplat32(panel, ownOffset + chunk * 8));
+        code.set(second, code.loadSplat32(panel, ownOffset + chunk * 8 + 4));
+        code.set(shared, code.loadSplat32(panel, sharedOffset + chunk * 4));
+        for (let v = 0; v < 4; v++) {
+          code.set(upper, code.load(weights, q4WeightsOffset + (chunk * 4 + v) * 16));
+          code.set(lower, v128.and(upper, lowHalf));
+          code.set(upper, v128.and(i16x8.shrU(upper, 4), lowHalf));
+          add(owns[v]!, first, lower);
+          add(owns[v]!, second, upper);
+          add(shares[v]!, shared, sharedWeights(lower, upper));
         }
       }
-    };
-    code.sumSmallDots([...integers, ...highs], addProducts, (i) => {
-      if (start === v128.zero || i >= integers.length) return v128.zero;
-      if (i === 0) code.set(inputs[0]!, start);
-      return inputs[0]!;
     });
-    return planes === 1 ? integers : integers.map((low, v) => i32x4.add(i32x4.shl(highs[v]!, 7), low));
+  },
+  int15: (code, { weights, panel }) => {
+    const [highs, lows] = [code.locals(4, "v128"), code.locals(4, "v128")];
+    const [high, low, weight] = [code.local("v128"), code.local("v128"), code.local("v128")];
+    const lowHalf = code.constant(i8x16.const(15));
+    return beginningWith(code, highs, lows, 7, (add) => {
+      for (let step = 0; step < 8; step++) {
+        code.set(high, code.loadSplat32(panel, planesOffset + step * 4));
+        code.set(low, code.loadSplat32(panel, planesOffset + 32 + step * 4));
+        for (let v = 0; v < 4; v++) {
+          const packed = code.load(weights, q4WeightsOffset + ((step >> 1) * 4 + v) * 16);
+          code.set(weight, v128.and(step % 2 === 0 ? packed : i16x8.shrU(packed, 4), lowHalf));
+          add(highs[v]!, high, weight);
+          add(lows[v]!, low, weight);
+        }
+      }
+    });
+  },
+};
+
+/** @param bits - by which the higher sums are above the lower ones */
+function beginningWith(
+  code: Code,
+  higher: readonly Local<"v128">[],
+  lower: readonly Local<"v128">[],
+  bits: number,
+  body: Parameters<Code["sumSmallDots"]>[1],
+): RowProducts {
+  const first = code.local("v128");
+  return (start) => {
+    code.sumSmallDots([...higher, ...lower], body, (i) => {
+      if (start === v128.zero || i < higher.length) return v128.zero;
+      if (i === higher.length) code.set(first, start);
+      return first;
+    });
+    return lower.map((sum, v) => i32x4.add(i32x4.shl(higher[v]!, bits), sum));
   };
+}
+
+/** What shared bytes meet: lower + 7 · upper, byte by byte; nothing is carried into the next one. */
+function sharedWeights(lower: Value<"v128">, upper: Value<"v128">): Value<"v128"> {
+  return i32x4.sub(i32x4.add(lower, i32x4.shl(upper, 3)), upper);
 }
 
 /**
- * Half a group's weights, one byte each, with scales as f32; for each block (288 bytes, or 320 with minima, of `linear-q4-k.ts`):
+ * Half a group's weights, one byte each, with scales as f32; for each block (416 bytes, or 448 with minima, of `linear-q4-k.ts`):
  *
- *     | scale: 8 × f32 | 8 steps of 4 inputs: | 2 vectors: | 4 outputs: | 4 × u8 | minimum / 8: 8 × f32 |
+ *     | scale: 8 × f32 | 8 steps of 4 inputs: | 2 vectors: | 4 outputs: | 4 × u8 | 4 chunks of 8 inputs: | the same of lower + 7 · upper |
+ *     | minimum / 8: 8 × f32 |
  */
-export const expandedBytes = 288;
+export const expandedBytes = 416;
 const expandedOffset = 32;
+const sharedWeightsOffset = 288;
 
 export const expansionParameters = { weights: "address", expanded: "address", blocks: "i32" } as const;
 
@@ -151,15 +172,17 @@ function defineExpansion(half: Half): WasmFunction<typeof expansionParameters> {
 
 /** Makes bytes of a block's half bytes. */
 export function expandFourBits(code: Code, half: Half, weights: Value<"address">, to: Value<"address">): void {
-  const packed = code.locals(2, "v128");
+  const [lower, upper] = [code.locals(2, "v128"), code.locals(2, "v128")];
   const lowHalf = code.constant(i8x16.const(15));
   for (let chunk = 0; chunk < 4; chunk++) {
-    for (const [v, vector] of packed.entries())
+    for (const [v, vector] of upper.entries())
       code.set(vector, code.load(weights, q4WeightsOffset + (chunk * 4 + half * 2 + v) * 16));
-    const lower = packed.map((vector) => v128.and(vector, lowHalf));
-    const upper = packed.map((vector) => v128.and(i16x8.shrU(vector, 4), lowHalf));
+    for (const [v, vector] of lower.entries()) code.set(vector, v128.and(upper[v]!, lowHalf));
+    for (const vector of upper) code.set(vector, v128.and(i16x8.shrU(vector, 4), lowHalf));
     code.storePair(to, lower, expandedOffset + chunk * 64);
     code.storePair(to, upper, expandedOffset + chunk * 64 + 32);
+    const shared = lower.map((vector, v) => sharedWeights(vector, upper[v]!));
+    code.storePair(to, shared, sharedWeightsOffset + chunk * 32);
   }
 }
 
@@ -168,7 +191,7 @@ const expansions = [defineExpansion(0), defineExpansion(1)] as const;
 /** @param hasMinima - a weight is scale · its four bits - minimum; else scale · (its four bits - 8) */
 export function defineQ4Tile(
   name: string,
-  planes: Planes,
+  activations: Q4Activations,
   hasMinima: boolean,
   rows: number,
 ): WasmFunction<typeof tileParameters> {
@@ -184,27 +207,37 @@ export function defineQ4Tile(
       if (sum % 2 === 0) code.set(input, code.loadSplat32(panel, (rows + (sum >> 1)) * 4));
       return input;
     };
-    const addPlane = (plane: Local<"address">, start?: (sum: number) => Value<"v128">): void => {
+    /** Adds the products of so many steps of weights and of inputs, whose place it moves on. */
+    const addSteps = (
+      steps: number,
+      first: number,
+      inputs: Local<"address">,
+      start?: (sum: number) => Value<"v128">,
+    ): void => {
       const addProducts = (add: (sum: Local<"v128">, signed: Value<"v128">, small: Value<"v128">) => void): void => {
-        for (let step = 0; step < 8; step++) {
-          for (const [v, vector] of vectors.entries())
-            code.set(vector, code.load(w, expandedOffset + (step * 2 + v) * 16));
+        for (let step = 0; step < steps; step++) {
+          for (const [v, vector] of vectors.entries()) code.set(vector, code.load(w, first + (step * 2 + v) * 16));
           for (const [row, pair] of integers.entries()) {
-            code.set(input, code.loadSplat32(plane, row * 4));
+            code.set(input, code.loadSplat32(inputs, row * 4));
             for (const [v, integer] of pair.entries()) add(integer, input, vectors[v]!);
           }
-          code.advance(plane, rows * 4);
+          code.advance(inputs, rows * 4);
         }
       };
       code.sumSmallDots(integers.flat(), addProducts, start);
     };
+    const flat = integers.flat();
     code.repeat(blocks, () => {
-      if (planes === 1) {
-        code.set(plane, code.offset(panel, rows * planesOffset[1]));
-        addPlane(plane, hasMinima ? () => v128.zero : correction);
+      if (activations === "shared") {
+        code.set(plane, code.offset(panel, rows * ownOffset));
+        addSteps(8, expandedOffset, plane, () => v128.zero);
+        addSteps(4, sharedWeightsOffset, plane, (i) => {
+          const moved = i32x4.shl(flat[i]!, ownBits);
+          return hasMinima ? moved : i32x4.add(moved, correction(i));
+        });
       } else {
-        addTwoPlanes(code, integers.flat(), code.offset(panel, rows * planesOffset[2]), addPlane);
-        if (!hasMinima) for (const [i, sum] of integers.flat().entries()) code.set(sum, i32x4.add(sum, correction(i)));
+        addTwoPlanes(code, flat, code.offset(panel, rows * planesOffset), (place) => addSteps(8, expandedOffset, place));
+        if (!hasMinima) for (const [i, sum] of flat.entries()) code.set(sum, i32x4.add(sum, correction(i)));
       }
       for (const [v, vector] of vectors.entries()) code.set(vector, code.load(w, v * 16));
       for (const [row, pair] of integers.entries()) {
@@ -218,7 +251,7 @@ export function defineQ4Tile(
         code.storePair(sums, pair.map(sumOf), row * 32);
       }
       code.advance(w, hasMinima ? expandedBytes + 32 : expandedBytes);
-      code.advance(panel, rows * (planesOffset[planes] + planes * 32));
+      code.advance(panel, rows * q4PanelBytes[activations]);
     });
   });
 }
@@ -242,5 +275,5 @@ export function defineQ4Rows(
 
 export const linearQ4Rows: Kernel = defineQ4Rows(
   "linearQ4Rows",
-  defineTiles((rows) => defineQ4Tile("linearQ4Tile", 1, false, rows)),
+  defineTiles((rows) => defineQ4Tile("linearQ4Tile", "shared", false, rows)),
 );

@@ -10,9 +10,9 @@ import { linearQ8Row } from "./linear-q8.ts";
 import { makePanels } from "./panel-harness.ts";
 
 const kinds = [
-  { type: "q4", panelType: "int8", kernel: linearQ4Row }, // sums in registers
+  { type: "q4", panelType: "shared", kernel: linearQ4Row },
   { type: "q8", panelType: "int14", kernel: linearQ8Row }, // sums in y
-  { type: "q4_k", panelType: "int8", kernel: linearQ4KRow }, // headers
+  { type: "q4_k", panelType: "shared", kernel: linearQ4KRow }, // headers
   { type: "q6_k", panelType: "int15", kernel: linearQ6KRow },
 ] as const;
 

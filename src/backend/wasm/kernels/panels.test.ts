@@ -3,10 +3,10 @@ import { allTargets } from "../builder/target.ts";
 import { panelRows } from "../layout.ts";
 import { panelBlockBytes } from "../operations/panels.ts";
 import { inputKinds, inputs, type KernelHarness, kernelHarnesses } from "./kernel-harness.ts";
-import { makePanel } from "./panel-harness.ts";
-import { panelFloat32, panelInt8, panelInt14, panelInt15 } from "./panels.ts";
+import { type IntegerPanel, makePanel, quantisedActivations, quantisings } from "./panel-harness.ts";
+import { panelFloat32, panelInt14, panelInt15, panelShared } from "./panels.ts";
 
-const kernelOf = { int8: panelInt8, int14: panelInt14, int15: panelInt15, f32: panelFloat32 } as const;
+const kernelOf = { shared: panelShared, int14: panelInt14, int15: panelInt15, f32: panelFloat32 } as const;
 type PanelType = keyof typeof kernelOf;
 
 /** The panel of a tile, and whether bytes after it stayed as they were. */
@@ -22,9 +22,12 @@ function storePanel({ kernels, put, room, get }: KernelHarness, type: PanelType,
   return { panel: get(Uint8Array, panel, bytes), isKept };
 }
 
-/** The first integers of the only row of a panel. */
-function firstIntegers(type: "int8" | "int14" | "int15", panel: Uint8Array<ArrayBuffer>): number[] {
-  if (type === "int8") return [...new Int8Array(panel.buffer, 8, 8)];
+/** The first integers of the only row of a panel, in steps of 1. */
+function firstIntegers(type: IntegerPanel, panel: Uint8Array<ArrayBuffer>): number[] {
+  if (type === "shared") {
+    const [own, shared] = [new Int8Array(panel.buffer, 8, 8), new Int8Array(panel.buffer, 40, 4)];
+    return [...own].map((number, i) => number + ((i < 4 ? 1 : 7) * shared[i % 4]!) / 64);
+  }
   if (type === "int14") return Array.from({ length: 8 }, (_, i) => 128 * panel[4 + i]! + panel[36 + i]! - 8192);
   const high = new Int8Array(panel.buffer, 16, 8);
   return [...high].map((number, i) => 128 * number + panel[48 + i]!);
@@ -36,8 +39,8 @@ function mixed(columns: number, seed: number): Float32Array {
   return Float32Array.from({ length: columns }, (_, i) => kinds[(Math.floor(i / 32) + seed) % kinds.length]![i]!);
 }
 
-for (const harness of await kernelHarnesses([panelInt8, panelInt14, panelInt15, panelFloat32], allTargets)) {
-  test.for(["int8", "int14", "int15", "f32"] as const)(
+for (const harness of await kernelHarnesses([panelShared, panelInt14, panelInt15, panelFloat32], allTargets)) {
+  test.for(["shared", "int14", "int15", "f32"] as const)(
     `${harness.name}: a panel of %s is what its drawing says, for all sizes of tiles and rows`,
     (type) => {
       for (let count = 1; count <= panelRows; count++) {
@@ -50,11 +53,11 @@ for (const harness of await kernelHarnesses([panelInt8, panelInt14, panelInt15, 
     },
   );
 
-  test.for(["int8", "int14", "int15"] as const)(
+  test.for(["int14", "int15"] as const)(
     `${harness.name}: the largest number of a block becomes the largest %s, ties go to even`,
     (type) => {
       harness.clear();
-      const largest = { int8: 127, int14: 8191, int15: 16383 }[type];
+      const { largest } = quantisings[type];
       const row = Float32Array.from({ length: 32 }, (_, i) => [0.5, 1.5, 2.5, -0.5, -1.5, -2.5, -largest, 0][i % 8]!);
       const { panel } = storePanel(harness, type, [row]);
       const first = firstIntegers(type, panel);
@@ -63,7 +66,19 @@ for (const harness of await kernelHarnesses([panelInt8, panelInt14, panelInt15, 
     },
   );
 
-  test.for(["int8", "int14", "int15"] as const)(
+  test(`${harness.name}: the largest number of a block becomes the largest of pairs, and points of the lattice stay what they are`, () => {
+    harness.clear();
+    const [first, second] = [
+      [0, 1 / 64, 9 / 64, 123],
+      [0, 7 / 64, -1 / 64, -123],
+    ];
+    const row = Float32Array.from({ length: 32 }, (_, i) => (i % 8 < 4 ? first : second)[i % 4]!);
+    const { panel } = storePanel(harness, "shared", [row]);
+    expect(firstIntegers("shared", panel)).toEqual([...first, ...second]);
+    expect(new Float32Array(panel.buffer, 0, 1)[0]).toBe(1 / 64);
+  });
+
+  test.for(["shared", "int14", "int15"] as const)(
     `${harness.name}: numbers next to the ends of float32 make %s that fit`,
     (type) => {
       const least = 2 ** -149;
@@ -77,7 +92,7 @@ for (const harness of await kernelHarnesses([panelInt8, panelInt14, panelInt15, 
   );
 
   // Whoever reads the output must see that something went wrong: never a number in the place of none.
-  test.for(["int8", "int14", "int15"] as const)(
+  test.for(["shared", "int14", "int15"] as const)(
     `${harness.name}: an infinite number, or none, spoils the scale of its block of %s`,
     (type) => {
       for (const bad of [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN]) {
@@ -93,3 +108,15 @@ for (const harness of await kernelHarnesses([panelInt8, panelInt14, panelInt15, 
     },
   );
 }
+
+test("pairs are an eighth as far from the numbers as 8 bits are, in the root of the mean square", () => {
+  const row = inputs("normal", 32 * 1000);
+  const { scales, integers } = quantisedActivations("shared", row);
+  let [error, coarse] = [0, 0];
+  for (const [i, value] of row.entries()) {
+    const step = scales[i >> 5]! * 64;
+    error += (value - scales[i >> 5]! * integers[i]!) ** 2;
+    coarse += (value - step * Math.round(value / step)) ** 2;
+  }
+  expect(Math.sqrt(error / coarse)).toBeLessThan(0.13);
+});

@@ -11,7 +11,7 @@ import {
 } from "../kernels/linear-float.ts";
 import { linearQ4Row, linearQ4Rows } from "../kernels/linear-q4.ts";
 import { linearQ4FineRow, linearQ4FineRows } from "../kernels/linear-q4-fine.ts";
-import { linearQ4KFineRow, linearQ4KFineRows, linearQ4KRow, linearQ4KRows } from "../kernels/linear-q4-k.ts";
+import { linearQ4KRow, linearQ4KRows } from "../kernels/linear-q4-k.ts";
 import { linearQ6KRow, linearQ6KRows } from "../kernels/linear-q6-k.ts";
 import { linearQ8Row, linearQ8Rows } from "../kernels/linear-q8.ts";
 import { sumBytes } from "../kernels/linear-rows.ts";
@@ -36,8 +36,6 @@ export const linearKernels: readonly Kernel[] = [
   linearQ4FineRows,
   linearQ4KRow,
   linearQ4KRows,
-  linearQ4KFineRow,
-  linearQ4KFineRows,
   linearQ6KRow,
   linearQ6KRows,
 ];
@@ -46,14 +44,13 @@ export const linearKernels: readonly Kernel[] = [
 export const weightTypes: readonly MatrixType[] = ["f32", "f16", "bf16", "q8", "q4", "q4_k", "q6_k"];
 
 /** Products of a matrix: types of weights, and by what they are multiplied; arguments name one by its index. */
-export const productTypes = ["f32", "f16", "bf16", "q8", "q4", "q4Fine", "q4_k", "q4_kFine", "q6_k"] as const;
+export const productTypes = ["f32", "f16", "bf16", "q8", "q4", "q4Fine", "q4_k", "q6_k"] as const;
 
 export type ProductType = (typeof productTypes)[number];
 
 /** @param isFine - see `WeightSpec` */
 export function productOf(type: MatrixType, isFine: boolean): ProductType {
-  if (!isFine) return type;
-  return type === "q4" ? "q4Fine" : type === "q4_k" ? "q4_kFine" : type;
+  return isFine && type === "q4" ? "q4Fine" : type;
 }
 
 /** The weights of a product, the panel that they meet, and the kernels for one row and for several. */
@@ -67,10 +64,9 @@ export const products: Readonly<
   f16: { weights: "f16", panel: "f32", row: "linearFloat16Row", rows: "linearFloat16Rows" },
   bf16: { weights: "bf16", panel: "f32", row: "linearBfloat16Row", rows: "linearBfloat16Rows" },
   q8: { weights: "q8", panel: "int14", row: "linearQ8Row", rows: "linearQ8Rows" },
-  q4: { weights: "q4", panel: "int8", row: "linearQ4Row", rows: "linearQ4Rows" },
+  q4: { weights: "q4", panel: "shared", row: "linearQ4Row", rows: "linearQ4Rows" },
   q4Fine: { weights: "q4", panel: "int15", row: "linearQ4FineRow", rows: "linearQ4FineRows" },
-  q4_k: { weights: "q4_k", panel: "int8", row: "linearQ4KRow", rows: "linearQ4KRows" },
-  q4_kFine: { weights: "q4_k", panel: "int15", row: "linearQ4KFineRow", rows: "linearQ4KFineRows" },
+  q4_k: { weights: "q4_k", panel: "shared", row: "linearQ4KRow", rows: "linearQ4KRows" },
   q6_k: { weights: "q6_k", panel: "int15", row: "linearQ6KRow", rows: "linearQ6KRows" },
 };
 

@@ -1,27 +1,26 @@
 import type { Kernel } from "../builder/kernel.ts";
 import { gatedSilu } from "../kernels/gated-silu.ts";
-import { int8BlockBytes, int15BlockBytes } from "../kernels/linear-q4.ts";
+import { q4PanelBytes } from "../kernels/linear-q4.ts";
 import { int14BlockBytes } from "../kernels/linear-q8.ts";
-import { panelFloat32, panelInt8, panelInt14, panelInt15 } from "../kernels/panels.ts";
+import { panelFloat32, panelInt14, panelInt15, panelShared } from "../kernels/panels.ts";
 import { rmsNorm } from "../kernels/rms-norm.ts";
 import { blockInputs, blocksOf, panelRows, rowStride } from "../layout.ts";
 import type { Thread } from "../thread.ts";
 
-export const panelKernels: readonly Kernel[] = [panelInt8, panelInt14, panelInt15, panelFloat32, rmsNorm, gatedSilu];
+export const panelKernels: readonly Kernel[] = [panelShared, panelInt14, panelInt15, panelFloat32, rmsNorm, gatedSilu];
 
-/** How the activations of a panel are kept: 8 or 15 bits for weights of 4, 14 bits for weights of 8, and as they are for floating point. */
-export const panelTypes = ["int8", "int14", "int15", "f32"] as const;
+/** How the activations of a panel are kept: in pairs that share a byte or in 15 bits for weights of 4, 14 bits for weights of 8, and as they are for floating point. */
+export const panelTypes = ["shared", "int14", "int15", "f32"] as const;
 
 /** How the activations of a panel are kept. */
 export type PanelType = (typeof panelTypes)[number];
 
-const kernelOf = { int8: "panelInt8", int14: "panelInt14", int15: "panelInt15", f32: "panelFloat32" } as const;
+const kernelOf = { shared: "panelShared", int14: "panelInt14", int15: "panelInt15", f32: "panelFloat32" } as const;
 
 /** Bytes of a block of one row, in panels of each type. */
 export const panelBlockBytes: Readonly<Record<PanelType, number>> = {
-  int8: int8BlockBytes,
+  ...q4PanelBytes,
   int14: int14BlockBytes,
-  int15: int15BlockBytes,
   f32: blockInputs * 4,
 };
 
