@@ -14,11 +14,15 @@ const runLength = 2 ** 15;
  * seed, the tensor's name and the run's number. Tensors and their rows differ; the same seed gives the same bytes everywhere.
  *
  * Standard deviations keep activations near 1 through any number of layers: 1/√inputs for projections, 2/√hidden for embeddings (logits near 2),
- * 0.3 for biases; norms are 1 ± 0.1.
+ * 0.3 for biases; norms are 1 ± 0.1. With an initializer range they are what transformers makes before training: that range for all matrices, norms of 1,
+ * no biases. Widths of thousands make activations larger from layer to layer then, and errors with them.
  *
  * @param seed - a whole number
  */
-export function createRandomWeights(seed: number): (name: string, shape: readonly number[]) => FillTensor {
+export function createRandomWeights(
+  seed: number,
+  initializerRange?: number,
+): (name: string, shape: readonly number[]) => FillTensor {
   const normals = createNormals(seed);
   const tables = new Map<string, Uint16Array>();
   const tableOf = (mean: number, deviation: number): Uint16Array => {
@@ -28,7 +32,8 @@ export function createRandomWeights(seed: number): (name: string, shape: readonl
     return table;
   };
   return (name, shape) => {
-    const { mean, deviation } = distributionOf(name, shape);
+    const { mean, deviation } =
+      initializerRange === undefined ? distributionOf(name, shape) : untrained(name, shape, initializerRange);
     return fillFrom(tableOf(mean, deviation), hashText(`${seed}/${name}`));
   };
 }
@@ -39,6 +44,15 @@ function distributionOf(name: string, shape: readonly number[]): { readonly mean
   const inputs = shape.at(-1) ?? 1;
   const isVocabulary = name === "model.embed_tokens.weight" || name === "lm_head.weight";
   return { mean: 0, deviation: (isVocabulary ? 2 : 1) / Math.sqrt(inputs) };
+}
+
+function untrained(
+  name: string,
+  shape: readonly number[],
+  initializerRange: number,
+): { readonly mean: number; readonly deviation: number } {
+  if (shape.length > 1) return { mean: 0, deviation: initializerRange };
+  return { mean: name.endsWith(".bias") ? 0 : 1, deviation: 0 };
 }
 
 function fillFrom(table: Uint16Array, tensorHash: number): FillTensor {

@@ -8,7 +8,11 @@ import { reuseOrWrite } from "./whole-folder.ts";
 export interface CheckpointOptions {
   /** Where checkpoints are kept; each gets a folder of its own in it. */
   readonly folder: string;
+  /** Of its folder, but for the seed; where the shape is none of a published model. */
+  readonly name?: string;
   readonly seed?: number;
+  /** See {@link createRandomWeights}. */
+  readonly initializerRange?: number;
   readonly signal?: AbortSignal;
   /** Bytes. */
   readonly onProgress?: (completed: number, total: number) => void;
@@ -25,7 +29,7 @@ interface Shard {
   readonly bytes: number;
 }
 
-interface Tensor {
+export interface Tensor {
   readonly name: string;
   readonly shape: readonly number[];
   /** How many numbers. */
@@ -46,15 +50,23 @@ const chunkElements = 2 ** 22;
  * @throws the signal's reason; nothing stays behind then
  */
 export async function synthesizeCheckpoint(shape: Shape, options: CheckpointOptions): Promise<string> {
-  const { seed = 1, signal, onProgress, shardBytes = defaultShardBytes } = options;
+  const {
+    name = `qwen2-${shape.name}`,
+    seed = 1,
+    initializerRange,
+    signal,
+    onProgress,
+    shardBytes = defaultShardBytes,
+  } = options;
   const shards = planShards(shape, shardBytes);
   const config = JSON.stringify(configOf(shape), null, 2);
+  const range = initializerRange === undefined ? "" : `-range-${initializerRange}`;
   const contents = {
-    version: `${generatorVersion}, seed ${seed}, ${config}`,
+    version: `${generatorVersion}, seed ${seed}${range}, ${config}`,
     files: Object.fromEntries(shards.map(({ name, bytes }) => [name, bytes])),
   };
-  return reuseOrWrite(join(options.folder, `qwen2-${shape.name}-seed-${seed}`), contents, async (folder) => {
-    const weights = createRandomWeights(seed);
+  return reuseOrWrite(join(options.folder, `${name}-seed-${seed}${range}`), contents, async (folder) => {
+    const weights = createRandomWeights(seed, initializerRange);
     const total = shards.reduce((sum, { bytes }) => sum + bytes, 0);
     let completed = 0;
     for (const shard of shards) {
@@ -93,19 +105,25 @@ function planShards(shape: Shape, shardBytes: number): readonly Shard[] {
   return groups.map((tensors, index) => {
     const name =
       groups.length === 1 ? "model.safetensors" : `model-${digits(index + 1)}-of-${digits(groups.length)}.safetensors`;
-    const { header, dataBytes } = describeTensors(tensors);
+    const { header, dataBytes } = describeTensors(tensors, "BF16");
     return { name, tensors, header, bytes: header.length + dataBytes };
   });
 }
 
-/** @see https://huggingface.co/docs/safetensors/index#format */
-function describeTensors(tensors: readonly Tensor[]): { readonly header: Uint8Array; readonly dataBytes: number } {
+/**
+ * @returns what stands before the tensors' numbers in a safetensors file, and how many bytes these take
+ * @see https://huggingface.co/docs/safetensors/index#format
+ */
+export function describeTensors(
+  tensors: readonly Tensor[],
+  dtype: "BF16" | "F32",
+): { readonly header: Uint8Array; readonly dataBytes: number } {
   const entries: Record<string, object> = {};
   let end = 0;
   for (const { name, shape, length } of tensors) {
     const begin = end;
-    end += length * elementBytes;
-    entries[name] = { dtype: "BF16", shape, data_offsets: [begin, end] };
+    end += length * (dtype === "F32" ? 4 : elementBytes);
+    entries[name] = { dtype, shape, data_offsets: [begin, end] };
   }
   const json = JSON.stringify(entries);
   const text = new TextEncoder().encode(json.padEnd(Math.ceil(json.length / 8) * 8)); // the data begins aligned
