@@ -30,7 +30,7 @@ export interface WeightSpec {
   readonly shape: readonly number[];
   /** Of a matrix; vectors are kept as f32. Rows of super-blocks are whole ones. */
   readonly type: MatrixType;
-  /** That activations which meet the matrix should be quantised finely, if they are quantised at all. */
+  /** That activations which meet a matrix of q4 should be quantised finely: others are quantised in one way, or not at all. */
   readonly isFine?: boolean;
 }
 
