@@ -236,7 +236,9 @@ export function defineQ4Tile(
           return hasMinima ? moved : i32x4.add(moved, correction(i));
         });
       } else {
-        addTwoPlanes(code, flat, code.offset(panel, rows * planesOffset), (place) => addSteps(8, expandedOffset, place));
+        addTwoPlanes(code, flat, code.offset(panel, rows * planesOffset), (place) =>
+          addSteps(8, expandedOffset, place),
+        );
         if (!hasMinima) for (const [i, sum] of flat.entries()) code.set(sum, i32x4.add(sum, correction(i)));
       }
       for (const [v, vector] of vectors.entries()) code.set(vector, code.load(w, v * 16));
