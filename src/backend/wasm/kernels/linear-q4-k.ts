@@ -10,8 +10,8 @@ import {
   expansionParameters,
   minimumFactor,
   q4BlockBytes,
-  q4PanelBytes,
   rowProducts,
+  sharedBlockBytes,
   updateSums,
 } from "./linear-q4.ts";
 import { defineRow } from "./linear-row.ts";
@@ -46,7 +46,7 @@ function ownMinimum(both: Value<"v128">): Value<"v128"> {
 /** One row of activations: {@link defineRow}. */
 export const linearQ4KRow: Kernel = defineRow(
   "linearQ4KRow",
-  { weights: q4BlockBytes, panel: q4PanelBytes.shared, header: q4KHeaderBytes },
+  { weights: q4BlockBytes, panel: sharedBlockBytes, header: q4KHeaderBytes },
   (code, place) => {
     const { weights, panel } = place;
     const products = rowProducts.shared(code, place);

@@ -31,7 +31,8 @@ export const q4WeightsOffset = 32;
 export type Q4Activations = "shared" | "int15";
 
 /** Bytes of one block of one row of activations. */
-export const q4PanelBytes: Readonly<Record<Q4Activations, number>> = { shared: 56, int15: 80 };
+export const sharedBlockBytes = 56;
+export const int15BlockBytes = 80;
 
 /** Where a row's own and shared bytes begin in a block, and its two planes of 15 bits. */
 const ownOffset = 8;
@@ -42,9 +43,13 @@ const planesOffset = 16;
 export const ownBits = 6;
 export const secondShare = 7;
 
+function panelBytes(activations: Q4Activations): number {
+  return activations === "shared" ? sharedBlockBytes : int15BlockBytes;
+}
+
 /** One row of activations: {@link defineRow}. */
 export function defineQ4Row(name: string, activations: Q4Activations): Kernel {
-  return defineRow(name, { weights: q4BlockBytes, panel: q4PanelBytes[activations] }, (code, place) => {
+  return defineRow(name, { weights: q4BlockBytes, panel: panelBytes(activations) }, (code, place) => {
     const { weights, panel } = place;
     const products = rowProducts[activations](code, place);
     const input = code.local("v128");
@@ -253,7 +258,7 @@ export function defineQ4Tile(
         code.storePair(sums, pair.map(sumOf), row * 32);
       }
       code.advance(w, hasMinima ? expandedBytes + 32 : expandedBytes);
-      code.advance(panel, rows * q4PanelBytes[activations]);
+      code.advance(panel, rows * panelBytes(activations));
     });
   });
 }

@@ -3,7 +3,7 @@ import { defineInner, type Kernel, type WasmFunction } from "../builder/kernel.t
 import { f32x4, i8x16, i16x8, i32, i32x4, type Value, v128 } from "../builder/values.ts";
 import { blocksInSuperBlock } from "../layout.ts";
 import { loadFloat16 } from "./float16.ts";
-import { expansionParameters, q4PanelBytes } from "./linear-q4.ts";
+import { expansionParameters, int15BlockBytes } from "./linear-q4.ts";
 import { defineRow } from "./linear-row.ts";
 import { addTwoPlanes, defineRows, defineTiles, type Half, tileParameters } from "./linear-rows.ts";
 
@@ -53,7 +53,7 @@ function sixBits(code: Code, packed: Value<"v128">, upper: Value<"v128">, step: 
 /** One row of activations: {@link defineRow}. The sums of 16 inputs are taken one vector after the other. */
 export const linearQ6KRow: Kernel = defineRow(
   "linearQ6KRow",
-  { weights: q6KBlockBytes, panel: q4PanelBytes.int15, header: q6KHeaderBytes },
+  { weights: q6KBlockBytes, panel: int15BlockBytes, header: q6KHeaderBytes },
   (code, { weights, panel }) => {
     const sums = code.locals(4, "v128");
     const scales = code.locals(4, "v128");
@@ -190,7 +190,7 @@ function defineTile(rows: number): WasmFunction<typeof tileParameters> {
       code.set(planes, code.offset(panel, rows * highOffset));
       code.set(sumsOf16, code.offset(panel, rows * sumsOffset));
       code.repeatAtLeastOnce(code.local("i32", i32.const(2)), add16);
-      code.advance(panel, rows * q4PanelBytes.int15);
+      code.advance(panel, rows * int15BlockBytes);
     });
   });
 }

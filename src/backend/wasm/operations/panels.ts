@@ -1,6 +1,6 @@
 import type { Kernel } from "../builder/kernel.ts";
 import { gatedSilu } from "../kernels/gated-silu.ts";
-import { q4PanelBytes } from "../kernels/linear-q4.ts";
+import { int15BlockBytes, sharedBlockBytes } from "../kernels/linear-q4.ts";
 import { int14BlockBytes } from "../kernels/linear-q8.ts";
 import { panelFloat32, panelInt14, panelInt15, panelShared } from "../kernels/panels.ts";
 import { rmsNorm } from "../kernels/rms-norm.ts";
@@ -19,7 +19,8 @@ const kernelOf = { shared: "panelShared", int14: "panelInt14", int15: "panelInt1
 
 /** Bytes of a block of one row, in panels of each type. */
 export const panelBlockBytes: Readonly<Record<PanelType, number>> = {
-  ...q4PanelBytes,
+  shared: sharedBlockBytes,
+  int15: int15BlockBytes,
   int14: int14BlockBytes,
   f32: blockInputs * 4,
 };
