@@ -33,7 +33,6 @@ export function enqueueWrite(work: LayerWork, keys: Rows, values: Rows, rotary: 
   const { program, store, step, layer } = work;
   const { keyValueHeads, headDim, type } = store.layout;
   const memory = step.layer(program, layer);
-  const passing = step.passing(program, layer);
   const writtenType = type === "f16" ? "f16" : "f32";
   const items: Argument[] = [];
   let count = 0;
@@ -62,7 +61,7 @@ export function enqueueWrite(work: LayerWork, keys: Rows, values: Rows, rotary: 
   const rotaryRegions = rotary ? [rotary.cos, rotary.sin] : [];
   program.add(operationIds.writeCache, count, items, {
     reads: [keys.region, values.region, ...rotaryRegions],
-    writes: [memory, passing],
+    writes: [memory, step.passing],
   });
 
   const seals: Argument[] = [];
@@ -76,7 +75,7 @@ export function enqueueWrite(work: LayerWork, keys: Rows, values: Rows, rotary: 
     }
   }
   program.add(operationIds.quantise, step.seals.length * keyValueHeads, seals, {
-    reads: [passing],
+    reads: [step.passing],
     writes: [memory],
   });
 }
@@ -160,7 +159,7 @@ export function enqueueAttention(
     }
   }
   const rotaryRegions = rotary ? [rotary.cos, rotary.sin] : [];
-  const cache = [step.layer(program, layer), step.passing(program, layer)];
+  const cache = [step.layer(program, layer), step.passing];
   program.add(operationIds.attend, itemCount, items, {
     reads: [queries.region, ...rotaryRegions, ...cache],
     writes: [output.region, ...partials],
@@ -181,11 +180,11 @@ function pieces(part: TilePart, window: number): { firstRow: number; rows: numbe
 }
 
 /** Where a head's tile is: in the layer's part of a block, or among the tiles that pass. */
-function tileOf({ store, step, program, layer }: LayerWork, home: TileHome, head: number): Argument {
+function tileOf({ store, step, layer }: LayerWork, home: TileHome, head: number): number {
   const { keyValueHeads, headDim, type } = store.layout;
   const size = tileBytes(type === "f16" ? "f16" : "f32", headDim);
   if ("tiles" in home) return home.tiles + (layer * keyValueHeads + head) * size;
-  return place(step.passing(program, layer), (home.passing * keyValueHeads + head) * size);
+  return step.passingTiles + (home.passing * keyValueHeads + head) * size;
 }
 
 function place(region: Region, offset: number): Place {

@@ -300,7 +300,7 @@ test("blocks have numbers of their own, are used again, and are not used after t
   const memory = new Memory("i32");
   const work = { turn: () => {}, quantise: () => {} };
   for (const type of ["f32", "f16", "q8"] as const) {
-    const store = new WasmBlockStore(memory, layoutOf(type), work);
+    const store = new WasmBlockStore({ memory, far: memory }, layoutOf(type), work);
     const blocks = Array.from({ length: 50 }, () => store.allocate());
     expect(new Set(blocks).size).toBe(50);
     for (const block of blocks) if (type === "q8") store.openTiles(block);
@@ -317,4 +317,14 @@ test("blocks have numbers of their own, are used again, and are not used after t
     expect(memory.byteLength).toBe(size);
     for (const block of blocks) store.free(block);
   }
+});
+
+test("tiles that pass stay where they are until there are more of them, and then give their memory back", () => {
+  const memory = new Memory("i32");
+  const store = new WasmBlockStore({ memory, far: memory }, layoutOf("q8"), { turn: () => {}, quantise: () => {} });
+  const first = store.passingTiles(2);
+  expect([store.passingTiles(1), store.passingTiles(0), store.passingTiles(2)]).toEqual([first, first, first]);
+  memory.allocate(64); // what is behind them
+  expect(store.passingTiles(3)).toBeGreaterThan(first);
+  expect(memory.allocate(64)).toBe(first);
 });

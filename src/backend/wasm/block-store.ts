@@ -32,19 +32,26 @@ export class WasmBlockStore implements BlockStore {
   readonly bytesPerBlock: number;
   bytesInUse = 0;
   readonly #openBytes: number;
+  /** Where the tiles lie. */
   readonly #memory: Memory;
   readonly #work: TileWork;
   readonly #blocks: (Block | undefined)[] = [];
   readonly #freeNumbers: number[] = [];
+  readonly #passing = { address: 0, bytes: 0 };
   /** Address of what keys are multiplied by, [layers, keyValueHeads, headDim] f32, or 0; and of the inverse, for queries. */
   readonly keyScales: number = 0;
   readonly queryScales: number = 0;
   /** 1 for heads whose queries are to be fine, [layers · keyValueHeads]. */
   readonly fineHeads: Uint8Array;
 
-  constructor(memory: Memory, layout: CacheLayout, work: TileWork, keyScales?: KeyScales) {
+  constructor(
+    { memory, far }: Record<"memory" | "far", Memory>,
+    layout: CacheLayout,
+    work: TileWork,
+    keyScales?: KeyScales,
+  ) {
     this.layout = layout;
-    this.#memory = memory;
+    this.#memory = far;
     this.#work = work;
     const tiles = layout.layers * layout.keyValueHeads;
     this.bytesPerBlock = tiles * tileBytes(layout.type, layout.headDim);
@@ -142,6 +149,16 @@ export class WasmBlockStore implements BlockStore {
   /** The address of the tiles that a block is to be sealed into. */
   prepareSeal(number: number): number {
     return this.#tilesOf(number);
+  }
+
+  /**
+   * The address of f32 tiles of one layer, [count][keyValueHeads], which are needed for one step: the next one may move them.
+   * @throws SkeinError (code `out_of_memory`)
+   */
+  passingTiles(count: number): number {
+    const { keyValueHeads, headDim } = this.layout;
+    this.#memory.enlarge(this.#passing, count * keyValueHeads * tileBytes("f32", headDim));
+    return this.#passing.address;
   }
 
   /** Says that a block's quantised tiles are complete. */

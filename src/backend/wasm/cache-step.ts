@@ -1,6 +1,6 @@
 import type { Segment } from "../backend.ts";
 import type { WasmBlockStore } from "./block-store.ts";
-import { tileBytes, tileTokens } from "./kernels/tile-layout.ts";
+import { tileTokens } from "./kernels/tile-layout.ts";
 import type { Program, Region } from "./program.ts";
 
 /** Rows of one sequence that lie in one tile. */
@@ -33,10 +33,10 @@ export class CacheStep {
   readonly parts: readonly TilePart[];
   readonly seals: readonly Seal[];
   readonly #store: WasmBlockStore;
-  /** How many tiles of one layer and head pass. */
-  readonly #passing: number;
-  /** Memory of earlier layers is used again, so each layer has its own region. */
-  readonly #passingRegions = new Map<number, Region>();
+  /** Address of the tiles that pass, of one layer: the next layer's lie in the same place. */
+  readonly passingTiles: number;
+  /** The region that stands for them, so that a layer's are written when those of the layer before have been read. */
+  readonly passing: Region;
   readonly #layers = new Map<number, Region>();
 
   constructor(store: WasmBlockStore, segments: readonly Segment[], program: Program) {
@@ -82,30 +82,19 @@ export class CacheStep {
     }
     this.parts = parts;
     this.seals = seals;
-    this.#passing = passing;
+    this.passingTiles = store.passingTiles(passing);
+    this.passing = program.region(0);
   }
 
   /** The region that stands for a layer of the cache, so that reading it waits for writing it. */
   layer(program: Program, layer: number): Region {
-    return getOrMake(this.#layers, layer, () => program.region(0));
-  }
-
-  /** The tiles of one layer that pass. */
-  passing(program: Program, layer: number): Region {
-    const { keyValueHeads, headDim } = this.#store.layout;
-    return getOrMake(this.#passingRegions, layer, () =>
-      program.region(this.#passing * keyValueHeads * tileBytes("f32", headDim)),
-    );
+    const region = this.#layers.get(layer) ?? program.region(0);
+    this.#layers.set(layer, region);
+    return region;
   }
 
   /** The step has been computed: what it sealed is sealed. */
   commit(): void {
     for (const { block } of this.seals) this.#store.seal(block);
   }
-}
-
-function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const found = map.get(key) ?? make();
-  map.set(key, found);
-  return found;
 }

@@ -13,7 +13,7 @@ import { type Kernels, Runner, type Thread } from "./thread.ts";
 /** What a machine is made for. */
 export interface MachineOptions {
   readonly threads: number;
-  /** i64: memory beyond 4 GiB. */
+  /** i64: weights and cache beyond 4 GiB. */
   readonly address: "i32" | "i64";
   readonly variant: KernelVariant;
   /** The kernels, where they are loaded already. */
@@ -28,38 +28,43 @@ const sliceMilliseconds = 25;
 
 /** Memory, kernels and threads: what runs programs. */
 export class Machine {
+  /** The working memory: what is computed, and what threads need for it. */
   readonly memory: Memory;
+  /** Where weights and cache lie: the same, or a second one whose addresses have 64 bits. */
+  readonly far: Memory;
   readonly threads: number;
   /** The step that is being put together, or computed. */
   readonly program: Program;
   readonly #kernels: Kernels;
   readonly #control: Control;
   readonly #runner: Runner;
-  #scratch = { bytes: 0, address: 0 };
+  /** Of all threads, one after the other. */
+  readonly #scratch = { address: 0, bytes: 0 };
   #wantedScratch = 0;
   #isCancelled = false;
 
   /** @throws SkeinError (codes `out_of_memory`, `worker_failed`) when memory or a thread cannot be had */
   static async create({ threads, address, variant, module: given }: MachineOptions): Promise<Machine> {
     const module = given ?? (await loadKernels({ variant, address }));
-    const memory = new Memory(address);
-    const { exports } = await WebAssembly.instantiate(module, { engine: { memory: memory.memory } });
-    const machine = new Machine(memory, exports as Kernels, threads);
+    const memory = new Memory("i32");
+    const far = address === "i32" ? memory : new Memory(address);
+    const memories = { memory: memory.memory, far: far.memory };
+    const { exports } = await WebAssembly.instantiate(module, { engine: memories });
+    const machine = new Machine(memory, far, exports as Kernels, threads);
     const controlMemory = machine.#control.memory;
     const indices = Array.from({ length: threads - 1 }, (_, i) => i + 1);
     // All of them are awaited: a browser starts no worker while the one that asked for it is blocked, as the first operation would do.
-    await Promise.all(
-      indices.map((index) => startThread({ module, memory: memory.memory, controlMemory, threads, index })),
-    );
+    await Promise.all(indices.map((index) => startThread({ module, ...memories, controlMemory, threads, index })));
     return machine;
   }
 
-  private constructor(memory: Memory, kernels: Kernels, threads: number) {
+  private constructor(memory: Memory, far: Memory, kernels: Kernels, threads: number) {
     this.memory = memory;
+    this.far = far;
     this.threads = threads;
     this.#kernels = kernels;
     this.#control = new Control(threads);
-    this.#runner = new Runner({ kernels, memory: memory.memory, control: this.#control, index: 0 });
+    this.#runner = new Runner({ kernels, far: far.memory, control: this.#control, index: 0 });
     this.program = new Program(this.#control, memory);
   }
 
@@ -115,9 +120,9 @@ export class Machine {
    * @param scratchBytes - what it needs for itself
    */
   runHere(operation: OperationName, items: number, values: readonly number[], scratchBytes: number): void {
-    const { memory } = this;
+    const { memory, far } = this;
     const scratch = memory.allocate(scratchBytes);
-    const thread: Thread = { kernels: this.#kernels, memory: memory.memory, scratch };
+    const thread: Thread = { kernels: this.#kernels, far: far.memory, scratch };
     const numbers = Float64Array.from(values);
     try {
       for (let item = 0; item < items; item++) operations[operationIds[operation]]!(thread, numbers, 0, item);
@@ -148,12 +153,9 @@ export class Machine {
   }
 
   #giveScratch(): void {
-    if (this.#wantedScratch <= this.#scratch.bytes) return;
-    const { bytes, address } = this.#scratch;
-    if (bytes > 0) this.memory.free(address, bytes * this.threads);
-    this.#scratch = { bytes: 0, address: 0 };
     const size = this.#wantedScratch;
-    this.#scratch = { bytes: size, address: this.memory.allocate(size * this.threads) };
+    if (size * this.threads <= this.#scratch.bytes) return;
+    this.memory.enlarge(this.#scratch, size * this.threads);
     for (let thread = 0; thread < this.threads; thread++)
       this.#control.setScratch(thread, this.#scratch.address + thread * size);
   }

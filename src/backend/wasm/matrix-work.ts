@@ -30,13 +30,16 @@ const itemsPerThread = 4;
 /** One row: bytes of a piece that is not worth cutting again. */
 const shortPieceBytes = 128 * 1024;
 
+/** Rows and the bytes from one to the next; 0: they are the same. */
+interface PlacedRows extends Place {
+  readonly stride: number;
+}
+
 /** Where the sums of a product go. */
 interface Sums {
-  readonly output: Place;
-  /** Bytes from row to row of the output, and of what the sums begin with. */
-  readonly stride: number;
+  readonly output: PlacedRows;
   /** What the sums begin with: rows, which may be the output, or the address of the same numbers for all rows. */
-  readonly start: number | Place;
+  readonly start: number | PlacedRows;
 }
 
 function panelOf({ type, isFine }: PackedWeight): PanelType {
@@ -76,13 +79,12 @@ export class MatrixWork {
     const out = this.create(x.rows, weight.shape[0]!);
     const added = residual && this.rows(residual);
     // What the sums begin with: rows to add to, or the same numbers for all rows.
-    const start = added ?? bias?.address ?? this.#zerosFor(weight.groups * groupOutputs);
+    const start = added ?? (bias ? this.#bias(bias) : this.#zerosFor(weight.groups * groupOutputs));
     const panel = this.#panel(x, panelOf(weight));
-    const output = { region: out.region!, offset: 0 };
+    const output = { region: out.region!, offset: 0, stride: strideOf(out) };
     this.#multiply(weight, panel, x.rows, {
       output,
-      stride: strideOf(out),
-      start: typeof start === "number" ? start : { region: start, offset: 0 },
+      start: typeof start === "number" ? start : { region: start, offset: 0, stride: added ? output.stride : 0 },
     });
     return out;
   }
@@ -97,21 +99,20 @@ export class MatrixWork {
       const out = this.create(rows, down.shape[0]!);
       const start = this.#zerosFor(down.groups * groupOutputs);
       this.#multiply(down, panels[i]!, rows, {
-        output: { region: out.region!, offset: 0 },
-        stride: strideOf(out),
+        output: { region: out.region!, offset: 0, stride: strideOf(out) },
         start,
       });
       return out;
     });
     const narrowPanels = narrow.map((matrix, i) => this.#panel(matrix, panelOf(pairs[i]!.up)));
     for (const [i, { firstRow, rows }] of parts.entries()) {
-      const place = { region, offset: firstRow * strideOf(y) };
-      this.#multiply(pairs[i]!.up, narrowPanels[i]!, rows, { output: place, stride: strideOf(y), start: place });
+      const output = { region, offset: firstRow * strideOf(y), stride: strideOf(y) };
+      this.#multiply(pairs[i]!.up, narrowPanels[i]!, rows, { output, start: output });
     }
   }
 
   /** @param panel - of so many rows */
-  #multiply(weight: PackedWeight, panel: Region, rows: number, { output, stride, start: first }: Sums): void {
+  #multiply(weight: PackedWeight, panel: Region, rows: number, { output, start: first }: Sums): void {
     const { groups, blocks } = weight;
     const product = productOf(weight.type, weight.isFine);
     this.#program.addWork(rows * groups * groupOutputs * blocks * blockInputs);
@@ -130,9 +131,9 @@ export class MatrixWork {
       values[linearArguments.panel] = panel;
       values[linearArguments.rows] = rows;
       values[linearArguments.output] = output;
-      values[linearArguments.stride] = stride;
+      values[linearArguments.stride] = output.stride;
       values[linearArguments.start] = start;
-      values[linearArguments.startStride] = typeof start === "number" ? 0 : stride;
+      values[linearArguments.startStride] = typeof start === "number" ? 0 : start.stride;
       values[linearArguments.sharers] = cut.sharers;
       values[linearArguments.short] = cut.short;
       const reads = typeof start === "number" ? [panel] : [panel, start.region];
@@ -236,6 +237,12 @@ export class MatrixWork {
 
   get #program() {
     return this.#machine.program;
+  }
+
+  /** A bias where sums can begin with it: if it lies in another memory, it is copied for the step. */
+  #bias({ address, bytes }: PackedWeight): number | Region {
+    const { memory, far } = this.#machine;
+    return far === memory ? address : this.#program.data(far.floats(address, bytes / 4));
   }
 
   /** The address of so many zeros. */

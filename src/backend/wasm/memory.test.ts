@@ -88,6 +88,23 @@ test("a free piece at the end is grown, not left behind", () => {
   expect(memory.byteLength).toBeLessThanOrEqual(first + 64 + 300_000 + 65536);
 });
 
+test("a piece is made longer where there is room, and its old place is free; without memory it is empty", () => {
+  const memory = new Memory("i32");
+  const piece = { address: 0, bytes: 0 };
+  memory.enlarge(piece, 1000);
+  const first = piece.address;
+  memory.allocate(64); // what is behind it
+  memory.enlarge(piece, 500);
+  expect(piece).toEqual({ address: first, bytes: 1000 });
+  memory.enlarge(piece, 2000);
+  expect(piece.address).toBeGreaterThan(first);
+  expect(memory.allocate(1000)).toBe(first);
+  expect(() => memory.enlarge(piece, 2 ** 40)).toThrow(SkeinError);
+  expect(piece.bytes).toBe(0);
+  memory.enlarge(piece, 64);
+  expect(memory.allocate(64)).not.toBe(piece.address);
+});
+
 test("a view stays valid when memory grows", () => {
   const memory = new Memory("i32");
   const address = memory.allocate(8);

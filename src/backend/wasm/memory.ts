@@ -64,6 +64,19 @@ export class Memory {
     this.#free.splice(from, to - from, { start, end });
   }
 
+  /**
+   * Makes a piece at least so long, which may move it; what was in it is lost.
+   * @throws SkeinError (code `out_of_memory`); then the piece is empty
+   */
+  enlarge(piece: { address: number; bytes: number }, bytes: number): void {
+    const { address, bytes: before } = piece;
+    if (bytes <= before) return;
+    piece.bytes = 0;
+    if (before > 0) this.free(address, before);
+    piece.address = this.allocate(bytes);
+    piece.bytes = bytes;
+  }
+
   /** A view of a piece. It stays valid when the memory grows. */
   bytes(address: number, length: number): Uint8Array<ArrayBuffer> {
     // The buffer is a SharedArrayBuffer; the type says what most functions of the platform ask for.

@@ -29,7 +29,7 @@ function held(type: WeightType, values: Float32Array, columns: number): Float32A
 
 const bitsOf = (numbers: Float32Array): number[] => [...new Int32Array(numbers.slice().buffer)];
 
-for (const { name, kernels, put, room, get, clear } of await kernelHarnesses(Object.values(embeds), allTargets)) {
+for (const { name, kernels, far, room, get, clear } of await kernelHarnesses(Object.values(embeds), allTargets)) {
   test.for(types)(`${name}: a packed matrix of %s holds what it should, bit for bit`, (type) => {
     const normal = normalNumbers(5);
     for (const [outputs, inputCount] of [
@@ -44,7 +44,7 @@ for (const { name, kernels, put, room, get, clear } of await kernelHarnesses(Obj
         const weights = plain.map((number) => number * factor * (kind === "huge" ? 1 + normal() / 9 : 1));
         clear();
         const blocks = blocksOf(inputCount);
-        const packed = put(packMatrix({ type, weights, outputs, inputs: inputCount }));
+        const packed = far.put(packMatrix({ type, weights, outputs, inputs: inputCount }));
         const groupBytes = blocks * packedBlockBytes[type];
         const row = room(blocks * 32 * 4);
         const expected = held(type, weights, inputCount);

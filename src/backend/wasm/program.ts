@@ -65,7 +65,7 @@ export class Program {
   #data: { readonly region: Region; readonly numbers: Float32Array }[] = [];
   #phase = 0;
   #work = 0;
-  #arena = { address: 0, bytes: 0 };
+  readonly #arena = { address: 0, bytes: 0 };
 
   constructor(control: Control, memory: Memory) {
     this.#control = control;
@@ -230,11 +230,7 @@ export class Program {
       region.address = start; // relative to the arena, which may have to grow
       size = Math.max(size, start + region.bytes);
     }
-    if (size > this.#arena.bytes) {
-      if (this.#arena.bytes > 0) this.#memory.free(this.#arena.address, this.#arena.bytes);
-      this.#arena = { address: 0, bytes: 0 };
-      this.#arena = { address: this.#memory.allocate(size), bytes: size };
-    }
+    this.#memory.enlarge(this.#arena, size);
     for (const region of used) region.address += this.#arena.address;
   }
 }

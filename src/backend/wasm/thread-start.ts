@@ -5,6 +5,8 @@ import { help, type Kernels } from "./thread.ts";
 export interface ThreadStart {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
+  /** The same, or the one of 64-bit addresses. */
+  readonly far: WebAssembly.Memory;
   readonly controlMemory: WebAssembly.Memory;
   readonly threads: number;
   readonly index: number;
@@ -16,11 +18,11 @@ export interface ThreadStart {
  * @param tellReady - called before that
  */
 export function runThread(
-  { module, memory, controlMemory, threads, index }: ThreadStart,
+  { module, memory, far, controlMemory, threads, index }: ThreadStart,
   tellReady: () => void,
 ): never {
-  const { exports } = new WebAssembly.Instance(module, { engine: { memory } });
+  const { exports } = new WebAssembly.Instance(module, { engine: { memory, far } });
   const control = new Control(threads, controlMemory);
   tellReady();
-  return help({ kernels: exports as Kernels, memory, control, index });
+  return help({ kernels: exports as Kernels, far, control, index });
 }

@@ -7,8 +7,9 @@ export type Kernels = Readonly<Record<string, (...numbers: number[]) => void>>;
 /** What an operation needs besides its numbers. */
 export interface Thread {
   readonly kernels: Kernels;
-  readonly memory: WebAssembly.Memory;
-  /** Address of memory that this thread has for itself. */
+  /** Where weights lie. */
+  readonly far: WebAssembly.Memory;
+  /** Address of working memory that this thread has for itself. */
   scratch: number;
 }
 
@@ -21,7 +22,7 @@ export const record = { operation: 0, items: 1, arguments: 2, length: 3 } as con
 /** What a thread is made of. */
 export interface ThreadParts {
   readonly kernels: Kernels;
-  readonly memory: WebAssembly.Memory;
+  readonly far: WebAssembly.Memory;
   readonly control: Control;
   readonly index: number;
 }
@@ -33,8 +34,8 @@ export class Runner {
   readonly #index: number;
 
   /** @param index - of the thread, 0 for the one that begins programs */
-  constructor({ kernels, memory, control, index }: ThreadParts) {
-    this.#thread = { kernels, memory, scratch: 0 };
+  constructor({ kernels, far, control, index }: ThreadParts) {
+    this.#thread = { kernels, far, scratch: 0 };
     this.#control = control;
     this.#index = index;
   }

@@ -16,8 +16,8 @@ export function hasRelaxedSimd(): boolean {
   return WebAssembly.validate(Uint8Array.from(relaxedModule));
 }
 
-/** (memory i64 1 1 shared) */
-const wideMemoryModule = [0, 97, 115, 109, 1, 0, 0, 0, 5, 4, 1, 7, 1, 1];
+/** (memory 1 1 shared) (memory i64 1 1 shared) */
+const wideMemoryModule = [0, 97, 115, 109, 1, 0, 0, 0, 5, 7, 2, 3, 1, 1, 7, 1, 1];
 
 /**
  * (func (export "probe") (result i32) (i32x4.extract_lane 0 (i32x4.relaxed_dot_i8x16_i7x16_add_s of bytes 127, bytes 255, zeros)))
@@ -44,7 +44,7 @@ export function fastestVariant(): KernelVariant {
   return addsPairs() ? "pairs" : "relaxed";
 }
 
-/** @returns whether this engine has 64-bit memory */
+/** @returns whether this engine has 64-bit memory, and several memories in a module: both are needed beyond 4 GiB */
 export function hasWideMemory(): boolean {
   return WebAssembly.validate(Uint8Array.from(wideMemoryModule));
 }

@@ -20,14 +20,14 @@ import { cacheScratchBytes, quantiseItem, rerotateItem } from "./operations/cach
 import { WasmWeightSpace } from "./weight-space.ts";
 
 /**
- * The fast backend for processors: WebAssembly kernels over one memory that threads share. Operations are put together into a program (see
+ * The fast backend for processors: WebAssembly kernels over memory that threads share. Operations are put together into a program (see
  * `program.ts`), which `read` and `endStep` run.
  *
  * @throws SkeinError (code `out_of_memory`) where not even the room for addresses can be had
  */
 export async function createWasmBackend(options: MachineOptions): Promise<Backend> {
   const machine = await Machine.create(options);
-  const { memory, program } = machine;
+  const { memory, far, program } = machine;
   const work = new MatrixWork(machine);
   const rotaries = new Map<RotaryRows, RotaryRegions>();
   const cacheSteps = new Map<BlockStore, { readonly segments: readonly Segment[]; readonly step: CacheStep }>();
@@ -64,10 +64,10 @@ export async function createWasmBackend(options: MachineOptions): Promise<Backen
     name: "wasm",
     leastRows: 20,
     blockTokens: tileTokens,
-    allocateWeights: (specs) => new WasmWeightSpace(memory, machine.runNow.bind(machine), specs),
+    allocateWeights: (specs) => new WasmWeightSpace(far, machine.runNow.bind(machine), specs),
     createBlockStore: (layout: CacheLayout, keyScales) => {
       machine.needScratch(cacheScratchBytes(layout.headDim));
-      return new WasmBlockStore(memory, layout, tileWork(machine, layout.headDim), keyScales);
+      return new WasmBlockStore(machine, layout, tileWork(machine, layout.headDim), keyScales);
     },
 
     embed: (weight, tokens) => work.embed(weight as PackedWeight, tokens),

@@ -7,6 +7,7 @@ const features = {
   relaxed_simd: true,
   threads: true,
   memory64: true,
+  multi_memory: true,
   bulk_memory: true,
   sat_float_to_int: true,
   sign_extension: true,

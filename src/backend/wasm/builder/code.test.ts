@@ -46,8 +46,15 @@ const places = defineKernel("places", { a: "address", bytes: "i32", out: "addres
   code.storeI32(out, code.isBelow(a, code.offset(a, bytes)), 32);
 });
 
-for (const { name, kernels, put, room, get } of await kernelHarnesses(
-  [repeats, dots, smallDots, constants, places],
+const moves = defineKernel("moves", { from: "address", far: "far", to: "address", bytes: "i32" }, (code, given) => {
+  const { from, far, to, bytes } = given;
+  code.copy(code.offset(far, bytes), from, bytes);
+  code.storeI32(far, i32.add(code.loadI32(code.offset(far, bytes)), i32.const(1)));
+  code.copy(to, far, i32.shl(bytes, i32.const(1)));
+});
+
+for (const { name, kernels, put, room, get, far } of await kernelHarnesses(
+  [repeats, dots, smallDots, constants, places, moves],
   allTargets,
 )) {
   test(`${name}: a loop runs as often as it is told, and not at all for 0`, () => {
@@ -84,6 +91,13 @@ for (const { name, kernels, put, room, get } of await kernelHarnesses(
       expect(Object.is(got[4 * i], Math.fround(number)), `${number}`).toBe(true);
   });
 
+  test(`${name}: bytes go into the far memory and back`, () => {
+    const numbers = Int32Array.from({ length: 16 }, (_, i) => 7 * i);
+    const [place, out] = [far.room(128), room(128)];
+    kernels.moves!(put(numbers), place, out, 64);
+    expect([...get(Int32Array, out, 32)]).toEqual([1, ...Array(15).fill(-1), ...numbers]);
+  });
+
   test(`${name}: addresses go forth and back`, () => {
     const data = Int32Array.from({ length: 64 }, (_, i) => i);
     const out = room(48);
@@ -91,6 +105,14 @@ for (const { name, kernels, put, room, get } of await kernelHarnesses(
     expect([...get(Int32Array, out, 9)]).toEqual([16, 17, 18, 19, 0, 1, 2, 3, 1]);
   });
 }
+
+test("where there are two memories, no address of the one is taken for one of the other", () => {
+  const mixes = defineKernel("mixes", { far: "far", to: "address" }, (code, { far, to }) =>
+    code.store(to, code.load(code.narrow(far))),
+  );
+  expect(() => mixes.build({ variant: "plain", address: "i32" })).not.toThrow();
+  expect(() => mixes.build({ variant: "plain", address: "i64" })).toThrow("an address of another memory");
+});
 
 test("a constant is set once, before all other statements, however often it is used", () => {
   const kernel = defineKernel("once", { out: "address" }, (code, { out }) => {

@@ -1,6 +1,6 @@
 import { Code, type ParameterType } from "./code.ts";
 import type { Target } from "./target.ts";
-import { type Value, value } from "./values.ts";
+import { type Address, type Value, value } from "./values.ts";
 
 /** A function of the module. */
 export interface WasmFunction<P extends Parameters = Parameters> {
@@ -55,14 +55,13 @@ function define<P extends Parameters>(
       for (const [parameter, type] of Object.entries(parameters)) {
         const given = `(local.get $${parameter})`;
         values[parameter] =
-          type === "address" && isExported
-            ? code.local("address", value("address", `(${target.address}.trunc_f64_u ${given})`))
+          isAddress(type) && isExported
+            ? code.local(type, value(type, `(${code.typeText(type)}.trunc_f64_u ${given})`))
             : value(type, given);
       }
       body(code, values as Values<P>);
       const header = Object.entries(parameters).map(
-        ([parameter, type]) =>
-          `(param $${parameter} ${type === "address" && isExported ? "f64" : code.typeText(type)})`,
+        ([parameter, type]) => `(param $${parameter} ${isAddress(type) && isExported ? "f64" : code.typeText(type)})`,
       );
       const exported = isExported ? `(export "${name}")` : "";
       return { text: `(func $${name} ${exported} ${header.join(" ")}\n${code.text})`, calls: code.calls };
@@ -70,13 +69,20 @@ function define<P extends Parameters>(
   };
 }
 
+function isAddress(type: ParameterType): type is Address {
+  return type === "address" || type === "far";
+}
+
 /** WebAssembly's most pages of 64 KiB: 4 GiB; V8 ends a 64-bit memory at 16 GiB. */
 export const mostPages = { i32: 65536, i64: 262144 } as const;
 
-/** @returns the text of a module that exports the kernels and imports its memory, which is shared, as `memory` of `engine` */
+/**
+ * @returns the text of a module that exports the kernels and imports its memory, which is shared, as `memory` of `engine`; and, where addresses are i64, a
+ * second one as `far`. The one that is read most has to be the first: engines look up where another begins at every access
+ */
 export function buildModule(kernels: readonly Kernel[], target: Target): string {
-  const { address } = target;
-  const memory = `(memory ${address === "i64" ? "i64 " : ""}1 ${mostPages[address]} shared)`;
+  const imports = [`(import "engine" "memory" (memory $memory 1 ${mostPages.i32} shared))`];
+  if (target.address === "i64") imports.push(`(import "engine" "far" (memory $far i64 1 ${mostPages.i64} shared))`);
   const functions = new Map<string, WasmFunction>();
   const texts: string[] = [];
   const waiting: WasmFunction[] = [...kernels];
@@ -89,5 +95,5 @@ export function buildModule(kernels: readonly Kernel[], target: Target): string 
     texts.push(text);
     waiting.push(...calls);
   }
-  return `(module (import "engine" "memory" ${memory})\n${texts.join("\n")})`;
+  return `(module ${imports.join("\n")}\n${texts.join("\n")})`;
 }

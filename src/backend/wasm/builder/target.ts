@@ -10,7 +10,7 @@ export type KernelVariant = (typeof kernelVariants)[number];
 /** What a module is built for. */
 export interface Target {
   readonly variant: KernelVariant;
-  /** i64: memory beyond 4 GiB. */
+  /** i64: weights and cache lie in a memory of their own, which may go beyond 4 GiB. */
   readonly address: "i32" | "i64";
 }
 

@@ -1,5 +1,11 @@
-/** What a value is: `address` is an i32, or an i64 where the memory is 64-bit. */
-export type Type = "i32" | "f32" | "f64" | "v128" | "address";
+/**
+ * What a value is an address of: `address` of the working memory, an i32; `far` of the one that weights and cache lie in, which is the same, or a second
+ * one whose addresses are i64.
+ */
+export type Address = "address" | "far";
+
+/** What a value is. */
+export type Type = "i32" | "f32" | "f64" | "v128" | Address;
 
 /** An expression of WebAssembly text; its type is checked by TypeScript. */
 export interface Value<T extends Type> {

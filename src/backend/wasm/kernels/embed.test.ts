@@ -22,12 +22,12 @@ function expectSame(got: readonly Float32Array[], expected: readonly Float32Arra
 }
 
 for (const harness of await kernelHarnesses(embeds, allTargets)) {
-  const { name, kernels, put, room, get, clear } = harness;
+  const { name, kernels, far, room, get, clear } = harness;
 
   /** All rows of one group. */
   const embedded = (kernel: { readonly name: string }, weights: Weights, blocks: number): Float32Array[] => {
     clear();
-    const address = put(weights);
+    const address = far.put(weights);
     const length = blocks * blockInputs;
     return Array.from({ length: groupOutputs }, (_, lane) => {
       const to = room(length * 4 + 64);
@@ -46,9 +46,9 @@ for (const harness of await kernelHarnesses(embeds, allTargets)) {
     expectSame(embedded(embedFloat16, numbers, 128), transposed(Float32Array.from(new Float16Array(numbers.buffer))));
 
     const bfloats = halves.map(finiteBfloat16);
-    const wide = new Float32Array(Int32Array.from(bfloats, (bits) => bits << 16).buffer);
-    expectSame(embedded(embedBfloat16, bfloats, 128), transposed(wide));
-    expectSame(embedded(embedFloat32, wide, 128), transposed(wide));
+    const numbers32 = new Float32Array(Int32Array.from(bfloats, (bits) => bits << 16).buffer);
+    expectSame(embedded(embedBfloat16, bfloats, 128), transposed(numbers32));
+    expectSame(embedded(embedFloat32, numbers32, 128), transposed(numbers32));
   });
 
   test(`${name}: rows of 8 bits are scale times integer, with scales of all sizes and every integer`, () => {

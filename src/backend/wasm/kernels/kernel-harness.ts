@@ -6,12 +6,8 @@ import { allTargets, type Target } from "../builder/target.ts";
 type Numbers = Float32Array | Float16Array | Uint16Array | Int32Array | Int8Array | Uint8Array;
 type NumbersClass<T extends Numbers> = new (buffer: ArrayBufferLike, offset: number, length: number) => T;
 
-/** A module of some kernels, with memory of its own, for tests. */
-export interface KernelHarness {
-  /** What the module is built for, in words. */
-  readonly name: string;
-  /** The kernels, by their names. */
-  readonly kernels: Readonly<Record<string, (...numbers: number[]) => void>>;
+/** A memory that kernels read and write. */
+export interface HarnessMemory {
   readonly memory: WebAssembly.Memory;
   /** @returns the address of memory that nobody has; all its bits are set, so that floats are NaN */
   readonly room: (bytes: number) => number;
@@ -21,6 +17,16 @@ export interface KernelHarness {
   readonly get: <T extends Numbers>(type: NumbersClass<T>, address: number, length: number) => T;
   /** Gives all memory back. */
   readonly clear: () => void;
+}
+
+/** A module of some kernels, with memory of its own, for tests. */
+export interface KernelHarness extends HarnessMemory {
+  /** What the module is built for, in words. */
+  readonly name: string;
+  /** The kernels, by their names. */
+  readonly kernels: Readonly<Record<string, (...numbers: number[]) => void>>;
+  /** What far addresses are of: the same memory, or another. */
+  readonly far: HarnessMemory;
 }
 
 /** All variants, and 64-bit memory once. */
@@ -46,15 +52,26 @@ const start = 64;
 
 async function kernelHarness(kernels: readonly Kernel[], target: Target): Promise<KernelHarness> {
   const module = await WebAssembly.compile(await assemble(kernels, target));
-  const isWide = target.address === "i64";
-  const pages = memoryBytes / 65536;
-  const memory = new WebAssembly.Memory({
-    initial: isWide ? BigInt(pages) : pages,
-    maximum: isWide ? BigInt(mostPages.i64) : mostPages.i32,
-    shared: true,
-    ...(isWide ? { address: "i64" } : {}),
-  } as WebAssembly.MemoryDescriptor);
-  const instance = await WebAssembly.instantiate(module, { engine: { memory } });
+  const working = harnessMemory("i32");
+  const far = target.address === "i32" ? working : harnessMemory(target.address);
+  const engine = { memory: working.memory, far: far.memory };
+  const instance = await WebAssembly.instantiate(module, { engine });
+  return {
+    ...working,
+    name: `${target.variant}, ${target.address}`,
+    kernels: instance.exports as Record<string, (...numbers: number[]) => void>,
+    far,
+    clear() {
+      working.clear();
+      far.clear();
+    },
+  };
+}
+
+function harnessMemory(address: "i32" | "i64"): HarnessMemory {
+  const size = (pages: number): number => (address === "i64" ? BigInt(pages) : pages) as number;
+  const descriptor = { initial: size(memoryBytes / 65536), maximum: size(mostPages[address]), shared: true, address };
+  const memory = new WebAssembly.Memory(descriptor);
   let end = start;
   const room = (bytes: number) => {
     const address = end;
@@ -63,8 +80,6 @@ async function kernelHarness(kernels: readonly Kernel[], target: Target): Promis
     return address;
   };
   return {
-    name: `${target.variant}, ${target.address}`,
-    kernels: instance.exports as Record<string, (...numbers: number[]) => void>,
     memory,
     room,
     put(numbers) {

@@ -49,7 +49,7 @@ export function computeProduct(harness: KernelHarness, product: Product, cuts: r
   const scratch = harness.room(linearScratchBytes + guardBytes);
   const values: number[] = [];
   values[linearArguments.product] = productTypes.indexOf(type);
-  values[linearArguments.weights] = harness.put(packMatrix(product));
+  values[linearArguments.weights] = harness.far.put(packMatrix(product));
   values[linearArguments.groups] = groups;
   values[linearArguments.blocks] = blocks;
   values[linearArguments.panel] = harness.put(makePanels(productFacts[type].panel, rowsOf(product)));
@@ -66,7 +66,7 @@ export function computeProduct(harness: KernelHarness, product: Product, cuts: r
     values[linearArguments.blockCount] = end - first;
     values[linearArguments.start] = i === 0 ? biasAddress : output;
     values[linearArguments.startStride] = i === 0 ? 0 : stride;
-    const thread = { kernels: harness.kernels, memory: noMemory, scratch };
+    const thread = { kernels: harness.kernels, far: noMemory, scratch };
     for (let item = 0; item < countPieces(cut); item++) linear(thread, Float64Array.from(values), 0, item);
   }
   for (const end of [output + rows * stride, scratch + linearScratchBytes]) {

@@ -27,7 +27,7 @@ export interface RowShape {
 /** Where a row kernel is. */
 export interface RowPlace {
   /** The block of 16 outputs by 32 inputs. */
-  readonly weights: Local<"address">;
+  readonly weights: Local<"far">;
   /** The block's activations in the panel. */
   readonly panel: Local<"address">;
   /** [16] f32: the sums of the group, at the end or all the time. */
@@ -52,7 +52,7 @@ export interface RowBody {
  */
 export function defineRow(name: string, shape: RowShape, body: (code: Code, place: RowPlace) => RowBody): WasmFunction {
   const parameters = {
-    weights: "address",
+    weights: "far",
     x: "address",
     start: "address",
     y: "address",
@@ -72,7 +72,7 @@ export function defineRow(name: string, shape: RowShape, body: (code: Code, plac
       const weights = i32.mul(i32.mul(first, turns), i32.const(turnBytes));
       const outputs = i32.mul(first, i32.const(64));
       const place = {
-        weights: code.local("address", code.offset(given.weights, weights)),
+        weights: code.local("far", code.offset(given.weights, weights)),
         panel,
         y: code.local("address", code.offset(given.y, outputs)),
       };
@@ -121,13 +121,13 @@ export function storeGroup(code: Code, y: Value<"address">, vectors: readonly Va
 
 /** What is read ahead of a stream. */
 interface Stream {
-  readonly weights: Value<"address">;
+  readonly weights: Value<"far">;
   readonly groups: Value<"i32">;
   /** Of the loop over a group's weights, and what each of them reads. */
   readonly turns: Value<"i32">;
   readonly turnBytes: number;
   /** Where it is. */
-  readonly at: Value<"address">;
+  readonly at: Value<"far">;
   /** What is read has to go somewhere. */
   readonly scratch: Value<"address">;
 }
@@ -136,8 +136,8 @@ interface Stream {
 function readAhead(code: Code, { weights, groups, turns, turnBytes, at, scratch }: Stream): (turn: () => void) => void {
   const pageTurns = i32.const(Math.floor(pageBytes / turnBytes));
   const pages = code.local("i32", i32.divU(i32.add(turns, i32.sub(pageTurns, i32.const(1))), pageTurns));
-  const end = code.local("address", code.offset(weights, i32.mul(i32.mul(groups, turns), i32.const(turnBytes))));
-  const ahead = code.local("address");
+  const end = code.local("far", code.offset(weights, i32.mul(i32.mul(groups, turns), i32.const(turnBytes))));
+  const ahead = code.local("far");
   const left = code.local("i32");
   const count = code.local("i32");
   const touch = (bytes: number): void => {

@@ -8,6 +8,7 @@ test("a thread that cannot start is an error, not a wait without end", async () 
   const start: ThreadStart = {
     module: { ...memory } as WebAssembly.Module, // not a module
     memory,
+    far: memory,
     controlMemory: memory,
     threads: 2,
     index: 1,

@@ -13,6 +13,8 @@ export interface Widening {
   readonly instructions: number;
   /** Stores of a vector in the function's text, without those of functions that are inlined. */
   readonly stores: number;
+  /** Whether it reads or writes 64-bit memory itself: every access has a check before it, which nothing is joined across. */
+  readonly isChecked: boolean;
 }
 
 // One task, so that functions come one after the other.
@@ -53,5 +55,6 @@ function readTrace(trace: string, text: string): Widening {
     failedPairs: trace.match(/Building SLP tree failed/g)?.length ?? 0,
     instructions: [...decided].reduce((sum, [, count]) => sum + Number(count), 0),
     stores: text.match(/\(v128\.store /g)?.length ?? 0,
+    isChecked: /(load|store)\w* \$far/.test(text),
   };
 }

@@ -95,10 +95,10 @@ export class TestCache {
     this.#output = harness.room(tokens * keyValueHeads * group * headDim * 4);
     this.#partials = harness.room(partialBytes(headDim, group, itemTokens) * spanCount(tokens));
     for (let i = 0; i < tokens; i += tileTokens) {
-      this.#tiles.push(harness.room(tileBytes(type, headDim) * keyValueHeads));
+      this.#tiles.push(harness.far.room(tileBytes(type, headDim) * keyValueHeads));
     }
     this.#numbers.set(this.#tiles, tileList);
-    this.#own = harness.room(tileBytes("f32", headDim) * keyValueHeads);
+    this.#own = harness.far.room(tileBytes("f32", headDim) * keyValueHeads);
   }
 
   get #ownType(): TileType {

@@ -149,6 +149,7 @@ export function attend(kernels: AttentionKernels, scratch: number, numbers: Floa
   const memory = scratchLayout(headDim, group);
   const queries = scratch + memory.queries;
   const work = scratch + memory.work;
+  const room = scratch + memory.tile;
   const headBytes = item("keyValueHead") * group * headDim * 4;
   const type = tileTypes[item("cacheType")]!;
   const planes = item("fine") === 1 ? 2 : 1;
@@ -181,15 +182,11 @@ export function attend(kernels: AttentionKernels, scratch: number, numbers: Floa
   const attendTile = (tile: number, states: number, address: number, tileType: TileType, causal: 0 | 1) => {
     const slid = tile === beginning ? slidingAfter : 0;
     const lines = tileBytes(tileType, headDim) / lineBytes;
-    if (tileType === "q8") {
-      kernels.attendTileQ8(queries, states, work, address, records, width, planes, lines, slid);
-    } else if (tileType === "f32") {
-      kernels.attendTileF32(queries, states, work, address, records, width, causal, lines, slid);
-    } else {
-      const widened = scratch + memory.tile;
-      kernels.widenHalves(address, widened, 2 * tileTokens * width);
-      kernels.attendTileF32(queries, states, work, widened, records, width, causal, 0, slid);
-    }
+    const isHalf = tileType === "f16";
+    if (isHalf) kernels.widenHalves(address, room, 2 * tileTokens * width);
+    const [kernel, choice] = tileType === "q8" ? [kernels.attendTileQ8, planes] : [kernels.attendTileF32, causal];
+    const at = isHalf ? room : address;
+    kernel(queries, states, work, at, room, records, width, choice, isHalf ? 0 : lines, slid);
   };
 
   const attendSpan = (span: number, states: number) => {

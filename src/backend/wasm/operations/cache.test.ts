@@ -19,7 +19,7 @@ const width = 32;
 const pairs = 9;
 
 for (const harness of await kernelHarnesses(cacheKernels, allTargets)) {
-  const { name, put, room, get, clear } = harness;
+  const { name, put, room, clear, far } = harness;
   const kernels = harness.kernels as unknown as CacheKernels;
 
   test(`${name}: rows are written side by side, at any position, in steps of any size`, () => {
@@ -29,12 +29,12 @@ for (const harness of await kernelHarnesses(cacheKernels, allTargets)) {
         keys: inputs("normal", tileTokens * headDim, 1),
         values: inputs("normal", tileTokens * headDim, 2),
       };
-      const whole = room(tileBytes(type, headDim));
+      const whole = far.room(tileBytes(type, headDim));
       write(harness, type, whole, rows, [tileTokens]);
-      const pieces = room(tileBytes(type, headDim));
+      const pieces = far.room(tileBytes(type, headDim));
       write(harness, type, pieces, rows, [1, 6, 120, 1]);
-      const bytes = get(Uint8Array, whole, tileBytes(type, headDim));
-      expect(get(Uint8Array, pieces, bytes.length)).toEqual(bytes);
+      const bytes = far.get(Uint8Array, whole, tileBytes(type, headDim));
+      expect(far.get(Uint8Array, pieces, bytes.length)).toEqual(bytes);
       const NumberArray = type === "f32" ? Float32Array : Float16Array;
       const numbers = new NumberArray(bytes.buffer);
       // Position 77, channel 19: keys [16][width][8], values [width / 8][128][8].
@@ -72,8 +72,8 @@ for (const harness of await kernelHarnesses(cacheKernels, allTargets)) {
       const largest = Math.max(...got.map((x, i) => Math.abs(x - wanted[i]!)));
       expect(largest).toBeLessThan({ f32: 1e-6, f16: 4e-3, q8: 0.06 }[type]);
       // Values stay.
-      expect(get(Uint8Array, tile, tileBytes(type, headDim)).slice(-width)).toEqual(
-        get(Uint8Array, expected, tileBytes(type, headDim)).slice(-width),
+      expect(far.get(Uint8Array, tile, tileBytes(type, headDim)).slice(-width)).toEqual(
+        far.get(Uint8Array, expected, tileBytes(type, headDim)).slice(-width),
       );
     });
   }
@@ -153,21 +153,21 @@ function write(
 /** @returns the address of a full tile */
 function tileOf(harness: KernelHarness, type: TileType, rows: Rows, angles: Float32Array): number {
   const written = type === "q8" ? "f32" : type;
-  const source = harness.room(tileBytes(written, headDim));
+  const source = harness.far.room(tileBytes(written, headDim));
   write(harness, written, source, rows, [tileTokens], angles);
   if (type !== "q8") return source;
-  const target = harness.room(tileBytes("q8", headDim));
+  const target = harness.far.room(tileBytes("q8", headDim));
   const numbers = new Float64Array(quantiseItem.length);
   set(numbers, quantiseItem, { source, target, headDim });
-  quantise(harness.kernels as unknown as CacheKernels, 0, numbers, 0);
+  quantise(harness.kernels as unknown as CacheKernels, harness.room(cacheScratchBytes(headDim)), numbers, 0);
   return target;
 }
 
 /** @returns a tile's keys as float32, [16][width][8] */
-function keysOf({ kernels, room, get }: KernelHarness, type: TileType, tile: number): number[] {
+function keysOf({ kernels, room, get, far }: KernelHarness, type: TileType, tile: number): number[] {
   const count = tileTokens * width;
-  if (type === "f32") return [...get(Float32Array, tile, count)];
-  if (type === "f16") return [...get(Float16Array, tile, count)];
+  if (type === "f32") return [...far.get(Float32Array, tile, count)];
+  if (type === "f16") return [...far.get(Float16Array, tile, count)];
   const keys = room(count * 4);
   kernels.dequantiseKeys!(tile, keys, width);
   return [...get(Float32Array, keys, count)];

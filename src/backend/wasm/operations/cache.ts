@@ -1,4 +1,5 @@
 import type { Kernel } from "../builder/kernel.ts";
+import { bringBytes, putBytes } from "../kernels/bring.ts";
 import { dequantiseKeys } from "../kernels/dequantise-keys.ts";
 import { narrowHalves } from "../kernels/narrow-halves.ts";
 import { quantiseKeys } from "../kernels/quantise-keys.ts";
@@ -21,7 +22,9 @@ export type CacheKernels = Readonly<
     | "dequantiseKeys"
     | "widenHalves"
     | "narrowHalves"
-    | "turnKeys",
+    | "turnKeys"
+    | "bringBytes"
+    | "putBytes",
     (...numbers: number[]) => void
   >
 >;
@@ -38,6 +41,8 @@ export const cacheKernels: readonly Kernel[] = [
   widenHalves,
   narrowHalves,
   turnKeys,
+  bringBytes,
+  putBytes,
 ];
 
 /** An item of {@link writeCache}, number by number: rows of one sequence that lie in one tile. Addresses and strides are in bytes. */
@@ -92,7 +97,7 @@ export const rerotateItem = {
   length: 7,
 } as const;
 
-/** @returns bytes that the cache's operations need, for each thread */
+/** @returns bytes that the cache's operations need, for each thread: the keys, or the values, of an f32 tile */
 export function cacheScratchBytes(headDim: number): number {
   return valuesOffset("f32", headDim);
 }
@@ -146,15 +151,19 @@ export function writeCache(kernels: CacheKernels, scratch: number, numbers: Floa
 /**
  * Makes a q8 tile of an f32 tile, all of whose positions have been written.
  *
+ * @param scratch - address of memory of this thread's own, {@link cacheScratchBytes}
  * @param numbers - holds the item at `at`; see {@link quantiseItem}
  */
-export function quantise(kernels: CacheKernels, _scratch: number, numbers: Float64Array, at: number): void {
+export function quantise(kernels: CacheKernels, scratch: number, numbers: Float64Array, at: number): void {
   const source = numbers[at + quantiseItem.source]!;
   const target = numbers[at + quantiseItem.target]!;
   const headDim = numbers[at + quantiseItem.headDim]!;
   const width = paddedWidth(headDim);
-  kernels.quantiseKeys(source, target, width);
-  kernels.quantiseValues(source + valuesOffset("f32", headDim), target + valuesOffset("q8", headDim), width);
+  const half = valuesOffset("f32", headDim);
+  kernels.bringBytes(source, scratch, half);
+  kernels.quantiseKeys(scratch, target, width);
+  kernels.bringBytes(source + half, scratch, half);
+  kernels.quantiseValues(scratch, target + valuesOffset("q8", headDim), width);
 }
 
 /**
@@ -168,10 +177,12 @@ export function rerotate(kernels: CacheKernels, scratch: number, numbers: Float6
   const tile = item("tile");
   const type = tileTypes[item("cacheType")]!;
   const width = paddedWidth(item("headDim"));
-  const keys = type === "f32" ? tile : scratch;
-  if (type === "f16") kernels.widenHalves(tile, keys, tileTokens * width);
-  if (type === "q8") kernels.dequantiseKeys(tile, keys, width);
-  kernels.turnKeys(keys, item("cos"), item("sin"), item("tokens"), item("pairs"), width);
-  if (type === "f16") kernels.narrowHalves(keys, tile, tileTokens * width);
-  if (type === "q8") kernels.quantiseKeys(keys, tile, width);
+  const keyBytes = valuesOffset("f32", item("headDim"));
+  if (type === "f32") kernels.bringBytes(tile, scratch, keyBytes);
+  if (type === "f16") kernels.widenHalves(tile, scratch, tileTokens * width);
+  if (type === "q8") kernels.dequantiseKeys(tile, scratch, width);
+  kernels.turnKeys(scratch, item("cos"), item("sin"), item("tokens"), item("pairs"), width);
+  if (type === "f32") kernels.putBytes(scratch, tile, keyBytes);
+  if (type === "f16") kernels.narrowHalves(scratch, tile, tileTokens * width);
+  if (type === "q8") kernels.quantiseKeys(scratch, tile, width);
 }

@@ -6,6 +6,7 @@ import { widenedBlockBytes } from "../kernels/linear-float.ts";
 import { computeProduct, type Product, wholeInputs } from "../kernels/linear-harness.ts";
 import { sumBytes } from "../kernels/linear-rows.ts";
 import { blocksInSuperBlock, blocksOf } from "../layout.ts";
+import { packedBlockBytes } from "../pack.ts";
 import { isSuperBlockType } from "../pack-super-blocks.ts";
 import {
   blocksAtOnce,
@@ -124,7 +125,8 @@ test("pieces of inputs are at least one block, and what a thread expands of them
           expect(most).toBe(blocks);
           return;
         }
-        expect(sumBytes + most * widenedBlockBytes).toBeLessThanOrEqual(linearScratchBytes);
+        const bytesOfBlock = widenedBlockBytes + packedBlockBytes[products[type].weights];
+        expect(sumBytes + most * bytesOfBlock).toBeLessThanOrEqual(linearScratchBytes);
         const bytes = most * rows * panelBlockBytes[products[type].panel];
         if (most > 8) expect(bytes).toBeLessThanOrEqual(cachedPanelBytes);
       },

@@ -109,8 +109,8 @@ export function blocksAtOnce(type: ProductType, rows: number, blocks: number): n
   return Math.min(blocks, mostBlocks, Math.max(blocksInSuperBlock, wholeOnes));
 }
 
-/** Sums, and half a group of expanded weights. */
-export const linearScratchBytes: number = sumBytes + mostBlocks * widenedBlockBytes;
+/** Sums, half a group of expanded weights, and a group that was brought from another memory, of the largest type: see `linear-rows.ts`. */
+export const linearScratchBytes: number = sumBytes + mostBlocks * (widenedBlockBytes + packedBlockBytes.f32);
 
 export function linear({ kernels, scratch }: Thread, numbers: Float64Array, at: number, item: number): void {
   const given = (name: keyof typeof linearArguments): number => numbers[at + linearArguments[name]]!;
@@ -138,6 +138,7 @@ export function linear({ kernels, scratch }: Thread, numbers: Float64Array, at: 
   for (let group = 0; group < groups; group++) {
     kernel(
       weights + group * groupBytes,
+      given("blockCount") * blockBytes,
       panel + given("firstBlock") * rowBytes * panelRows,
       tileBytes,
       wholeTiles,

@@ -5,7 +5,7 @@ import { isSuperBlockType, packSuperBlocks } from "../pack-super-blocks.ts";
 import type { Thread } from "../thread.ts";
 import { weightTypes } from "./linear.ts";
 
-/** Arguments of {@link pack}. An item is a group of 16 rows. */
+/** Arguments of {@link pack}. An item is a group of 16 rows. Addresses are far ones. */
 export const packArguments = {
   /** Index in `weightTypes`. */
   type: 0,
@@ -20,14 +20,14 @@ export const packArguments = {
   scales: 5,
 } as const;
 
-export function pack({ memory }: Thread, numbers: Float64Array, at: number, item: number): void {
+export function pack({ far }: Thread, numbers: Float64Array, at: number, item: number): void {
   const given = (name: keyof typeof packArguments): number => numbers[at + packArguments[name]]!;
   const type = weightTypes[given("type")]!;
   const blocks = given("blocks");
   const size = groupOutputs * blocks * blockInputs;
   const bytes = blocks * packedBlockBytes[type];
-  const target = new Uint8Array(memory.buffer, given("target") + item * bytes, bytes);
-  const { buffer } = memory;
+  const target = new Uint8Array(far.buffer, given("target") + item * bytes, bytes);
+  const { buffer } = far;
   let isHeld: boolean;
   if (isSuperBlockType(type)) {
     const count = blocks / blocksInSuperBlock;
