@@ -36,8 +36,9 @@ export interface LoadOptions {
   /** Threads to compute on: all cores unless given; one in a page that is not cross-origin isolated. */
   readonly threads?: number | undefined;
   /**
-   * Which kernels compute: `wide` where V8 can make vectors of 256 bits of them (Node 24 and newer on x64), the same bits faster; `plain` where the engine has no relaxed SIMD; where it has, `relaxed`, or `pairs` on processors without an instruction for dot
-   * products of four bytes (`relaxed` computes the same bits there, slower). Results of `plain` differ in the last bits.
+   * Which kernels compute. `wide`: with vectors of 256 bits, where V8 makes them (Node 24 and newer on x64). `relaxed`: with relaxed SIMD. `pairs`: the same
+   * for processors without an instruction for dot products of four bytes. `plain`: without relaxed SIMD, for engines that have none. All but `plain`
+   * compute the same bits.
    */
   readonly kernels?: "auto" | "wide" | "relaxed" | "pairs" | "plain" | undefined;
   readonly context?: ContextOptions | undefined;

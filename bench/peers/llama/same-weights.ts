@@ -12,14 +12,14 @@ import { convertToGguf } from "../convert.ts";
 
 /*
  * Shows that llama.cpp has the weights that Skein has: what it predicts from the GGUF file is what Skein predicts from the checkpoint with 4-bit weights,
- * and what the reference backend predicts from the same numbers, but for the 8-bit rounding of activations. With the numbers before quantisation it is
+ * and what the reference backend predicts from the same numbers, but for the rounding of activations, 8 bits in llama.cpp. With the numbers before quantisation it is
  * far from that.
  *
  * npm run verify --prefix bench/peers
  */
 
 const tokenCount = 200;
-/** Nats a token. 8-bit activations alone cost about 5e-4 on either side, other weights more than 0.1. */
+/** Nats a token. 8-bit activations alone cost about 5e-4 on the side of llama.cpp, other weights more than 0.1. */
 const mostDivergence = 2e-3;
 
 const folder = join(defaultFolder, "checkpoints");

@@ -152,7 +152,8 @@ export class WasmBlockStore implements BlockStore {
   }
 
   /**
-   * The address of f32 tiles of one layer, [count][keyValueHeads], which are needed for one step: the next one may move them.
+   * The address of f32 tiles of one layer, [count][keyValueHeads], which are needed for one step: the next one may move them. There is
+   * one step at a time; what the largest took is kept for the next ones.
    * @throws SkeinError (code `out_of_memory`)
    */
   passingTiles(count: number): number {

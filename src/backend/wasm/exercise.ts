@@ -18,6 +18,9 @@ const inputs = 512;
 const outputs = 40;
 /** One row, and tiles of every height. */
 const rowCounts = [1, ...Array.from({ length: panelRows }, (_, i) => panelRows + i + 1)];
+/** ggml's super-blocks of 256 numbers: their bytes, and where the float16 among these are. */
+const superBlocks = { q4_k: { bytes: 144, scales: [0, 2] }, q6_k: { bytes: 210, scales: [208] } } as const;
+
 /** A tile of the cache that is complete, and a piece of the next. */
 const tokens = tileTokens + 24;
 
@@ -110,11 +113,10 @@ function randomSource(type: MatrixType, seed: number): WeightSource {
   return {
     read: async (start, end) => Float32Array.from({ length: end - start }, () => random.next() * 2 - 1),
     readSuperBlocks: async (start, end) => {
-      const [blockBytes, halves] = type === "q4_k" ? [144, [0, 2]] : [210, [208]];
-      const bytes = Uint8Array.from({ length: ((end - start) / 256) * blockBytes! }, () => random.next() * 256);
-      // The float16 among the bytes, scales of the whole super-block, have to be numbers: 2^-10.
-      for (let at = 0; at < bytes.length; at += blockBytes as number)
-        for (const half of halves as number[]) bytes.set([0x00, 0x14], at + half);
+      const { bytes: size, scales } = superBlocks[type === "q4_k" ? "q4_k" : "q6_k"];
+      const bytes = Uint8Array.from({ length: ((end - start) / 256) * size }, () => random.next() * 256);
+      for (let block = 0; block < bytes.length; block += size)
+        for (const scale of scales) bytes.set([0x00, 0x14], block + scale); // 2^-10: random bytes may be no number
       return bytes;
     },
   };

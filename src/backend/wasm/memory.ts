@@ -10,7 +10,7 @@ interface Piece {
 }
 
 /**
- * One WebAssembly memory, shared by all threads, handed out in pieces. It grows with what is in use and never shrinks: WebAssembly cannot
+ * A WebAssembly memory (of two, beyond 4 GiB), shared by all threads, handed out in pieces. It grows with what is in use and never shrinks: WebAssembly cannot
  * give memory back, so freed pieces are used again.
  */
 export class Memory {

@@ -1,13 +1,12 @@
 import { availableThreads } from "#threads";
-import { canWiden, loadWideKernels } from "#wide-kernels";
+import { canWiden, loadWideKernels, notWide, wideNeeds } from "#wide-kernels";
 import type { Backend, CacheType, WeightSpec, WeightType } from "../../backend/backend.ts";
 import { cacheBytesPerToken } from "../../backend/cache-size.ts";
 import { createReferenceBackend } from "../../backend/reference/reference.ts";
 import { kernelVariants } from "../../backend/wasm/builder/target.ts";
-import type { KernelUse } from "../../backend/wasm/exercise.ts";
 import { fastestVariant, hasRelaxedSimd, hasWideMemory } from "../../backend/wasm/variants.ts";
 import { createWasmBackend, packedBytes } from "../../backend/wasm/wasm.ts";
-import { InvalidOptionError, UnsupportedError } from "../../errors.ts";
+import { InvalidOptionError, SkeinError, UnsupportedError } from "../../errors.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import type { LoadCall } from "../methods.ts";
 import type { Warning } from "../options.ts";
@@ -69,34 +68,26 @@ export async function chooseBackend(
   }
   if ((kernels === "relaxed" || kernels === "pairs") && !hasRelaxedSimd())
     throw new UnsupportedError(`kernels: this engine has no relaxed SIMD, which ${kernels} needs; use plain`);
-  if (kernels === "wide" && !canWiden()) {
-    const needs = "Node 24 or newer on x64, not Electron, and none of V8's WebAssembly flags set";
-    throw new UnsupportedError(`kernels: wide needs ${needs}; leave the option out`);
-  }
+  if (kernels === "wide" && !canWiden()) throw new UnsupportedError(`kernels: wide needs ${wideNeeds}`);
   const variant = kernels === "auto" || kernels === "wide" ? fastestVariant() : kernels;
   const { num_hidden_layers: layers, num_key_value_heads: keyValueHeads, head_dim: headDim } = config;
   const weightBytes = packedBytes(specs);
   const needed = weightBytes + window * cacheBytesPerToken({ layers, keyValueHeads, headDim, type: cache });
   const address = needed > most32BitBytes && hasWideMemory() ? "i64" : "i32";
   const { used, warnings } = chooseThreads(threads);
-  const isWide = kernels === "wide" || (kernels === "auto" && weightBytes >= leastWideBytes && canWiden());
-  const use = { matrices: matricesOf(specs), cache, headDim };
-  const module = isWide ? await loadWideKernels({ variant, address }, use) : undefined;
+  const isWide = canWiden() && (kernels === "wide" || (kernels === "auto" && weightBytes >= leastWideBytes));
+  const module = isWide
+    ? await loadWideKernels({ variant, address }, specs, cache, headDim).catch(withoutRoom)
+    : undefined;
   return {
     backend: await createWasmBackend({ threads: used, address, variant, module }),
     warnings: isWide && !module ? [...warnings, { code: "kernels", message: notWide }] : warnings,
   };
 }
 
-const notWide =
-  "kernels: vectors of 256 bits computed something else than those of 128, which are used now; please report this with your version of Node and your processor";
-
-/** How matrices are kept, each way once. */
-function matricesOf(specs: readonly WeightSpec[]): KernelUse["matrices"] {
-  const ways = specs
-    .filter(({ shape }) => shape.length === 2)
-    .map(({ type, isFine = false }) => [`${type} ${isFine}`, { type, isFine }] as const);
-  return [...new Map(ways).values()];
+/** What only makes things faster is done without where there is no memory for it. */
+function withoutRoom(error: unknown): undefined {
+  if (!(error instanceof SkeinError) || error.code !== "out_of_memory") throw error;
 }
 
 /** More threads than cores make nothing faster, and each takes some 20 MB: a few more may be asked for, no more. */

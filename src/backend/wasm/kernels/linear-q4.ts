@@ -136,6 +136,7 @@ function beginningWith(
   const first = code.local("v128");
   return (start) => {
     code.sumSmallDots([...higher, ...lower], body, (i) => {
+      // That very object: sums which begin with zeros need no addition.
       if (start === v128.zero || i < higher.length) return v128.zero;
       if (i === higher.length) code.set(first, start);
       return first;

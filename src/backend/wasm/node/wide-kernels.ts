@@ -1,5 +1,7 @@
 import { setFlagsFromString } from "node:v8";
+import { locks } from "node:worker_threads";
 import { kernelBytes } from "#kernels";
+import type { CacheType, WeightSpec } from "../../backend.ts";
 import type { Target } from "../builder/target.ts";
 import { exercise, type KernelUse } from "../exercise.ts";
 import { createWasmBackend } from "../wasm.ts";
@@ -12,61 +14,83 @@ import { createWasmBackend } from "../wasm.ts";
 const joinVectors = "experimental-wasm-revectorize";
 const compileAtOnce = "wasm-sync-tier-up";
 const callsUntilHot = "wasm-tiering-budget";
-/** V8's own, from version 12 to 14 at least. */
+/** V8's own; a test tells when that changes. */
 const usualBudget = 13_000_000;
 
-/** V8 versions whose joined vectors have passed the tests of the kernels; older ones join hardly anything, or have other flags. */
+/** Whose joined vectors have passed the tests of the kernels; older ones join hardly anything, or have other flags. */
 const leastV8 = 13;
+
+/** What {@link canWiden} asks for, in words. */
+export const wideNeeds =
+  "Node 24 or newer on x64, not Electron, and none of V8's WebAssembly flags set; leave the option out";
+
+/** Said where kernels with joined vectors are not used after all. */
+export const notWide =
+  "kernels: vectors of 256 bits computed something else than those of 128, or could not be tried; those of 128 are used. Please report this with your version of Node and your processor";
 
 /** What of a process tells whether V8's flags may be set in it. */
 export type ProcessFacts = Pick<NodeJS.Process, "arch" | "execArgv"> & {
   readonly versions: Readonly<Record<string, string | undefined>>;
-  readonly env: Readonly<Record<string, string | undefined>>;
 };
 
 /**
  * @returns whether vectors may be joined here. Not in Electron, whose V8 may end the process when a flag is set late, nor where whoever started the process chose
- * V8's WebAssembly flags.
+ * V8's WebAssembly flags. Whether the processor has vectors of 256 bits is V8's to know: where it has none, nothing is joined.
  */
-export function canWiden({ arch, versions, execArgv, env }: ProcessFacts = process): boolean {
+export function canWiden({ arch, versions, execArgv }: ProcessFacts = process): boolean {
   const { v8 = "0", electron, bun, deno } = versions;
   const isNode = [electron, bun, deno].every((version) => version === undefined);
-  const flags = [...execArgv, ...(env.NODE_OPTIONS?.split(/\s+/) ?? [])];
-  const isTuned = flags.some((flag) => /^--(no-?)?(wasm|liftoff|experimental-wasm)/.test(flag.replaceAll("_", "-")));
-  return arch === "x64" && isNode && Number.parseInt(v8, 10) >= leastV8 && !isTuned;
+  // --experimental-wasm-modules is Node's own.
+  const ofV8 = /^--(no-?)?(wasm|liftoff|experimental-wasm-(?!modules))/;
+  const isTuned = execArgv.some((flag) => ofV8.test(flag.replaceAll("_", "-")));
+  return arch === "x64" && isNode && Number.parseInt(v8, 10) >= leastV8 && locks !== undefined && !isTuned;
 }
 
 /**
  * Loads the kernels with joined vectors, and compares what they compute with what those of 128 bits do.
  *
- * @param use - what the model computes with: other kernels are compiled later, as V8 does it
+ * @param specs - the model's tensors: kernels that none of them needs are compiled later, with 128 bits
  * @returns undefined when a single bit differs
+ * @throws SkeinError (code `out_of_memory`) where there is no room to try
  */
-export async function loadWideKernels(target: Target, use: KernelUse): Promise<WebAssembly.Module | undefined> {
+export async function loadWideKernels(
+  target: Target,
+  specs: readonly WeightSpec[],
+  cache: CacheType,
+  headDim: number,
+): Promise<WebAssembly.Module | undefined> {
   const bytes = await kernelBytes(target);
+  const use = { matrices: matricesOf(specs), cache, headDim };
   const run = async (module: WebAssembly.Module): Promise<readonly Float32Array[]> =>
     exercise(await createWasmBackend({ ...target, threads: 1, module }), use);
   const expected = await run(await WebAssembly.compile(bytes));
-  const { module, result } = await compileWide(bytes, run);
+  // One at a time in a process, whose threads have the flags in common: who is done first would take them from the other.
+  const { module, result } = await locks.request("skein: V8's flags", () => compileWide(bytes, run));
   return isSame(result, expected) ? module : undefined;
+}
+
+/** How matrices are kept, each way once; only those of 4 bits can be met finely. */
+function matricesOf(specs: readonly WeightSpec[]): KernelUse["matrices"] {
+  const ways = specs
+    .filter(({ shape }) => shape.length === 2)
+    .map(({ type, isFine = false }) => ({ type, isFine: isFine && type === "q4" }));
+  return [...new Map(ways.map((way) => [`${way.type} ${way.isFine}`, way])).values()];
 }
 
 /** @returns whether all numbers have the same bits */
 export function isSame(a: readonly Float32Array[], b: readonly Float32Array[]): boolean {
   const bitsOf = (x: Float32Array): Uint32Array => new Uint32Array(x.buffer, x.byteOffset, x.length);
-  return a.every((numbers, i) => {
-    const expected = bitsOf(b[i]!);
-    return bitsOf(numbers).every((bits, at) => bits === expected[at]);
-  });
+  return (
+    a.length === b.length &&
+    a.every((numbers, i) => {
+      const expected = bitsOf(b[i]!);
+      return numbers.length === expected.length && bitsOf(numbers).every((bits, at) => bits === expected[at]);
+    })
+  );
 }
 
-/**
- * Compiles the kernels with joined vectors: those that `use` calls.
- *
- * @param bytes - the module
- * @returns the module, and what `use` returned
- */
-export async function compileWide<T>(
+/** Compiles the kernels with joined vectors: those that `use` calls. @returns the module, and what `use` returned */
+async function compileWide<T>(
   bytes: Uint8Array,
   use: (module: WebAssembly.Module) => Promise<T>,
 ): Promise<{ readonly module: WebAssembly.Module; readonly result: T }> {
