@@ -1,4 +1,5 @@
 import type { Backend, MatrixType, Weight, WeightSource } from "../src/backend/backend.ts";
+import { canWiden, loadWideKernels } from "../src/backend/wasm/node/wide-kernels.ts";
 import { fastestVariant } from "../src/backend/wasm/variants.ts";
 import { createWasmBackend, packedBytes } from "../src/backend/wasm/wasm.ts";
 import { interruption } from "../src/cli/node/interruption.ts";
@@ -36,10 +37,12 @@ await runCommand(command);
 
 async function run({ shape, threads, runs, json }: CommonFlags): Promise<void> {
   const [outputs, inputs] = [shape.hidden_size, Math.ceil(shape.intermediate_size / 256) * 256];
-  const backend = await createWasmBackend({ threads, variant: fastestVariant(), address: "i64" });
   const specs = products.flatMap((product) =>
     Array.from({ length: copies }, (_, i) => ({ name: `${product.type} ${i}`, shape: [outputs, inputs], ...product })),
   );
+  const target = { variant: fastestVariant(), address: "i32" } as const;
+  const module = canWiden() ? await loadWideKernels(target, specs, "f32", 64) : undefined;
+  const backend = await createWasmBackend({ ...target, threads, module });
   const space = backend.allocateWeights([...specs, { name: "x", shape: [manyRows, inputs], type: "f32" }]);
   for (const [i, { type }] of specs.entries()) await space.fill(i, randomSource(type));
   await space.fill(specs.length, randomSource("f32"));
