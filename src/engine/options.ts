@@ -36,7 +36,7 @@ export interface LoadOptions {
   /** Threads to compute on: all cores unless given; one in a page that is not cross-origin isolated. */
   readonly threads?: number | undefined;
   /**
-   * Which kernels compute. `wide`: with vectors of 256 bits, where V8 makes them (Node 24 and newer on x64). `relaxed`: with relaxed SIMD. `pairs`: the same
+   * Which kernels compute. `wide`: with vectors of 256 bits, where V8 makes them (Node 24.5 and newer on x64). `relaxed`: with relaxed SIMD. `pairs`: the same
    * for processors without an instruction for dot products of four bytes. `plain`: without relaxed SIMD, for engines that have none. All but `plain`
    * compute the same bits.
    */

@@ -22,7 +22,7 @@ const caches: readonly { readonly cache: CacheType; readonly headDim: number }[]
 
 for (const target of allTargets.filter(({ variant }) => variant !== "plain")) {
   test.runIf(canWiden())(
-    `${target.variant}, ${target.address}: wide vectors compute the same bits (needs Node 24 or newer on x64)`,
+    `${target.variant}, ${target.address}: wide vectors compute the same bits (needs Node 24.5 or newer on x64)`,
     async () => {
       for (const { cache, headDim } of caches)
         expect(await loadWideKernels(target, matrices, cache, headDim)).toBeDefined();
@@ -54,7 +54,7 @@ test.each([
   expect(canWiden({ ...here, ...facts })).toBe(expected);
 });
 
-test.runIf(canWiden())("V8's flags are afterwards what they were (needs Node 24 or newer on x64)", async () => {
+test.runIf(canWiden())("V8's flags are afterwards what they were (needs Node 24.5 or newer on x64)", async () => {
   const before = cachedDataVersionTag(); // of V8's version and flags
   const target = { variant: "pairs", address: "i32" } as const;
   const loading = [loadWideKernels(target, matrices, "q8", 64), loadWideKernels(target, matrices, "f32", 64)];
@@ -62,7 +62,7 @@ test.runIf(canWiden())("V8's flags are afterwards what they were (needs Node 24 
   expect(cachedDataVersionTag()).toBe(before);
 });
 
-test.runIf(canWiden())("what is compiled afterwards is compiled as ever (needs Node 24 or newer on x64)", () => {
+test.runIf(canWiden())("what is compiled afterwards is compiled as ever (needs Node 24.5 or newer on x64)", () => {
   const script = fileURLToPath(new URL("./test-widened-trace.ts", import.meta.url));
   const trace = execFileSync(process.execPath, ["--trace-wasm-revectorize", script], { encoding: "utf8" });
   const [during, after, joined] = trace.split(/kernels are loaded|another module is hot/);

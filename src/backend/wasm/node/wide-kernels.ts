@@ -1,5 +1,5 @@
 import { setFlagsFromString } from "node:v8";
-import { locks } from "node:worker_threads";
+import * as threads from "node:worker_threads";
 import { kernelBytes } from "#kernels";
 import type { CacheType, WeightSpec } from "../../backend.ts";
 import type { Target } from "../builder/target.ts";
@@ -20,9 +20,12 @@ const usualBudget = 13_000_000;
 /** Whose joined vectors have passed the tests of the kernels; older ones join hardly anything, or have other flags. */
 const leastV8 = 13;
 
+/** Of all threads of the process; Node has them since version 24.5. */
+const { locks }: { readonly locks?: LockManager } = threads;
+
 /** What {@link canWiden} asks for, in words. */
 export const wideNeeds =
-  "Node 24 or newer on x64, not Electron, and none of V8's WebAssembly flags set; leave the option out";
+  "Node 24.5 or newer on x64, not Electron, and none of V8's WebAssembly flags set; leave the option out";
 
 /** Said where kernels with joined vectors are not used after all. */
 export const notWide =
@@ -49,6 +52,8 @@ export function canWiden({ arch, versions, execArgv }: ProcessFacts = process): 
 /**
  * Loads the kernels with joined vectors, and compares what they compute with what those of 128 bits do.
  *
+ * Only where {@link canWiden}.
+ *
  * @param specs - the model's tensors: kernels that none of them needs are compiled later, with 128 bits
  * @returns undefined when a single bit differs
  * @throws SkeinError (code `out_of_memory`) where there is no room to try
@@ -65,7 +70,7 @@ export async function loadWideKernels(
     exercise(await createWasmBackend({ ...target, threads: 1, module }), use);
   const expected = await run(await WebAssembly.compile(bytes));
   // One at a time in a process, whose threads have the flags in common: who is done first would take them from the other.
-  const { module, result } = await locks.request("skein: V8's flags", () => compileWide(bytes, run));
+  const { module, result } = await locks!.request("skein: V8's flags", () => compileWide(bytes, run));
   return isSame(result, expected) ? module : undefined;
 }
 
