@@ -24,7 +24,7 @@ const readAll = defineKernel("readAll", { from: "address", times: "i32", out: "a
 
 const pages = bytes / 65536 + 1;
 const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-const module = await WebAssembly.compile(await assemble([readAll], { variant: "relaxed", address: "i32" }));
+const module = await WebAssembly.compile(await assemble([readAll], "relaxed"));
 const instance = await WebAssembly.instantiate(module, { engine: { memory } });
 const read = instance.exports.readAll as (from: number, times: number, out: number) => void;
 const numbers = new Uint32Array(memory.buffer);

@@ -29,7 +29,7 @@ Examples:
 await runCommand(command);
 
 async function run({ threads, runs, json }: CommonFlags): Promise<void> {
-  const machine = await Machine.create({ threads, address: "i32", variant: fastestVariant() });
+  const machine = await Machine.create({ threads, variant: fastestVariant() });
   const times: number[] = [];
   for (let turn = -warmUp; turn < runs; turn++) {
     await setImmediate(); // for Ctrl-C

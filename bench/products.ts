@@ -40,9 +40,9 @@ async function run({ shape, threads, runs, json }: CommonFlags): Promise<void> {
   const specs = products.flatMap((product) =>
     Array.from({ length: copies }, (_, i) => ({ name: `${product.type} ${i}`, shape: [outputs, inputs], ...product })),
   );
-  const target = { variant: fastestVariant(), address: "i32" } as const;
-  const module = canWiden() ? await loadWideKernels(target, specs, "f32", 64) : undefined;
-  const backend = await createWasmBackend({ ...target, threads, module });
+  const variant = fastestVariant();
+  const module = canWiden() ? await loadWideKernels(variant, specs, "f32", 64) : undefined;
+  const backend = await createWasmBackend({ variant, threads, module });
   const space = backend.allocateWeights([...specs, { name: "x", shape: [manyRows, inputs], type: "f32" }]);
   for (const [i, { type }] of specs.entries()) await space.fill(i, randomSource(type));
   await space.fill(specs.length, randomSource("f32"));

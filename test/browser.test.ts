@@ -2,7 +2,7 @@ import { openAsBlob } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type KernelVariant, kernelVariants } from "../src/backend/wasm/builder/target.ts";
+import { type KernelVariant, kernelVariants } from "../src/backend/wasm/builder/variant.ts";
 import { type LoadOptions, loadModel, type ModelSource } from "../src/index.ts";
 import { randomAdapter } from "./adapter-models.ts";
 import { chromium, type Served } from "./browser-page.ts";

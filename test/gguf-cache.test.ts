@@ -72,7 +72,7 @@ async function load(folder: string, weightCache: WeightCache) {
   const files = await openGguf(counted, "random.gguf");
   try {
     const config = parseModelConfig(await readJson(files, "config.json"));
-    const backend = await createWasmBackend({ threads: 1, variant: "plain", address: "i32" });
+    const backend = await createWasmBackend({ threads: 1, variant: "plain" });
     const specs = weightSpecs(config, files.tensors, {} as LoadCall);
     const options = { signal: new AbortController().signal, onProgress: () => {}, weightCache, leastBytes: 0 };
     isReading = true;

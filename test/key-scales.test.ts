@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Backend, KeyScales, Weight } from "../src/backend/backend.ts";
 import { createReferenceBackend } from "../src/backend/reference/reference.ts";
-import { kernelVariants } from "../src/backend/wasm/builder/target.ts";
+import { kernelVariants } from "../src/backend/wasm/builder/variant.ts";
 import { createWasmBackend } from "../src/backend/wasm/wasm.ts";
 import { parseModelConfig } from "../src/model/config.ts";
 import { areExponents, KeyScaleFinder, keyScales } from "../src/model/key-scales.ts";
@@ -134,7 +134,7 @@ test.each(planted)("%s: at most 1/%d of the error is left", async (_, share, out
   const scales = keyScales(config, findExponents(), pairs);
   expect([...scales.fineHeads]).toEqual([1]);
   for (const variant of kernelVariants) {
-    const backend = await createWasmBackend({ threads: 2, address: "i32", variant });
+    const backend = await createWasmBackend({ threads: 2, variant });
     const without = errorOf(await attend(backend, "q8"), exact);
     const scaled = errorOf(await attend(backend, "q8", scales), exact);
     expect(errorOf(await attend(backend, "f32"), exact)).toBeLessThan(1e-5);
@@ -152,7 +152,7 @@ test("without outliers hardly anything is scaled, and no query is fine", () => {
 
 test("scales change nothing in exact arithmetic: the same bits in an f32 cache", async () => {
   plant(planted[2]![2]);
-  const backend = await createWasmBackend({ threads: 1, address: "i32", variant: "relaxed" });
+  const backend = await createWasmBackend({ threads: 1, variant: "relaxed" });
   expect(await attend(backend, "f32", keyScales(config, findExponents(), pairs))).toEqual(await attend(backend, "f32"));
 });
 

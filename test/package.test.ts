@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { kernelVariants } from "../src/backend/wasm/builder/target.ts";
+import { kernelVariants } from "../src/backend/wasm/builder/variant.ts";
 import { startTestHub } from "../src/checkpoint/hub/node/test-hub.ts";
 import { type LoadOptions, loadModel } from "../src/index.ts";
 import { chromium } from "./browser-page.ts";

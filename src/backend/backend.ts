@@ -67,12 +67,12 @@ export interface WeightSpace {
   contents(index: number): Uint8Array;
   /** Gives the memory back; no tensor may be computed with these weights afterwards. */
   free(): void;
-  /** All weights as the backend holds them, for keeping them on a disk: who writes the same bytes here has filled them. */
+  /** All weights as the backend holds them, for keeping them on a disk: who writes the same bytes here, part by part, has filled them. */
   readonly packed?: {
     /** Says what the bytes are; those of another format are of no use. */
     readonly format: string;
-    /** A view of the backend's memory. */
-    readonly bytes: Uint8Array<ArrayBuffer>;
+    /** Views of the backend's memory. Their lengths may differ from space to space, their sum does not. */
+    readonly parts: readonly Uint8Array<ArrayBuffer>[];
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Backend, Tensor, Weight, WeightType } from "../backend.ts";
-import type { KernelVariant } from "./builder/target.ts";
+import type { KernelVariant } from "./builder/variant.ts";
 import { normalNumbers } from "./kernels/kernel-harness.ts";
+import { reservedBytes } from "./other-memories.ts";
 import { createWasmBackend } from "./wasm.ts";
 
 /** A weight of a test. */
@@ -10,13 +11,13 @@ export interface Given {
   readonly numbers: Float32Array<ArrayBuffer>;
 }
 
-/** @returns a backend of a test's, with so many threads */
-export function wasmBackend(
-  threads = 1,
-  variant: KernelVariant = "relaxed",
-  address: "i32" | "i64" = "i32",
-): Promise<Backend> {
-  return createWasmBackend({ threads, variant, address });
+/**
+ * @param mebibytes - what each of several other memories has, in which weights and cache lie; 0: there is one memory
+ * @returns a backend of a test's, with so many threads
+ */
+export function wasmBackend(threads = 1, variant: KernelVariant = "relaxed", mebibytes = 0): Promise<Backend> {
+  const several = { others: 31, mostOfOther: reservedBytes(threads) + mebibytes * 2 ** 20 };
+  return createWasmBackend({ threads, variant, ...(mebibytes > 0 ? several : {}) });
 }
 
 /** @returns normally distributed numbers, the same in every run */

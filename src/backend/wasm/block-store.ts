@@ -3,7 +3,7 @@ import type { RotaryRows } from "../../position/index.ts";
 import type { BlockStore, CacheLayout, KeyScales } from "../backend.ts";
 import { readTiles, writeTiles } from "./block-transfer.ts";
 import { tileBytes, tileTokens } from "./kernels/tile-layout.ts";
-import type { Memory } from "./memory.ts";
+import type { Memories } from "./memories.ts";
 
 /** What is done to tiles at once, outside of a step. */
 export interface TileWork {
@@ -15,7 +15,7 @@ export interface TileWork {
 interface Block {
   /** Address of its tiles in the cache's type, [layers][keyValueHeads]; 0: there are none yet. */
   tiles: number;
-  /** Address of f32 tiles, which a q8 block has until all its tokens are there; 0: there are none. */
+  /** Address of f32 tiles in the working memory, which a q8 block has until all its tokens are there; 0: there are none. */
   openTiles: number;
   /** Whether what counts are the quantised tiles. */
   isSealed: boolean;
@@ -32,8 +32,7 @@ export class WasmBlockStore implements BlockStore {
   readonly bytesPerBlock: number;
   bytesInUse = 0;
   readonly #openBytes: number;
-  /** Where the tiles lie. */
-  readonly #memory: Memory;
+  readonly #memories: Memories;
   readonly #work: TileWork;
   readonly #blocks: (Block | undefined)[] = [];
   readonly #freeNumbers: number[] = [];
@@ -44,14 +43,9 @@ export class WasmBlockStore implements BlockStore {
   /** 1 for heads whose queries are to be fine, [layers · keyValueHeads]. */
   readonly fineHeads: Uint8Array;
 
-  constructor(
-    { memory, far }: Record<"memory" | "far", Memory>,
-    layout: CacheLayout,
-    work: TileWork,
-    keyScales?: KeyScales,
-  ) {
+  constructor(memories: Memories, layout: CacheLayout, work: TileWork, keyScales?: KeyScales) {
     this.layout = layout;
-    this.#memory = far;
+    this.#memories = memories;
     this.#work = work;
     const tiles = layout.layers * layout.keyValueHeads;
     this.bytesPerBlock = tiles * tileBytes(layout.type, layout.headDim);
@@ -59,15 +53,16 @@ export class WasmBlockStore implements BlockStore {
     this.fineHeads = keyScales?.fineHeads ?? new Uint8Array();
     if (!keyScales) return;
     const { multipliers } = keyScales;
-    this.keyScales = memory.allocate(multipliers.byteLength);
-    this.queryScales = memory.allocate(multipliers.byteLength);
-    memory.floats(this.keyScales, multipliers.length).set(multipliers);
-    memory.floats(this.queryScales, multipliers.length).set(multipliers.map((scale) => 1 / scale));
+    const { working } = memories;
+    this.keyScales = working.allocate(multipliers.byteLength);
+    this.queryScales = working.allocate(multipliers.byteLength);
+    working.floats(this.keyScales, multipliers.length).set(multipliers);
+    working.floats(this.queryScales, multipliers.length).set(multipliers.map((scale) => 1 / scale));
   }
 
   allocate(): number {
     const isQuantised = this.layout.type === "q8";
-    const tiles = isQuantised ? 0 : this.#allocate(this.bytesPerBlock);
+    const tiles = isQuantised ? 0 : this.#allocate(this.#memories, this.bytesPerBlock);
     const block = this.#freeNumbers.pop() ?? this.#blocks.length;
     this.#blocks[block] = { tiles, openTiles: 0, isSealed: !isQuantised };
     return block;
@@ -111,25 +106,25 @@ export class WasmBlockStore implements BlockStore {
       // Guesses that came true may have completed it. It stays open: a step that is being computed may read it, and seals it with the same bytes.
       if (!this.block(number).isSealed)
         this.#work.quantise(this.openTiles(number), this.#tilesOf(number), layers * keyValueHeads);
-      return this.#memory.bytes(this.block(number).tiles, this.bytesPerBlock).slice();
+      return this.#memories.bytes(this.block(number).tiles, this.bytesPerBlock).slice();
     }
     const { isSealed, tiles, openTiles } = this.block(number);
-    if (isSealed) return readTiles(this.#memory, this.layout, tiles, type as "f32" | "f16", tokens);
-    return readTiles(this.#memory, this.layout, openTiles, "f32", tokens);
+    if (isSealed) return readTiles(this.#memories, this.layout, tiles, type as "f32" | "f16", tokens);
+    return readTiles(this.#memories, this.layout, openTiles, "f32", tokens);
   }
 
   import(number: number, tokens: number, bytes: Uint8Array): void {
     if (this.layout.type !== "q8") {
-      writeTiles(this.#memory, this.layout, this.block(number).tiles, this.layout.type, tokens, bytes);
+      writeTiles(this.#memories, this.layout, this.block(number).tiles, this.layout.type, tokens, bytes);
       return;
     }
     if (tokens < tileTokens) {
-      writeTiles(this.#memory, this.layout, this.openTiles(number), "f32", tokens, bytes);
+      writeTiles(this.#memories, this.layout, this.openTiles(number), "f32", tokens, bytes);
       return;
     }
     if (bytes.length !== this.bytesPerBlock)
       throw new SkeinError("invalid_snapshot", "a part of the cache has a wrong size");
-    this.#memory.bytes(this.#tilesOf(number), this.bytesPerBlock).set(bytes);
+    this.#memories.bytes(this.#tilesOf(number), this.bytesPerBlock).set(bytes);
     this.block(number).isSealed = true;
   }
 
@@ -142,7 +137,7 @@ export class WasmBlockStore implements BlockStore {
   /** The address of a block's f32 tiles, which it gets if it has none. */
   openTiles(number: number): number {
     const block = this.block(number) as Block;
-    if (block.openTiles === 0) block.openTiles = this.#allocate(this.#openBytes);
+    if (block.openTiles === 0) block.openTiles = this.#allocate(this.#memories.working, this.#openBytes);
     return block.openTiles;
   }
 
@@ -152,13 +147,13 @@ export class WasmBlockStore implements BlockStore {
   }
 
   /**
-   * The address of f32 tiles of one layer, [count][keyValueHeads], which are needed for one step: the next one may move them. There is
-   * one step at a time; what the largest took is kept for the next ones.
+   * The address of f32 tiles of one layer in the working memory, [count][keyValueHeads], which are needed for one step: the next one may move them. There
+   * is one step at a time; what the largest took is kept for the next ones.
    * @throws SkeinError (code `out_of_memory`)
    */
   passingTiles(count: number): number {
     const { keyValueHeads, headDim } = this.layout;
-    this.#memory.enlarge(this.#passing, count * keyValueHeads * tileBytes("f32", headDim));
+    this.#memories.working.enlarge(this.#passing, count * keyValueHeads * tileBytes("f32", headDim));
     return this.#passing.address;
   }
 
@@ -172,22 +167,22 @@ export class WasmBlockStore implements BlockStore {
 
   #tilesOf(number: number): number {
     const block = this.block(number) as Block;
-    if (block.tiles === 0) block.tiles = this.#allocate(this.bytesPerBlock);
+    if (block.tiles === 0) block.tiles = this.#allocate(this.#memories, this.bytesPerBlock);
     return block.tiles;
   }
 
-  #allocate(bytes: number): number {
-    const address = this.#memory.allocate(bytes);
+  #allocate(from: Pick<Memories, "allocate">, bytes: number): number {
+    const address = from.allocate(bytes);
     this.bytesInUse += bytes;
     return address;
   }
 
   #release(address: number, bytes: number): void {
-    this.#memory.free(address, bytes);
+    this.#memories.free(address, bytes);
     this.bytesInUse -= bytes;
   }
 
   #copyBytes(from: number, to: number, length: number): void {
-    this.#memory.bytes(to, length).set(this.#memory.bytes(from, length));
+    this.#memories.bytes(to, length).set(this.#memories.bytes(from, length));
   }
 }

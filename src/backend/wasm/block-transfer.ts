@@ -8,7 +8,7 @@ import {
   tileTokens,
   valuesOffset,
 } from "./kernels/tile-layout.ts";
-import type { Memory } from "./memory.ts";
+import type { Memories } from "./memories.ts";
 
 type Numbers = Float32Array<ArrayBuffer> | Float16Array<ArrayBuffer>;
 
@@ -17,7 +17,7 @@ type Numbers = Float32Array<ArrayBuffer> | Float16Array<ArrayBuffer>;
  * @returns the first tokens as [layers, 2 (keys, values), keyValueHeads, tokens, headDim], little-endian
  */
 export function readTiles(
-  memory: Memory,
+  memories: Memories,
   layout: CacheLayout,
   tiles: number,
   type: "f32" | "f16",
@@ -26,7 +26,7 @@ export function readTiles(
   const { layers, keyValueHeads, headDim } = layout;
   const length = layers * 2 * keyValueHeads * tokens * headDim;
   const out = type === "f32" ? new Float32Array(length) : new Float16Array(length);
-  forNumbers(memory, layout, tiles, type, tokens, (tile, inTile, index) => {
+  forNumbers(memories, layout, tiles, type, tokens, (tile, inTile, index) => {
     out[index] = tile[inTile]!;
   });
   return new Uint8Array(out.buffer);
@@ -34,7 +34,7 @@ export function readTiles(
 
 /** The inverse of {@link readTiles}. */
 export function writeTiles(
-  memory: Memory,
+  memories: Memories,
   layout: CacheLayout,
   tiles: number,
   type: "f32" | "f16",
@@ -46,14 +46,14 @@ export function writeTiles(
   const aligned = bytes.slice().buffer;
   const numbers = type === "f32" ? new Float32Array(aligned) : new Float16Array(aligned);
   const length = layout.layers * layout.keyValueHeads * tileBytes(type, layout.headDim);
-  memory.bytes(tiles, length).fill(0); // channels that pad a tile are zero
-  forNumbers(memory, layout, tiles, type, tokens, (tile, inTile, index) => {
+  memories.bytes(tiles, length).fill(0); // channels that pad a tile are zero
+  forNumbers(memories, layout, tiles, type, tokens, (tile, inTile, index) => {
     tile[inTile] = numbers[index]!;
   });
 }
 
 function forNumbers(
-  memory: Memory,
+  memories: Memories,
   { layers, keyValueHeads, headDim }: CacheLayout,
   tiles: number,
   type: "f32" | "f16",
@@ -63,13 +63,12 @@ function forNumbers(
   const width = paddedWidth(headDim);
   const numberBytes = type === "f32" ? 4 : 2;
   const values = valuesOffset(type, headDim) / numberBytes;
-  const buffer = memory.memory.buffer as ArrayBuffer;
   for (let layer = 0; layer < layers; layer++) {
     for (let head = 0; head < keyValueHeads; head++) {
       const address = tiles + (layer * keyValueHeads + head) * tileBytes(type, headDim);
-      const length = tileBytes(type, headDim) / numberBytes;
-      const tile: Numbers =
-        type === "f32" ? new Float32Array(buffer, address, length) : new Float16Array(buffer, address, length);
+      const { buffer, byteOffset, length } = memories.bytes(address, tileBytes(type, headDim));
+      const NumberArray = type === "f32" ? Float32Array : Float16Array;
+      const tile: Numbers = new NumberArray(buffer, byteOffset, length / numberBytes);
       const keyIndex = ((layer * 2 + 0) * keyValueHeads + head) * tokens * headDim;
       const valueIndex = ((layer * 2 + 1) * keyValueHeads + head) * tokens * headDim;
       for (let token = 0; token < tokens; token++) {

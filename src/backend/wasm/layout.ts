@@ -17,6 +17,19 @@ export const panelRows = 5;
 /** A line of memory: what processors read at once. Everything that is handed out begins on one. */
 export const lineBytes = 64;
 
+/** What a memory of 32-bit addresses can have; kernels get the place in theirs, and everything else addresses that also say which memory: see `memories.ts`. */
+export const memoryBytes: number = 2 ** 32;
+
+/** @returns the number of the memory that an address is in; 0 is the working memory */
+export function memoryOf(address: number): number {
+  return Math.floor(address / memoryBytes);
+}
+
+/** @returns the place in its memory */
+export function placeOf(address: number): number {
+  return address % memoryBytes;
+}
+
 /** @returns the least multiple that is not below the value */
 export function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;

@@ -9,7 +9,7 @@ const backends = {
   relaxed: await wasmBackend(1),
   pairs: await wasmBackend(1, "pairs"),
   plain: await wasmBackend(1, "plain"),
-  "three threads, 64-bit memory": await wasmBackend(3, "relaxed", "i64"),
+  "three threads, several memories": await wasmBackend(3, "relaxed", 1),
 };
 
 const rows = 13;

@@ -11,7 +11,7 @@ const reference = createReferenceBackend();
 const one = await wasmBackend(1);
 const two = await wasmBackend(2);
 const four = await wasmBackend(4);
-const manyWide = await wasmBackend(3, "relaxed", "i64");
+const inSeveral = await wasmBackend(3, "relaxed", 4);
 
 /** A small network: what a step of a model is made of, without attention. */
 async function network(backend: Backend, rows: number, type: "f32" | "q4" | "q8") {
@@ -37,16 +37,16 @@ async function network(backend: Backend, rows: number, type: "f32" | "q4" | "q8"
 test("many threads give the bits of one, for few rows and many, in every step anew", async () => {
   for (const type of ["f32", "q8", "q4"] as const) {
     for (const rows of [1, 7, 60]) {
-      const [alone, ...others] = await Promise.all([one, two, four, manyWide].map((of) => network(of, rows, type)));
+      const [alone, ...others] = await Promise.all([one, two, four, inSeveral].map((of) => network(of, rows, type)));
       const expected = await computeStep(one, () => alone!(4));
-      for (const [i, backend] of [two, four, manyWide].entries())
+      for (const [i, backend] of [two, four, inSeveral].entries())
         for (let step = 0; step < 4; step++) expect(await computeStep(backend, () => others[i]!(4))).toEqual(expected);
     }
   }
 });
 
 test("steps that grow, grow memory and the room for programs under the threads' feet", async () => {
-  for (const backend of [two, four, manyWide]) {
+  for (const backend of [two, four, inSeveral]) {
     for (const rows of [3, 1000, 40, 12_000]) {
       const columns = 40;
       const weights = [
@@ -137,7 +137,7 @@ test("a step that is thrown away before it was computed leaves nothing behind", 
 
 /** Sums of random pairs of regions: many short phases, where threads come late. */
 test.for([2, 4])("%i threads compute thousands of short programs without a wrong number", async (threads) => {
-  const machine = await Machine.create({ threads, address: "i32", variant: "relaxed" });
+  const machine = await Machine.create({ threads, variant: "relaxed" });
   const { program, memory } = machine;
   const rows = 6;
   const stride = 128;
@@ -170,7 +170,7 @@ test.for([2, 4])("%i threads compute thousands of short programs without a wrong
 });
 
 test("runNow refuses to cut into a step, and gives the arguments back as they are afterwards", async () => {
-  const machine = await Machine.create({ threads: 1, address: "i32", variant: "relaxed" });
+  const machine = await Machine.create({ threads: 1, variant: "relaxed" });
   const region = machine.program.region(128);
   machine.program.add(operationIds.addRows, 1, [region, region, region, 128, 8], { reads: [region], writes: [region] });
   expect(() => machine.runNow("pack", 1, [0, 0, 0, 0, 0])).toThrow("in the middle of a step");

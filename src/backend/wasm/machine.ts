@@ -2,19 +2,23 @@ import { loadKernels } from "#kernels";
 import { startThread } from "#threads";
 import { SkeinError } from "../../errors.ts";
 import { nextTask } from "../next-task.ts";
-import type { KernelVariant } from "./builder/target.ts";
+import type { KernelVariant } from "./builder/variant.ts";
 import { Control } from "./control.ts";
 import { lineBytes, roundUp } from "./layout.ts";
-import { Memory } from "./memory.ts";
+import { Memories } from "./memories.ts";
+import type { Memory } from "./memory.ts";
 import { type OperationName, operationIds, operations } from "./operations/index.ts";
+import { reservedBytes } from "./other-memories.ts";
 import { Program } from "./program.ts";
-import { type Kernels, Runner, type Thread } from "./thread.ts";
+import { type Kernels, Runner, type ThreadParts } from "./thread.ts";
 
 /** What a machine is made for. */
 export interface MachineOptions {
   readonly threads: number;
-  /** i64: weights and cache beyond 4 GiB. */
-  readonly address: "i32" | "i64";
+  /** Memories for weights and cache besides the one that is computed in, each of 4 GiB at the most; 0, the default: all is in that one. */
+  readonly others?: number;
+  /** The most that one of these has; for tests. */
+  readonly mostOfOther?: number;
   readonly variant: KernelVariant;
   /** The kernels, where they are loaded already. */
   readonly module?: WebAssembly.Module | undefined;
@@ -28,14 +32,10 @@ const sliceMilliseconds = 25;
 
 /** Memory, kernels and threads: what runs programs. */
 export class Machine {
-  /** The working memory: what is computed, and what threads need for it. */
-  readonly memory: Memory;
-  /** Where weights and cache lie: the same, or a second one whose addresses have 64 bits. */
-  readonly far: Memory;
+  readonly memories: Memories;
   readonly threads: number;
   /** The step that is being put together, or computed. */
   readonly program: Program;
-  readonly #kernels: Kernels;
   readonly #control: Control;
   readonly #runner: Runner;
   /** Of all threads, one after the other. */
@@ -44,28 +44,30 @@ export class Machine {
   #isCancelled = false;
 
   /** @throws SkeinError (codes `out_of_memory`, `worker_failed`) when memory or a thread cannot be had */
-  static async create({ threads, address, variant, module: given }: MachineOptions): Promise<Machine> {
-    const module = given ?? (await loadKernels({ variant, address }));
-    const memory = new Memory("i32");
-    const far = address === "i32" ? memory : new Memory(address);
-    const memories = { memory: memory.memory, far: far.memory };
-    const { exports } = await WebAssembly.instantiate(module, { engine: memories });
-    const machine = new Machine(memory, far, exports as Kernels, threads);
+  static async create({ threads, others = 0, mostOfOther, variant, module: given }: MachineOptions): Promise<Machine> {
+    const module = given ?? (await loadKernels(variant));
+    const own = new Memories({ others, reserved: reservedBytes(threads), most: mostOfOther });
+    const memories = own.all.map(({ memory }) => memory);
+    const { exports } = await WebAssembly.instantiate(module, { engine: { memory: own.working.memory } });
+    const machine = new Machine(own, { module, memories, kernels: exports as Kernels, index: 0 }, threads);
     const controlMemory = machine.#control.memory;
     const indices = Array.from({ length: threads - 1 }, (_, i) => i + 1);
     // All of them are awaited: a browser starts no worker while the one that asked for it is blocked, as the first operation would do.
-    await Promise.all(indices.map((index) => startThread({ module, ...memories, controlMemory, threads, index })));
+    await Promise.all(indices.map((index) => startThread({ module, memories, controlMemory, threads, index })));
     return machine;
   }
 
-  private constructor(memory: Memory, far: Memory, kernels: Kernels, threads: number) {
-    this.memory = memory;
-    this.far = far;
+  private constructor(memories: Memories, parts: Omit<ThreadParts, "control">, threads: number) {
+    this.memories = memories;
     this.threads = threads;
-    this.#kernels = kernels;
     this.#control = new Control(threads);
-    this.#runner = new Runner({ kernels, far: far.memory, control: this.#control, index: 0 });
-    this.program = new Program(this.#control, memory);
+    this.#runner = new Runner({ ...parts, control: this.#control });
+    this.program = new Program(this.#control, memories.working);
+  }
+
+  /** What is computed, and what threads need for it, is in this one. */
+  get memory(): Memory {
+    return this.memories.working;
   }
 
   /** Says how much scratch memory an operation needs, for each thread. */
@@ -120,9 +122,9 @@ export class Machine {
    * @param scratchBytes - what it needs for itself
    */
   runHere(operation: OperationName, items: number, values: readonly number[], scratchBytes: number): void {
-    const { memory, far } = this;
+    const { memory } = this;
     const scratch = memory.allocate(scratchBytes);
-    const thread: Thread = { kernels: this.#kernels, far: far.memory, scratch };
+    const thread = this.#runner.threadWith(scratch);
     const numbers = Float64Array.from(values);
     try {
       for (let item = 0; item < items; item++) operations[operationIds[operation]]!(thread, numbers, 0, item);

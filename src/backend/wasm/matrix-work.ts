@@ -1,11 +1,12 @@
-import { SkeinError } from "../../errors.ts";
+import { SkeinError, UnsupportedError } from "../../errors.ts";
 import type { LowRankRows } from "../backend.ts";
-import { blockInputs, groupOutputs, panelRows, rowStride } from "./layout.ts";
+import { blockInputs, groupOutputs, memoryOf, panelRows, rowStride } from "./layout.ts";
 import type { Machine } from "./machine.ts";
 import { createMatrix, type Matrix, type PackedWeight, panelKey, type RowRange, strideOf } from "./matrix.ts";
 import { operationIds } from "./operations/index.ts";
 import {
   blocksAtOnce,
+  fitsDesk,
   linearArguments,
   linearScratchBytes,
   productOf,
@@ -22,6 +23,7 @@ import {
   panelTypes,
 } from "./operations/panels.ts";
 import { type Cut, countPieces } from "./operations/pieces.ts";
+import { deskBytes } from "./other-memories.ts";
 import type { Argument, Place, Region } from "./program.ts";
 
 /** Pieces of a matrix for each thread when there are several rows: enough that none waits long for another. */
@@ -46,6 +48,10 @@ function panelOf({ type, isFine }: PackedWeight): PanelType {
   return products[productOf(type, isFine)].panel;
 }
 
+function tooWide({ name, shape }: PackedWeight): UnsupportedError {
+  return new UnsupportedError(`${name}: rows of ${shape[1]} inputs are more than models beyond 4 GiB may have`);
+}
+
 /** Enqueues what is done to matrices, and turns tensors into the form that is asked for. */
 export class MatrixWork {
   readonly #machine: Machine;
@@ -61,7 +67,9 @@ export class MatrixWork {
     return createMatrix(rows, columns, { kind: "rows", region: this.#program.region(rows * rowStride(columns) * 4) });
   }
 
-  embed({ type, address, blocks, shape }: PackedWeight, tokens: Uint32Array): Matrix {
+  embed(weight: PackedWeight, tokens: Uint32Array): Matrix {
+    const { type, address, blocks, shape } = weight;
+    if (memoryOf(address) > 0 && rowStride(shape[1]!) * 4 > deskBytes) throw tooWide(weight);
     const out = this.create(tokens.length, shape[1]!);
     const list = this.#program.base + this.#program.table([...tokens]);
     const values = [weightTypes.indexOf(type), address, blocks, out.region!, strideOf(out), list];
@@ -79,7 +87,7 @@ export class MatrixWork {
     const out = this.create(x.rows, weight.shape[0]!);
     const added = residual && this.rows(residual);
     // What the sums begin with: rows to add to, or the same numbers for all rows.
-    const start = added ?? (bias ? this.#bias(bias) : this.#zerosFor(weight.groups * groupOutputs));
+    const start = added ?? bias?.address ?? this.#zerosFor(weight.groups * groupOutputs);
     const panel = this.#panel(x, panelOf(weight));
     const output = { region: out.region!, offset: 0, stride: strideOf(out) };
     this.#multiply(weight, panel, x.rows, {
@@ -115,10 +123,12 @@ export class MatrixWork {
   #multiply(weight: PackedWeight, panel: Region, rows: number, { output, start: first }: Sums): void {
     const { groups, blocks } = weight;
     const product = productOf(weight.type, weight.isFine);
+    if (memoryOf(weight.address) > 0 && rows === 1 && !fitsDesk(product, blocks)) throw tooWide(weight);
     this.#program.addWork(rows * groups * groupOutputs * blocks * blockInputs);
     const cut = this.#cut(weight, rows);
     const items = countPieces(cut);
-    const step = blocksAtOnce(product, rows, blocks);
+    // What is added to where it stands goes through the kernel for several rows, which takes no more blocks than are expanded at a time.
+    const step = blocksAtOnce(product, first === output ? Math.max(2, rows) : rows, blocks);
     let start = first;
     for (let block = 0; block < blocks; block += step) {
       const values = new Array<Argument>(Object.keys(linearArguments).length);
@@ -237,12 +247,6 @@ export class MatrixWork {
 
   get #program() {
     return this.#machine.program;
-  }
-
-  /** A bias where sums can begin with it: if it lies in another memory, it is copied for the step. */
-  #bias({ address, bytes }: PackedWeight): number | Region {
-    const { memory, far } = this.#machine;
-    return far === memory ? address : this.#program.data(far.floats(address, bytes / 4));
   }
 
   /** The address of so many zeros. */

@@ -1,6 +1,5 @@
 import { SkeinError } from "../../errors.ts";
-import { mostPages } from "./builder/kernel.ts";
-import { lineBytes, roundUp } from "./layout.ts";
+import { lineBytes, memoryBytes, roundUp } from "./layout.ts";
 
 const pageBytes = 65536;
 
@@ -9,25 +8,49 @@ interface Piece {
   readonly end: number;
 }
 
+/** What there is of a memory to hand out. */
+export interface MemoryOptions {
+  /** Its number: addresses are `number` · 4 GiB more than the place in it. */
+  readonly number?: number;
+  /** The first bytes, which are never handed out; where there are none, address 0 stays free: it says "none". */
+  readonly reserved?: number;
+  /** Less than all that its addresses reach. */
+  readonly most?: number;
+}
+
 /**
- * A WebAssembly memory (of two, beyond 4 GiB), shared by all threads, handed out in pieces. It grows with what is in use and never shrinks: WebAssembly cannot
- * give memory back, so freed pieces are used again.
+ * A WebAssembly memory, shared by all threads, handed out in pieces. It grows with what is in use and never shrinks: WebAssembly cannot give memory back, so
+ * freed pieces are used again.
  */
 export class Memory {
   readonly memory: WebAssembly.Memory;
-  readonly address: "i32" | "i64";
-  #end = lineBytes; // address 0 stays free: it says "none"
-  /** In the order of addresses, none touching the next. */
+  readonly #base: number;
+  readonly #most: number;
+  #end: number;
+  /** In the order of addresses, none touching the next. Places, as `#end`. */
   #free: Piece[] = [];
 
-  constructor(address: "i32" | "i64") {
-    this.address = address;
-    this.memory = createMemory(address);
+  /** @throws SkeinError (code `out_of_memory`) where the room for addresses cannot be had */
+  constructor({ number = 0, reserved = 0, most = memoryBytes }: MemoryOptions = {}) {
+    this.#base = number * memoryBytes;
+    this.#end = roundUp(Math.max(reserved, 1), lineBytes);
+    const maximum = Math.floor(most / pageBytes);
+    const { memory, pages } = createMemory(maximum);
+    this.memory = memory;
+    this.#most = pages * pageBytes;
   }
 
   /** All of it, in bytes; what was never written takes no room on the machine. */
   get byteLength(): number {
     return this.memory.buffer.byteLength;
+  }
+
+  /** Whether so many bytes in one piece are free, or there may be in the memory when it grows. */
+  hasRoom(bytes: number): boolean {
+    const size = roundUp(bytes, lineBytes);
+    const last = this.#free.at(-1);
+    const end = last?.end === this.#end ? last.start : this.#end;
+    return end + size <= this.#most || this.#free.some(({ start, end }) => end - start >= size);
   }
 
   /**
@@ -40,21 +63,21 @@ export class Memory {
     if (index >= 0) {
       const { start, end } = this.#free[index]!;
       this.#free.splice(index, 1, ...(end - start > size ? [{ start: start + size, end }] : []));
-      return start;
+      return this.#base + start;
     }
     const last = this.#free.at(-1);
     const start = last?.end === this.#end ? last.start : this.#end;
     this.#grow(start + size);
     if (last?.end === this.#end) this.#free.pop();
     this.#end = start + size;
-    return start;
+    return this.#base + start;
   }
 
   /** @param bytes - as many as were allocated */
   free(address: number, bytes: number): void {
-    let start = address;
-    let end = address + roundUp(bytes, lineBytes);
-    const next = this.#free.findIndex((piece) => piece.start > address);
+    let start = address - this.#base;
+    let end = start + roundUp(bytes, lineBytes);
+    const next = this.#free.findIndex((piece) => piece.start > start);
     const index = next < 0 ? this.#free.length : next;
     const [before, after] = [this.#free[index - 1], this.#free[index]];
     if (before?.end === start) start = before.start;
@@ -80,42 +103,41 @@ export class Memory {
   /** A view of a piece. It stays valid when the memory grows. */
   bytes(address: number, length: number): Uint8Array<ArrayBuffer> {
     // The buffer is a SharedArrayBuffer; the type says what most functions of the platform ask for.
-    return new Uint8Array(this.memory.buffer as ArrayBuffer, address, length);
+    return new Uint8Array(this.memory.buffer as ArrayBuffer, address - this.#base, length);
   }
 
   floats(address: number, length: number): Float32Array<ArrayBuffer> {
-    return new Float32Array(this.memory.buffer as ArrayBuffer, address, length);
+    return new Float32Array(this.memory.buffer as ArrayBuffer, address - this.#base, length);
   }
 
   #grow(end: number): void {
     const missing = Math.ceil((end - this.memory.buffer.byteLength) / pageBytes);
     if (missing <= 0) return;
     try {
-      this.memory.grow((this.address === "i64" ? BigInt(missing) : missing) as number);
+      this.memory.grow(missing);
     } catch (error) {
-      const mebibytes = Math.round(end / 2 ** 20);
-      throw new SkeinError(
-        "out_of_memory",
-        `no memory: ${mebibytes} MiB were needed for weights, cache and computing; fewer bits (weights q4, cache q8), shorter or fewer sessions need less`,
-        {
-          cause: error,
-        },
-      );
+      throw outOfMemory(end, error);
     }
   }
 }
 
+/** @param bytes - that would be in use */
+export function outOfMemory(bytes: number, cause?: unknown): SkeinError {
+  const mebibytes = Math.round(bytes / 2 ** 20);
+  return new SkeinError(
+    "out_of_memory",
+    `no memory: ${mebibytes} MiB were needed for weights, cache and computing; fewer bits (weights q4, cache q8), shorter or fewer sessions need less`,
+    { cause },
+  );
+}
+
 /** The maximum is reserved, not taken; where even that is refused, a smaller one is tried. */
-function createMemory(address: "i32" | "i64"): WebAssembly.Memory {
-  let maximum: number = mostPages[address];
-  for (;;) {
+function createMemory(most: number): { readonly memory: WebAssembly.Memory; readonly pages: number } {
+  for (let pages = most; ; pages = Math.floor(pages / 2)) {
     try {
-      const size = (pages: number): number => (address === "i64" ? BigInt(pages) : pages) as number;
-      const descriptor = { initial: size(1), maximum: size(maximum), shared: true, address };
-      return new WebAssembly.Memory(descriptor);
+      return { memory: new WebAssembly.Memory({ initial: 1, maximum: pages, shared: true }), pages };
     } catch (error) {
-      maximum = Math.floor(maximum / 2);
-      if (maximum < 1024) throw new SkeinError("out_of_memory", "no WebAssembly memory can be had", { cause: error });
+      if (pages < 2048) throw new SkeinError("out_of_memory", "no WebAssembly memory can be had", { cause: error });
     }
   }
 }

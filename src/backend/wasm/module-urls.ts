@@ -1,16 +1,13 @@
-import type { Target } from "./builder/target.ts";
+import type { KernelVariant } from "./builder/variant.ts";
 
 /** As literals: that is the form in which bundlers find files. The build (`packaging/file-urls.ts`) puts in where the files are. */
-const urls = {
-  "relaxed i32": () => new URL("./kernels-relaxed-32.wasm.gz", import.meta.url),
-  "relaxed i64": () => new URL("./kernels-relaxed-64.wasm.gz", import.meta.url),
-  "pairs i32": () => new URL("./kernels-pairs-32.wasm.gz", import.meta.url),
-  "pairs i64": () => new URL("./kernels-pairs-64.wasm.gz", import.meta.url),
-  "plain i32": () => new URL("./kernels-plain-32.wasm.gz", import.meta.url),
-  "plain i64": () => new URL("./kernels-plain-64.wasm.gz", import.meta.url),
-} as const;
+const urls: Readonly<Record<KernelVariant, () => URL>> = {
+  relaxed: () => new URL("./kernels-relaxed.wasm.gz", import.meta.url),
+  pairs: () => new URL("./kernels-pairs.wasm.gz", import.meta.url),
+  plain: () => new URL("./kernels-plain.wasm.gz", import.meta.url),
+};
 
-/** @returns where the package has the kernels that were assembled for a target */
-export function moduleUrl({ variant, address }: Target): URL {
-  return urls[`${variant} ${address}`]();
+/** @returns where the package has the kernels that were assembled for a variant */
+export function moduleUrl(variant: KernelVariant): URL {
+  return urls[variant]();
 }

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { dequantised, quantiseQ4, quantiseQ8 } from "../../checkpoint/quantise.ts";
 import type { WeightType } from "../backend.ts";
-import { allTargets } from "./builder/target.ts";
 import { embedBfloat16, embedFloat16, embedFloat32, embedQ4, embedQ8 } from "./kernels/embed.ts";
 import { inputKinds, inputs, kernelHarnesses, normalNumbers } from "./kernels/kernel-harness.ts";
 import { packMatrix, roundToBfloat16 } from "./kernels/linear-harness.ts";
@@ -29,7 +28,7 @@ function held(type: WeightType, values: Float32Array, columns: number): Float32A
 
 const bitsOf = (numbers: Float32Array): number[] => [...new Int32Array(numbers.slice().buffer)];
 
-for (const { name, kernels, far, room, get, clear } of await kernelHarnesses(Object.values(embeds), allTargets)) {
+for (const { name, kernels, room, get, clear, put } of await kernelHarnesses(Object.values(embeds))) {
   test.for(types)(`${name}: a packed matrix of %s holds what it should, bit for bit`, (type) => {
     const normal = normalNumbers(5);
     for (const [outputs, inputCount] of [
@@ -44,7 +43,7 @@ for (const { name, kernels, far, room, get, clear } of await kernelHarnesses(Obj
         const weights = plain.map((number) => number * factor * (kind === "huge" ? 1 + normal() / 9 : 1));
         clear();
         const blocks = blocksOf(inputCount);
-        const packed = far.put(packMatrix({ type, weights, outputs, inputs: inputCount }));
+        const packed = put(packMatrix({ type, weights, outputs, inputs: inputCount }));
         const groupBytes = blocks * packedBlockBytes[type];
         const row = room(blocks * 32 * 4);
         const expected = held(type, weights, inputCount);

@@ -57,7 +57,7 @@ const programs = fc.record({
 });
 
 const parts = () => {
-  const memory = new Memory("i32");
+  const memory = new Memory();
   const control = new Control(1);
   return { memory, control, program: new Program(control, memory) };
 };

@@ -4,9 +4,8 @@ import { help, type Kernels } from "./thread.ts";
 /** What a helping thread is told when it starts. */
 export interface ThreadStart {
   readonly module: WebAssembly.Module;
-  readonly memory: WebAssembly.Memory;
-  /** The same, or the one of 64-bit addresses. */
-  readonly far: WebAssembly.Memory;
+  /** All, the working one first. */
+  readonly memories: readonly WebAssembly.Memory[];
   readonly controlMemory: WebAssembly.Memory;
   readonly threads: number;
   readonly index: number;
@@ -18,11 +17,11 @@ export interface ThreadStart {
  * @param tellReady - called before that
  */
 export function runThread(
-  { module, memory, far, controlMemory, threads, index }: ThreadStart,
+  { module, memories, controlMemory, threads, index }: ThreadStart,
   tellReady: () => void,
 ): never {
-  const { exports } = new WebAssembly.Instance(module, { engine: { memory, far } });
+  const { exports } = new WebAssembly.Instance(module, { engine: { memory: memories[0]! } });
   const control = new Control(threads, controlMemory);
   tellReady();
-  return help({ kernels: exports as Kernels, far, control, index });
+  return help({ kernels: exports as Kernels, module, memories, control, index });
 }

@@ -1,14 +1,16 @@
 import type { Control } from "./control.ts";
 import { operations } from "./operations/index.ts";
+import { OtherMemories, type OtherMemoriesParts } from "./other-memories.ts";
 
 /** The kernels of an instance of the module, by name. */
 export type Kernels = Readonly<Record<string, (...numbers: number[]) => void>>;
 
 /** What an operation needs besides its numbers. */
 export interface Thread {
+  /** Over the working memory. */
   readonly kernels: Kernels;
-  /** Where weights lie. */
-  readonly far: WebAssembly.Memory;
+  /** Where weights and tiles of the cache may lie. */
+  readonly others: OtherMemories;
   /** Address of working memory that this thread has for itself. */
   scratch: number;
 }
@@ -19,12 +21,10 @@ export type Operation = (thread: Thread, numbers: Float64Array, at: number, item
 /** A record of the program: which operation, how many items it has, and the index of its arguments. */
 export const record = { operation: 0, items: 1, arguments: 2, length: 3 } as const;
 
-/** What a thread is made of. */
-export interface ThreadParts {
+/** What a thread is made of. `index` is 0 for the one that begins programs. */
+export interface ThreadParts extends OtherMemoriesParts {
   readonly kernels: Kernels;
-  readonly far: WebAssembly.Memory;
   readonly control: Control;
-  readonly index: number;
 }
 
 /** What a thread does with programs, phase by phase. */
@@ -33,11 +33,15 @@ export class Runner {
   readonly #control: Control;
   readonly #index: number;
 
-  /** @param index - of the thread, 0 for the one that begins programs */
-  constructor({ kernels, far, control, index }: ThreadParts) {
-    this.#thread = { kernels, far, scratch: 0 };
+  constructor({ kernels, control, ...parts }: ThreadParts) {
+    this.#thread = { kernels, others: new OtherMemories(parts), scratch: 0 };
     this.#control = control;
-    this.#index = index;
+    this.#index = parts.index;
+  }
+
+  /** What operations of this thread need, with other scratch. */
+  threadWith(scratch: number): Thread {
+    return { ...this.#thread, scratch };
   }
 
   /**

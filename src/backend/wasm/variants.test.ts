@@ -1,8 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { arch } from "node:process";
 import { expect, test } from "vitest";
-import { assemble } from "./builder/assemble.ts";
-import { fastestVariant, hasRelaxedSimd, hasWideMemory } from "./variants.ts";
+import { fastestVariant, hasRelaxedSimd } from "./variants.ts";
 
 // The one file in which Linux names what the processor has.
 const processors = "/proc/cpuinfo";
@@ -11,9 +10,4 @@ const isKnown = arch === "x64" && existsSync(processors) && hasRelaxedSimd();
 test.runIf(isKnown)("dot products of four bytes are used where the processor has them (needs Linux on x64)", () => {
   const hasDots = /^flags\s*:.*\bavx_vnni\b/m.test(readFileSync(processors, "utf8"));
   expect(fastestVariant()).toBe(hasDots ? "relaxed" : "pairs");
-});
-
-test("an engine is said to have 64-bit memory when it takes modules of it", async () => {
-  const module = await assemble([], { variant: "plain", address: "i64" });
-  expect(hasWideMemory()).toBe(WebAssembly.validate(module));
 });

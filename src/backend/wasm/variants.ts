@@ -1,8 +1,8 @@
-import type { KernelVariant, Target } from "./builder/target.ts";
+import type { KernelVariant } from "./builder/variant.ts";
 
-/** The module's file in the package, compressed: one for each target. */
-export function moduleName({ variant, address }: Target): string {
-  return `kernels-${variant}-${address === "i64" ? "64" : "32"}.wasm.gz`;
+/** The module's file in the package, compressed: one for each variant. */
+export function moduleName(variant: KernelVariant): string {
+  return `kernels-${variant}.wasm.gz`;
 }
 
 /** (func (result v128) (f32x4.relaxed_madd of zeros)) */
@@ -15,9 +15,6 @@ const relaxedModule = [
 export function hasRelaxedSimd(): boolean {
   return WebAssembly.validate(Uint8Array.from(relaxedModule));
 }
-
-/** (memory 1 1 shared) (memory i64 1 1 shared) */
-const wideMemoryModule = [0, 97, 115, 109, 1, 0, 0, 0, 5, 7, 2, 3, 1, 1, 7, 1, 1];
 
 /**
  * (func (export "probe") (result i32) (i32x4.extract_lane 0 (i32x4.relaxed_dot_i8x16_i7x16_add_s of bytes 127, bytes 255, zeros)))
@@ -42,9 +39,4 @@ function addsPairs(): boolean {
 export function fastestVariant(): KernelVariant {
   if (!hasRelaxedSimd()) return "plain";
   return addsPairs() ? "pairs" : "relaxed";
-}
-
-/** @returns whether this engine has 64-bit memory, and several memories in a module: both are needed beyond 4 GiB */
-export function hasWideMemory(): boolean {
-  return WebAssembly.validate(Uint8Array.from(wideMemoryModule));
 }

@@ -13,7 +13,7 @@ const backends = {
   relaxed: await wasmBackend(1),
   pairs: await wasmBackend(1, "pairs"),
   plain: await wasmBackend(1, "plain"),
-  "three threads, 64-bit memory": await wasmBackend(3, "relaxed", "i64"),
+  "three threads, several memories": await wasmBackend(3, "relaxed", 20),
 };
 
 const seeds = fc.integer({ min: 1, max: 1e6 });
@@ -286,7 +286,7 @@ test("a source that fails, fails the filling, and its memory comes back", async 
 });
 
 test("a matrix larger than what is packed at a time is packed piece by piece", async () => {
-  const backend = backends["three threads, 64-bit memory"];
+  const backend = backends["three threads, several memories"];
   const [outputs, inputs] = [1030, 4200]; // more than 4 Mi numbers, with a group and a block that are not whole
   const numbers = Float32Array.from({ length: outputs * inputs }, (_, i) => ((i * 7919) % 1001) - 500);
   const reads: number[] = [];
@@ -327,9 +327,37 @@ test("what was packed, written into another space, is the same weights", async (
   }
   const other = backend.allocateWeights(specs);
   expect(other.packed?.format).toBe(fill.packed?.format);
-  other.packed!.bytes.set(fill.packed!.bytes);
+  for (const [i, part] of other.packed!.parts.entries()) part.set(fill.packed!.parts[i]!);
   for (const i of specs.keys()) expect(Buffer.compare(other.contents(i), fill.contents(i))).toBe(0);
   const tokens = Uint32Array.of(0, 32, 16);
   const rows = (space: typeof fill) => computeStep(backend, () => backend.embed(space.weights[0]!, tokens));
   expect(await rows(other)).toEqual(await rows(fill));
+});
+
+test("rows that have no room where other memories are computed with are refused by name; in one memory they are not", async () => {
+  const wide = { name: "wide", shape: [1, 2 ** 18], type: "f32" } as const;
+  const layout = { layers: 1, keyValueHeads: 1000, headDim: 128, blockTokens: 128, type: "q8" } as const;
+  for (const [backend, isRefused] of [
+    [backends["three threads, several memories"], true],
+    [backends.relaxed, false],
+  ] as const) {
+    const space = backend.allocateWeights([wide]);
+    await space.fill(0, { read: async (start, end) => new Float32Array(end - start).fill(2) });
+    const multiply = async () =>
+      computeStep(backend, () => {
+        const row = backend.embed(space.weights[0]!, Uint32Array.of(0));
+        return backend.linear(row, space.weights[0]!);
+      });
+    if (isRefused) {
+      await expect(multiply()).rejects.toThrow("wide: rows of 262144 inputs");
+      await backend.endStep(false);
+      const [table] = backend.allocateWeights([{ name: "table", shape: [1, 2 ** 18 + 1], type: "q8" }]).weights;
+      expect(() => backend.embed(table!, Uint32Array.of(0))).toThrow("table: rows of 262145");
+      expect(() => backend.createBlockStore(layout)).toThrow("keys and values of a token");
+    } else {
+      expect([...(await multiply())]).toEqual([4 * 2 ** 18]);
+      backend.createBlockStore(layout);
+    }
+    space.free();
+  }
 });

@@ -1,4 +1,4 @@
-import { SkeinError } from "../../errors.ts";
+import { SkeinError, UnsupportedError } from "../../errors.ts";
 import type { RotaryRows } from "../../position/index.ts";
 import type { Backend, BlockStore, CacheLayout, Segment, Tensor, WeightSpec } from "../backend.ts";
 import {
@@ -16,7 +16,7 @@ import { Machine, type MachineOptions } from "./machine.ts";
 import { createMatrix, type Matrix, type PackedWeight, packedSize, strideOf } from "./matrix.ts";
 import { MatrixWork } from "./matrix-work.ts";
 import { attentionScratchBytes } from "./operations/attention.ts";
-import { cacheScratchBytes, quantiseItem, rerotateItem } from "./operations/cache.ts";
+import { cacheScratchBytes, quantiseItem, rerotateItem, rowsFitDesk } from "./operations/cache.ts";
 import { WasmWeightSpace } from "./weight-space.ts";
 
 /**
@@ -27,7 +27,7 @@ import { WasmWeightSpace } from "./weight-space.ts";
  */
 export async function createWasmBackend(options: MachineOptions): Promise<Backend> {
   const machine = await Machine.create(options);
-  const { memory, far, program } = machine;
+  const { memory, memories, program } = machine;
   const work = new MatrixWork(machine);
   const rotaries = new Map<RotaryRows, RotaryRegions>();
   const cacheSteps = new Map<BlockStore, { readonly segments: readonly Segment[]; readonly step: CacheStep }>();
@@ -64,10 +64,12 @@ export async function createWasmBackend(options: MachineOptions): Promise<Backen
     name: "wasm",
     leastRows: 20,
     blockTokens: tileTokens,
-    allocateWeights: (specs) => new WasmWeightSpace(far, machine.runNow.bind(machine), specs),
+    allocateWeights: (specs) => new WasmWeightSpace(memories, machine.runNow.bind(machine), specs),
     createBlockStore: (layout: CacheLayout, keyScales) => {
+      if (memories.all.length > 1 && !rowsFitDesk(layout))
+        throw new UnsupportedError("keys and values of a token are larger than models beyond 4 GiB may have them");
       machine.needScratch(cacheScratchBytes(layout.headDim));
-      return new WasmBlockStore(machine, layout, tileWork(machine, layout.headDim), keyScales);
+      return new WasmBlockStore(memories, layout, tileWork(machine, layout.headDim), keyScales);
     },
 
     embed: (weight, tokens) => work.embed(weight as PackedWeight, tokens),

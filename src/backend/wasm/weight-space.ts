@@ -1,15 +1,15 @@
 import { superBlockBytes } from "../../checkpoint/gguf/blocks-k.ts";
 import { SkeinError, UnsupportedError } from "../../errors.ts";
 import type { WeightBlocks, WeightSource, WeightSpace, WeightSpec } from "../backend.ts";
-import { blockInputs, blocksInSuperBlock, groupOutputs, lineBytes, roundUp } from "./layout.ts";
+import { blockInputs, blocksInSuperBlock, groupOutputs, lineBytes, memoryOf, roundUp } from "./layout.ts";
 import { type PackedWeight, packedSize } from "./matrix.ts";
-import type { Memory } from "./memory.ts";
+import type { Memories } from "./memories.ts";
 import { weightTypes } from "./operations/linear.ts";
 import { packArguments } from "./operations/pack.ts";
 import { isSuperBlockType } from "./pack-super-blocks.ts";
 
 /** What the packed bytes are; to be raised when a layout changes. */
-const packedFormat = "wasm 3";
+const packedFormat = "wasm 4";
 
 /** Numbers that are read, widened and packed at a time. */
 const pieceNumbers = 4 * 2 ** 20;
@@ -19,31 +19,43 @@ const superBlockInputs = blocksInSuperBlock * blockInputs;
 /** Runs an operation's items on all threads, at once. @returns its arguments as they are afterwards */
 export type RunNow = (operation: "pack", items: number, values: readonly number[]) => Float64Array;
 
-/** All weights of a model, one after the other in memory, packed as the kernels read them. */
+/** All weights of a model, packed as the kernels read them: vectors in the working memory, matrices where there is room for what is large. */
 export class WasmWeightSpace implements WeightSpace {
   readonly weights: readonly PackedWeight[];
-  readonly packed: { readonly format: string; readonly bytes: Uint8Array<ArrayBuffer> };
-  readonly #memory: Memory;
+  readonly packed: { readonly format: string; readonly parts: readonly Uint8Array<ArrayBuffer>[] };
+  readonly #memories: Memories;
   readonly #run: RunNow;
-  readonly #start: number;
+  readonly #pieces: { readonly address: number; readonly bytes: number }[] = [];
 
-  constructor(memory: Memory, run: RunNow, specs: readonly WeightSpec[]) {
-    this.#memory = memory;
+  /** @throws SkeinError (code `out_of_memory`); then none is in use */
+  constructor(memories: Memories, run: RunNow, specs: readonly WeightSpec[]) {
+    this.#memories = memories;
     this.#run = run;
-    let total = 0;
-    const places = specs.map(({ shape, type }) => {
-      const size = packedSize(shape, type);
-      const offset = total;
-      total += roundUp(size.bytes, lineBytes);
-      return { ...size, offset };
-    });
-    const start = memory.allocate(total);
+    const sizes = specs.map(({ shape, type }) => packedSize(shape, type));
+    const addresses = new Array<number>(specs.length);
+    const [vectors, matrices] = [true, false].map((isVector) =>
+      [...specs.keys()].filter((i) => (specs[i]!.shape.length === 1) === isVector),
+    ) as [number[], number[]];
+    try {
+      const total = vectors.reduce((sum, i) => sum + roundUp(sizes[i]!.bytes, lineBytes), 0);
+      let next = this.#keep(memories.working.allocate(total), total);
+      for (const i of vectors) {
+        addresses[i] = next;
+        next += roundUp(sizes[i]!.bytes, lineBytes);
+      }
+      for (const i of matrices) {
+        const bytes = roundUp(sizes[i]!.bytes, lineBytes);
+        addresses[i] = this.#keep(memories.allocate(bytes), bytes);
+      }
+    } catch (error) {
+      this.free();
+      throw error;
+    }
     this.weights = specs.map(({ name, shape, type, isFine = false }, i) => {
-      const { offset, ...size } = places[i]!;
-      return { name, shape, type: shape.length === 1 ? "f32" : type, isFine, address: start + offset, ...size };
+      const isVector = shape.length === 1;
+      return { name, shape, type: isVector ? "f32" : type, isFine, address: addresses[i]!, ...sizes[i]! };
     });
-    this.#start = start;
-    this.packed = { format: packedFormat, bytes: memory.bytes(start, total) };
+    this.packed = { format: packedFormat, parts: this.#parts() };
   }
 
   async fill(index: number, source: WeightSource): Promise<void> {
@@ -54,18 +66,36 @@ export class WasmWeightSpace implements WeightSpace {
 
   contents(index: number): Uint8Array {
     const { address, bytes } = this.weights[index]!;
-    return this.#memory.bytes(address, bytes);
+    return this.#memories.bytes(address, bytes);
   }
 
   free(): void {
-    this.#memory.free(this.#start, this.packed.bytes.length);
+    for (const { address, bytes } of this.#pieces.splice(0)) this.#memories.free(address, bytes);
+  }
+
+  /** Takes note of memory that is to be given back. */
+  #keep(address: number, bytes: number): number {
+    this.#pieces.push({ address, bytes });
+    return address;
+  }
+
+  /** Views of all that is in use, in the order in which it was asked for; what lies side by side is one. */
+  #parts(): Uint8Array<ArrayBuffer>[] {
+    const runs: { address: number; bytes: number }[] = [];
+    for (const { address, bytes } of this.#pieces) {
+      const last = runs.at(-1);
+      const isNext = last && last.address + last.bytes === address && memoryOf(last.address) === memoryOf(address);
+      if (isNext) last.bytes += bytes;
+      else if (bytes > 0) runs.push({ address, bytes });
+    }
+    return runs.map(({ address, bytes }) => this.#memories.bytes(address, bytes));
   }
 
   async #fillVector({ name, shape, address, bytes }: PackedWeight, source: WeightSource): Promise<void> {
     const numbers = await source.read(0, shape[0]!);
     if (!numbers.every(Number.isFinite))
       throw new UnsupportedError(`${name}: a weight is not finite. Is the checkpoint damaged?`);
-    const vector = this.#memory.floats(address, bytes / 4);
+    const vector = this.#memories.floats(address, bytes / 4);
     vector.fill(0);
     vector.set(numbers);
   }
@@ -77,9 +107,10 @@ export class WasmWeightSpace implements WeightSpace {
     const columns = blocks * blockInputs;
     const groupsInPiece = Math.max(1, Math.floor(pieceNumbers / (groupOutputs * columns)));
     const staged = Math.min(groups, groupsInPiece) * groupOutputs * columns;
-    const staging = this.#memory.allocate(staged * 4);
+    const { working } = this.#memories;
+    const staging = working.allocate(staged * 4);
     try {
-      const rows = this.#memory.floats(staging, staged);
+      const rows = working.floats(staging, staged);
       const { readBlocks, readSuperBlocks } = source;
       const { type } = weight;
       /** @returns what puts the piece where it is packed from, and says where its scales are */
@@ -115,13 +146,13 @@ export class WasmWeightSpace implements WeightSpace {
         this.#pack(weight, group, count, { rows: staging, scales });
       }
     } finally {
-      this.#memory.free(staging, staged * 4);
+      working.free(staging, staged * 4);
     }
   }
 
   /** Completes integers and scales to whole groups, by zeros. @returns the address of the scales, which stand behind the integers */
   #stageBlocks({ scales, integers }: WeightBlocks, address: number, numbers: number): number {
-    const { buffer } = this.#memory.memory;
+    const { buffer } = this.#memories.working.memory;
     const rows = new Int8Array(buffer, address, numbers);
     rows.fill(0, integers.length);
     rows.set(integers);
@@ -133,7 +164,7 @@ export class WasmWeightSpace implements WeightSpace {
 
   /** Completes bytes by zeros. @returns 0: they have no scales of their own */
   #stageBytes(given: Uint8Array, address: number, length: number): number {
-    const bytes = this.#memory.bytes(address, length);
+    const bytes = this.#memories.working.bytes(address, length);
     bytes.set(given);
     bytes.fill(0, given.length);
     return 0;

@@ -3,8 +3,9 @@ import { canWiden, loadWideKernels, notWide, wideNeeds } from "#wide-kernels";
 import type { Backend, CacheType, WeightSpec, WeightType } from "../../backend/backend.ts";
 import { cacheBytesPerToken } from "../../backend/cache-size.ts";
 import { createReferenceBackend } from "../../backend/reference/reference.ts";
-import { kernelVariants } from "../../backend/wasm/builder/target.ts";
-import { fastestVariant, hasRelaxedSimd, hasWideMemory } from "../../backend/wasm/variants.ts";
+import { kernelVariants } from "../../backend/wasm/builder/variant.ts";
+import { hasSeveralMemories } from "../../backend/wasm/other-memories.ts";
+import { fastestVariant, hasRelaxedSimd } from "../../backend/wasm/variants.ts";
 import { createWasmBackend, packedBytes } from "../../backend/wasm/wasm.ts";
 import { InvalidOptionError, SkeinError, UnsupportedError } from "../../errors.ts";
 import type { ModelConfig } from "../../model/config.ts";
@@ -15,8 +16,10 @@ const weightTypes: readonly WeightType[] = ["f32", "f16", "bf16", "q8", "q4"];
 const cacheTypes: readonly CacheType[] = ["f32", "f16", "q8"];
 const kernelChoices = ["auto", "wide", ...kernelVariants] as const;
 
-/** Beyond this, 32-bit addresses may not do: there has to be room for computing. */
-const most32BitBytes = 3.5 * 2 ** 30;
+/** Beyond this, one memory, of 4 GiB, may not do: there has to be room for computing. */
+const mostInOneMemory = 3.5 * 2 ** 30;
+/** Then there are so many besides; room for addresses costs nothing. */
+const otherMemories = 31;
 
 /** Weights of fewer bytes are read and multiplied before the kernels with wide vectors would be compiled and checked. */
 const leastWideBytes = 32 * 2 ** 20;
@@ -73,14 +76,12 @@ export async function chooseBackend(
   const { num_hidden_layers: layers, num_key_value_heads: keyValueHeads, head_dim: headDim } = config;
   const weightBytes = packedBytes(specs);
   const needed = weightBytes + window * cacheBytesPerToken({ layers, keyValueHeads, headDim, type: cache });
-  const address = needed > most32BitBytes && hasWideMemory() ? "i64" : "i32";
+  const others = needed > mostInOneMemory && hasSeveralMemories() ? otherMemories : 0;
   const { used, warnings } = chooseThreads(threads);
   const isWide = canWiden() && (kernels === "wide" || (kernels === "auto" && weightBytes >= leastWideBytes));
-  const module = isWide
-    ? await loadWideKernels({ variant, address }, specs, cache, headDim).catch(withoutRoom)
-    : undefined;
+  const module = isWide ? await loadWideKernels(variant, specs, cache, headDim).catch(withoutRoom) : undefined;
   return {
-    backend: await createWasmBackend({ threads: used, address, variant, module }),
+    backend: await createWasmBackend({ threads: used, others, variant, module }),
     warnings: isWide && !module ? [...warnings, { code: "kernels", message: notWide }] : warnings,
   };
 }

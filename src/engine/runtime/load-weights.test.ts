@@ -89,7 +89,7 @@ async function load(
   await using _ = { [Symbol.asyncDispose]: () => directory.close() };
   const config = parseModelConfig(await readJson(directory, "config.json"));
   const index = await openTensors(files);
-  const backend = await createWasmBackend({ threads: 1, variant: "relaxed", address: "i32" });
+  const backend = await createWasmBackend({ threads: 1, variant: "relaxed" });
   const specs = weightSpecs(config, index, call as LoadCall);
   const options = { signal, onProgress: () => {}, weightCache: cache, leastBytes: 0 };
   const loaded = await loadWeights(files, index, config, specs, backend, config.head_dim / 2, options);

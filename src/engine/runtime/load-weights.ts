@@ -90,7 +90,7 @@ export async function loadWeights(
   },
 ): Promise<LoadedWeights> {
   const space = backend.allocateWeights(specs);
-  const isWorthIt = weightCache && space.packed && space.packed.bytes.length >= leastBytes;
+  const isWorthIt = weightCache && space.packed && totalBytes(space) >= leastBytes;
   // Before anything is read; see `identifyCheckpoint`.
   const identity = isWorthIt ? await identifyCheckpoint(files, index) : undefined;
   const key = identity && { ...identity, format: formatOf(space, specs) };
@@ -180,23 +180,28 @@ function numbersOf({ scales, integers }: TensorBlocks): Float32Array {
 async function readCached(
   cache: WeightCache,
   key: WeightCacheKey,
-  { packed }: WeightSpace,
+  space: WeightSpace,
   { types, exponentCount }: { readonly types: readonly MatrixType[]; readonly exponentCount: number },
   signal: AbortSignal,
   tell: (completed: number, total: number) => void,
 ): Promise<Int8Array | undefined> {
-  const bytes = packed!.bytes;
+  const total = totalBytes(space);
   const entry = await cache.open(key);
   if (!entry) return undefined;
   try {
     const header = (entry.header ?? {}) as { readonly keyExponents?: unknown; readonly types?: unknown };
     const { keyExponents } = header;
-    if (entry.byteLength !== bytes.length || !areExponents(keyExponents, exponentCount)) return undefined;
+    if (entry.byteLength !== total || !areExponents(keyExponents, exponentCount)) return undefined;
     if (JSON.stringify(header.types) !== JSON.stringify(types)) return undefined;
-    for (let start = 0; start < bytes.length; start += readBytes) {
-      signal.throwIfAborted();
-      await entry.read(start, bytes.subarray(start, start + readBytes));
-      tell(Math.min(bytes.length, start + readBytes), bytes.length);
+    let completed = 0;
+    for (const part of space.packed!.parts) {
+      for (let start = 0; start < part.length; start += readBytes) {
+        signal.throwIfAborted();
+        const piece = part.subarray(start, start + readBytes);
+        await entry.read(completed, piece);
+        completed += piece.length;
+        tell(completed, total);
+      }
     }
     return Int8Array.from(keyExponents);
   } catch (error) {
@@ -210,13 +215,13 @@ async function readCached(
 async function writeCached(
   cache: WeightCache,
   key: WeightCacheKey,
-  { packed }: WeightSpace,
+  space: WeightSpace,
   { types, exponents }: { readonly types: readonly MatrixType[]; readonly exponents: Int8Array },
 ): Promise<void> {
-  const writer = await cache.create(key, packed!.bytes.length).catch(() => undefined);
+  const writer = await cache.create(key, totalBytes(space)).catch(() => undefined);
   if (!writer) return;
   try {
-    await writer.write(packed!.bytes);
+    for (const part of space.packed!.parts) await writer.write(part);
     await writer.commit({ types, keyExponents: [...exponents] });
   } finally {
     await writer.discard();
@@ -240,6 +245,10 @@ async function computeFingerprint(
   const digests = [];
   for (const [i, spec] of specs.entries()) digests.push(await digestTensor(spec, space.contents(i)));
   return fingerprintModel(config, digests);
+}
+
+function totalBytes({ packed }: WeightSpace): number {
+  return packed!.parts.reduce((sum, { length }) => sum + length, 0);
 }
 
 function count(shape: readonly number[]): number {

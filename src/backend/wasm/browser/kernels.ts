@@ -1,5 +1,5 @@
 import { SkeinError } from "../../../errors.ts";
-import type { Target } from "../builder/target.ts";
+import type { KernelVariant } from "../builder/variant.ts";
 import { moduleUrl } from "../module-urls.ts";
 import { compilePacked } from "./compile-packed.ts";
 
@@ -8,8 +8,8 @@ import { compilePacked } from "./compile-packed.ts";
  *
  * @throws SkeinError (code `not_found`) when the server does not give it, or something else in its place
  */
-export async function loadKernels(target: Target): Promise<WebAssembly.Module> {
-  const url = moduleUrl(target);
+export async function loadKernels(variant: KernelVariant): Promise<WebAssembly.Module> {
+  const url = moduleUrl(variant);
   try {
     return await compilePacked(await download(url));
   } catch (error) {

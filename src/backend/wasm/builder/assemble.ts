@@ -1,12 +1,11 @@
 import wabtInit from "wabt";
 import { buildModule, type Kernel } from "./kernel.ts";
-import type { Target } from "./target.ts";
+import type { KernelVariant } from "./variant.ts";
 
 const features = {
   simd: true,
   relaxed_simd: true,
   threads: true,
-  memory64: true,
   multi_memory: true,
   bulk_memory: true,
   sat_float_to_int: true,
@@ -16,8 +15,8 @@ const features = {
 };
 
 /** Builds a module and assembles it. */
-export function assemble(kernels: readonly Kernel[], target: Target): Promise<Uint8Array<ArrayBuffer>> {
-  return assembleText(buildModule(kernels, target));
+export function assemble(kernels: readonly Kernel[], variant: KernelVariant): Promise<Uint8Array<ArrayBuffer>> {
+  return assembleText(buildModule(kernels, variant));
 }
 
 /** Turns WebAssembly text into a module: some seconds of work for the whole one, so the result is worth keeping. */

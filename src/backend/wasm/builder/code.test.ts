@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { kernelHarnesses } from "../kernels/kernel-harness.ts";
 import { buildModule, defineInner, defineKernel } from "./kernel.ts";
-import { allTargets } from "./target.ts";
 import { f32x4, i8x16, i32, v128 } from "./values.ts";
 
 const repeats = defineKernel("repeats", { times: "i32", out: "address" }, (code, { times, out }) => {
@@ -46,17 +45,7 @@ const places = defineKernel("places", { a: "address", bytes: "i32", out: "addres
   code.storeI32(out, code.isBelow(a, code.offset(a, bytes)), 32);
 });
 
-const moves = defineKernel("moves", { from: "address", far: "far", to: "address", bytes: "i32" }, (code, given) => {
-  const { from, far, to, bytes } = given;
-  code.copy(code.offset(far, bytes), from, bytes);
-  code.storeI32(far, i32.add(code.loadI32(code.offset(far, bytes)), i32.const(1)));
-  code.copy(to, far, i32.shl(bytes, i32.const(1)));
-});
-
-for (const { name, kernels, put, room, get, far } of await kernelHarnesses(
-  [repeats, dots, smallDots, constants, places, moves],
-  allTargets,
-)) {
+for (const { name, kernels, put, room, get } of await kernelHarnesses([repeats, dots, smallDots, constants, places])) {
   test(`${name}: a loop runs as often as it is told, and not at all for 0`, () => {
     for (const times of [0, 1, 7]) {
       const out = room(4);
@@ -91,13 +80,6 @@ for (const { name, kernels, put, room, get, far } of await kernelHarnesses(
       expect(Object.is(got[4 * i], Math.fround(number)), `${number}`).toBe(true);
   });
 
-  test(`${name}: bytes go into the far memory and back`, () => {
-    const numbers = Int32Array.from({ length: 16 }, (_, i) => 7 * i);
-    const [place, out] = [far.room(128), room(128)];
-    kernels.moves!(put(numbers), place, out, 64);
-    expect([...get(Int32Array, out, 32)]).toEqual([1, ...Array(15).fill(-1), ...numbers]);
-  });
-
   test(`${name}: addresses go forth and back`, () => {
     const data = Int32Array.from({ length: 64 }, (_, i) => i);
     const out = room(48);
@@ -106,19 +88,11 @@ for (const { name, kernels, put, room, get, far } of await kernelHarnesses(
   });
 }
 
-test("where there are two memories, no address of the one is taken for one of the other", () => {
-  const mixes = defineKernel("mixes", { far: "far", to: "address" }, (code, { far, to }) =>
-    code.store(to, code.load(code.narrow(far))),
-  );
-  expect(() => mixes.build({ variant: "plain", address: "i32" })).not.toThrow();
-  expect(() => mixes.build({ variant: "plain", address: "i64" })).toThrow("an address of another memory");
-});
-
 test("a constant is set once, before all other statements, however often it is used", () => {
   const kernel = defineKernel("once", { out: "address" }, (code, { out }) => {
     for (let i = 0; i < 3; i++) code.store(out, code.constant(i8x16.const(15)), i * 16);
   });
-  const { text } = kernel.build({ variant: "relaxed", address: "i32" });
+  const { text } = kernel.build("relaxed");
   expect(text.match(/v128\.const/g)).toHaveLength(1);
   expect(text.indexOf("v128.const")).toBeLessThan(text.indexOf("v128.store"));
 });
@@ -131,6 +105,6 @@ test("two functions of one name are an error, and so are integers that do not co
     code.call(a!, { to });
     code.call(b!, { to });
   });
-  expect(() => buildModule([caller], { variant: "relaxed", address: "i32" })).toThrow("two functions same");
+  expect(() => buildModule([caller], "relaxed")).toThrow("two functions same");
   expect(() => i32.const(1.5)).toThrow(RangeError);
 });

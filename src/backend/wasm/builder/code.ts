@@ -1,13 +1,13 @@
 import type { WasmFunction } from "./kernel.ts";
-import type { Target } from "./target.ts";
-import { type Address, f32x4, i16x8, i32, i32x4, type Local, type Type, type Value, v128, value } from "./values.ts";
+import { f32x4, i16x8, i32, i32x4, type Local, type Type, type Value, v128, value } from "./values.ts";
+import type { KernelVariant } from "./variant.ts";
 
-/** A parameter of a kernel. Addresses come as f64: a JavaScript number holds every address, an i64 would have to be a BigInt. */
-export type ParameterType = "i32" | "f32" | "f64" | Address;
+/** A parameter of a kernel. */
+export type ParameterType = "i32" | "f32" | "f64" | "address";
 
 /** The body of one WebAssembly function, written statement by statement. */
 export class Code {
-  readonly target: Target;
+  readonly variant: KernelVariant;
   readonly #hasRelaxed: boolean;
   readonly #statements: string[] = [];
   readonly #locals: string[] = [];
@@ -16,9 +16,9 @@ export class Code {
   readonly #constantStatements: string[] = [];
   #names = 0;
 
-  constructor(target: Target) {
-    this.target = target;
-    this.#hasRelaxed = target.variant !== "plain";
+  constructor(variant: KernelVariant) {
+    this.variant = variant;
+    this.#hasRelaxed = variant !== "plain";
   }
 
   get text(): string {
@@ -32,7 +32,7 @@ export class Code {
 
   local<T extends Type>(type: T, initial?: Value<T>): Local<T> {
     const name = `$${type}${this.#names++}`;
-    this.#locals.push(`(local ${name} ${this.typeText(type)})`);
+    this.#locals.push(`(local ${name} ${typeText(type)})`);
     const local = { ...value(type, `(local.get ${name})`), name };
     if (initial) this.set(local, initial);
     return local;
@@ -98,15 +98,11 @@ export class Code {
 
   // Addresses
 
-  /** address + bytes; the bytes are unsigned. */
-  offset<A extends Address>(address: Value<A>, bytes: number | Value<"i32">): Value<A> {
-    const type = this.typeText(address.type);
-    if (typeof bytes === "number") {
-      if (bytes === 0) return address;
-      return value(address.type, `(${type}.add ${address.text} (${type}.const ${bytes}))`);
-    }
-    const extended = type === "i64" ? `(i64.extend_i32_u ${bytes.text})` : bytes.text;
-    return value(address.type, `(${type}.add ${address.text} ${extended})`);
+  /** address + bytes. */
+  offset(address: Value<"address">, bytes: number | Value<"i32">): Value<"address"> {
+    if (bytes === 0) return address;
+    const added = typeof bytes === "number" ? `(i32.const ${bytes})` : bytes.text;
+    return value("address", `(i32.add ${address.text} ${added})`);
   }
 
   /** address - bytes. */
@@ -115,73 +111,56 @@ export class Code {
   }
 
   /** Whether the address a is below b. */
-  isBelow<A extends Address>(a: Value<A>, b: Value<A>): Value<"i32"> {
-    return value("i32", `(${this.typeText(a.type)}.lt_u ${a.text} ${b.text})`);
+  isBelow(a: Value<"address">, b: Value<"address">): Value<"i32"> {
+    return value("i32", `(i32.lt_u ${a.text} ${b.text})`);
   }
 
-  advance<A extends Address>(address: Local<A>, bytes: number | Value<"i32">): void {
+  advance(address: Local<"address">, bytes: number | Value<"i32">): void {
     this.set(address, this.offset(address, bytes));
-  }
-
-  /** Whether far addresses are of another memory: what is read there often should be brought into the working memory, where accesses need no checks. */
-  get hasTwoMemories(): boolean {
-    return this.target.address === "i64";
-  }
-
-  /** @throws TypeError where far addresses are of another memory */
-  narrow(address: Value<"far">): Value<"address"> {
-    if (this.hasTwoMemories) throw new TypeError(`${address.text} is an address of another memory`);
-    return value("address", address.text);
   }
 
   // Memory
 
-  /** Copies bytes from the far memory into the working one, or back. */
-  copy<A extends Address>(to: Value<A>, from: Value<Exclude<Address, A>>, bytes: Value<"i32">): void {
-    const memories = `${this.#memoryText(to)}${this.#memoryText(from)}`;
-    this.#statements.push(`(memory.copy${memories} ${to.text} ${from.text} ${bytes.text})`);
-  }
-
-  load(address: Value<Address>, offset = 0): Value<"v128"> {
+  load(address: Value<"address">, offset = 0): Value<"v128"> {
     return this.#read("v128", "v128.load", address, offset);
   }
 
   /** One 32-bit number into all four lanes. */
-  loadSplat32(address: Value<Address>, offset = 0): Value<"v128"> {
+  loadSplat32(address: Value<"address">, offset = 0): Value<"v128"> {
     return this.#read("v128", "v128.load32_splat", address, offset);
   }
 
   /** Four 16-bit numbers, signed, into 32-bit lanes. */
-  load16x4(address: Value<Address>, offset = 0): Value<"v128"> {
+  load16x4(address: Value<"address">, offset = 0): Value<"v128"> {
     return this.#read("v128", "v128.load16x4_s", address, offset);
   }
 
   /** Four 16-bit numbers, unsigned, into 32-bit lanes. */
-  load16x4U(address: Value<Address>, offset = 0): Value<"v128"> {
+  load16x4U(address: Value<"address">, offset = 0): Value<"v128"> {
     return this.#read("v128", "v128.load16x4_u", address, offset);
   }
 
-  loadF32(address: Value<Address>, offset = 0): Value<"f32"> {
+  loadF32(address: Value<"address">, offset = 0): Value<"f32"> {
     return this.#read("f32", "f32.load", address, offset);
   }
 
-  loadI32(address: Value<Address>, offset = 0): Value<"i32"> {
+  loadI32(address: Value<"address">, offset = 0): Value<"i32"> {
     return this.#read("i32", "i32.load", address, offset);
   }
 
-  loadU16(address: Value<Address>, offset = 0): Value<"i32"> {
+  loadU16(address: Value<"address">, offset = 0): Value<"i32"> {
     return this.#read("i32", "i32.load16_u", address, offset);
   }
 
-  loadI8(address: Value<Address>, offset = 0): Value<"i32"> {
+  loadI8(address: Value<"address">, offset = 0): Value<"i32"> {
     return this.#read("i32", "i32.load8_s", address, offset);
   }
 
-  loadU8(address: Value<Address>, offset = 0): Value<"i32"> {
+  loadU8(address: Value<"address">, offset = 0): Value<"i32"> {
     return this.#read("i32", "i32.load8_u", address, offset);
   }
 
-  store(address: Value<Address>, vector: Value<"v128">, offset = 0): void {
+  store(address: Value<"address">, vector: Value<"v128">, offset = 0): void {
     this.#write("v128.store", address, vector, offset);
   }
 
@@ -190,38 +169,37 @@ export class Code {
    * of 256 bits of them, and one instruction of every two before them where both vectors are computed alike.
    * @throws RangeError unless there are two
    */
-  storePair(address: Value<Address>, vectors: readonly Value<"v128">[], offset = 0): void {
+  storePair(address: Value<"address">, vectors: readonly Value<"v128">[], offset = 0): void {
     const [first, second, ...others] = vectors;
     if (!first || !second || others.length > 0) throw new RangeError(`${vectors.length} vectors are not a pair`);
-    const store = `v128.store${this.#memoryText(address)}`;
-    const inner = `(${store} offset=${offset + 16} ${address.text} ${second.text})`;
-    this.#statements.push(`(${store} offset=${offset} ${address.text} ${first.text} ${inner})`);
+    const inner = `(v128.store offset=${offset + 16} ${address.text} ${second.text})`;
+    this.#statements.push(`(v128.store offset=${offset} ${address.text} ${first.text} ${inner})`);
   }
 
   /** Stores one 64-bit lane. */
-  store64Lane(address: Value<Address>, vector: Value<"v128">, lane: number, offset = 0): void {
+  store64Lane(address: Value<"address">, vector: Value<"v128">, lane: number, offset = 0): void {
     this.#writeLane(64, address, vector, lane, offset);
   }
 
   /** Stores one 32-bit lane. */
-  store32Lane(address: Value<Address>, vector: Value<"v128">, lane: number, offset = 0): void {
+  store32Lane(address: Value<"address">, vector: Value<"v128">, lane: number, offset = 0): void {
     this.#writeLane(32, address, vector, lane, offset);
   }
 
   /** Stores one 16-bit lane. */
-  store16Lane(address: Value<Address>, vector: Value<"v128">, lane: number, offset = 0): void {
+  store16Lane(address: Value<"address">, vector: Value<"v128">, lane: number, offset = 0): void {
     this.#writeLane(16, address, vector, lane, offset);
   }
 
-  storeF32(address: Value<Address>, x: Value<"f32">, offset = 0): void {
+  storeF32(address: Value<"address">, x: Value<"f32">, offset = 0): void {
     this.#write("f32.store", address, x, offset);
   }
 
-  storeI32(address: Value<Address>, x: Value<"i32">, offset = 0): void {
+  storeI32(address: Value<"address">, x: Value<"i32">, offset = 0): void {
     this.#write("i32.store", address, x, offset);
   }
 
-  storeI8(address: Value<Address>, x: Value<"i32">, offset = 0): void {
+  storeI8(address: Value<"address">, x: Value<"i32">, offset = 0): void {
     this.#write("i32.store8", address, x, offset);
   }
 
@@ -239,7 +217,7 @@ export class Code {
    * @param small - bytes from 0 to 127: what relaxed SIMD does with the top bit differs between machines; the same holds
    */
   dotBytes(signed: Value<"v128">, small: Value<"v128">, sum: Value<"v128">): Value<"v128"> {
-    switch (this.target.variant) {
+    switch (this.variant) {
       case "relaxed":
         return value("v128", `(i32x4.relaxed_dot_i8x16_i7x16_add_s ${signed.text} ${small.text} ${sum.text})`);
       case "pairs":
@@ -266,7 +244,7 @@ export class Code {
     body: (add: (sum: Local<"v128">, signed: Value<"v128">, small: Value<"v128">) => void) => void,
     start: (index: number) => Value<"v128"> = (index) => sums[index]!,
   ): void {
-    if (this.target.variant !== "pairs") {
+    if (this.variant !== "pairs") {
       for (const [index, sum] of sums.entries()) {
         const first = start(index);
         if (first !== sum) this.set(sum, first);
@@ -305,34 +283,27 @@ export class Code {
     return value("v128", `(${instruction} ${a.text} ${b.text})`);
   }
 
-  typeText(type: Type): string {
-    if (type === "address") return "i32";
-    return type === "far" ? this.target.address : type;
-  }
-
   /** Sums of neighbouring 16-bit lanes; V8 would build the ones anew for every vector of 256 bits, were they not a constant of ours. */
   #addNeighbours(pairs: Value<"v128">): Value<"v128"> {
     return i32x4.dotI16(pairs, this.constant(i16x8.const(1)));
   }
 
-  /** Which memory an address is of; where there is one, it is not named. */
-  #memoryText({ type }: Value<Address>): string {
-    if (!this.hasTwoMemories) return "";
-    return type === "far" ? " $far" : " $memory";
+  #read<T extends Type>(type: T, instruction: string, address: Value<"address">, offset: number): Value<T> {
+    return value(type, `(${instruction} offset=${offset} ${address.text})`);
   }
 
-  #read<T extends Type>(type: T, instruction: string, address: Value<Address>, offset: number): Value<T> {
-    return value(type, `(${instruction}${this.#memoryText(address)} offset=${offset} ${address.text})`);
+  #writeLane(bits: 16 | 32 | 64, address: Value<"address">, vector: Value<"v128">, lane: number, offset: number): void {
+    this.#statements.push(`(v128.store${bits}_lane offset=${offset} ${lane} ${address.text} ${vector.text})`);
   }
 
-  #writeLane(bits: 16 | 32 | 64, address: Value<Address>, vector: Value<"v128">, lane: number, offset: number): void {
-    const store = `v128.store${bits}_lane${this.#memoryText(address)}`;
-    this.#statements.push(`(${store} offset=${offset} ${lane} ${address.text} ${vector.text})`);
+  #write(instruction: string, address: Value<"address">, x: Value<Type>, offset: number): void {
+    this.#statements.push(`(${instruction} offset=${offset} ${address.text} ${x.text})`);
   }
+}
 
-  #write(instruction: string, address: Value<Address>, x: Value<Type>, offset: number): void {
-    this.#statements.push(`(${instruction}${this.#memoryText(address)} offset=${offset} ${address.text} ${x.text})`);
-  }
+/** What WebAssembly calls a type. */
+export function typeText(type: Type): string {
+  return type === "address" ? "i32" : type;
 }
 
 /** The products of neighbouring bytes, added up by two: see {@link Code.dotBytes}. */

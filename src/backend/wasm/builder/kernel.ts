@@ -1,6 +1,6 @@
-import { Code, type ParameterType } from "./code.ts";
-import type { Target } from "./target.ts";
-import { type Address, type Value, value } from "./values.ts";
+import { Code, type ParameterType, typeText } from "./code.ts";
+import { type Value, value } from "./values.ts";
+import type { KernelVariant } from "./variant.ts";
 
 /** A function of the module. */
 export interface WasmFunction<P extends Parameters = Parameters> {
@@ -8,7 +8,7 @@ export interface WasmFunction<P extends Parameters = Parameters> {
   readonly parameters: P;
   readonly isExported: boolean;
   /** @returns its WebAssembly text, and the functions that it calls */
-  readonly build: (target: Target) => { readonly text: string; readonly calls: readonly WasmFunction[] };
+  readonly build: (variant: KernelVariant) => { readonly text: string; readonly calls: readonly WasmFunction[] };
 }
 
 /** A function that JavaScript calls. */
@@ -18,9 +18,10 @@ type Parameters = Readonly<Record<string, ParameterType>>;
 type Values<P extends Parameters> = { readonly [K in keyof P]: Value<P[K]> };
 
 /**
- * Defines a kernel. JavaScript calls it with numbers in the order of `parameters`; it returns nothing.
+ * Defines a kernel. JavaScript calls it with numbers in the order of `parameters`; it returns nothing. Of an address it gets what is below 2^32, the place in
+ * its memory: that is how WebAssembly takes numbers. What is above says which memory (`memories.ts`), which is for the caller to see to.
  *
- * @param body - writes the function; it is run once for every target
+ * @param body - writes the function; it is run once for every variant
  */
 export function defineKernel<const P extends Parameters>(
   name: string,
@@ -30,7 +31,7 @@ export function defineKernel<const P extends Parameters>(
   return define(name, parameters, body, true);
 }
 
-/** Defines a function that only kernels call, by `code.call`. Its addresses come as they are. */
+/** Defines a function that only kernels call, by `code.call`. */
 export function defineInner<const P extends Parameters>(
   name: string,
   parameters: P,
@@ -49,40 +50,25 @@ function define<P extends Parameters>(
     name,
     parameters,
     isExported,
-    build(target) {
-      const code = new Code(target);
+    build(variant) {
+      const code = new Code(variant);
       const values: Record<string, Value<ParameterType>> = {};
-      for (const [parameter, type] of Object.entries(parameters)) {
-        const given = `(local.get $${parameter})`;
-        values[parameter] =
-          isAddress(type) && isExported
-            ? code.local(type, value(type, `(${code.typeText(type)}.trunc_f64_u ${given})`))
-            : value(type, given);
-      }
+      for (const [parameter, type] of Object.entries(parameters))
+        values[parameter] = value(type, `(local.get $${parameter})`);
       body(code, values as Values<P>);
-      const header = Object.entries(parameters).map(
-        ([parameter, type]) => `(param $${parameter} ${isAddress(type) && isExported ? "f64" : code.typeText(type)})`,
-      );
+      const header = Object.entries(parameters).map(([parameter, type]) => `(param $${parameter} ${typeText(type)})`);
       const exported = isExported ? `(export "${name}")` : "";
       return { text: `(func $${name} ${exported} ${header.join(" ")}\n${code.text})`, calls: code.calls };
     },
   };
 }
 
-function isAddress(type: ParameterType): type is Address {
-  return type === "address" || type === "far";
-}
+/** WebAssembly's most pages of 64 KiB in a memory of 32-bit addresses: 4 GiB. */
+export const mostPages = 65536;
 
-/** WebAssembly's most pages of 64 KiB: 4 GiB; V8 ends a 64-bit memory at 16 GiB. */
-export const mostPages = { i32: 65536, i64: 262144 } as const;
-
-/**
- * @returns the text of a module that exports the kernels and imports its memory, which is shared, as `memory` of `engine`; and, where addresses are i64, a
- * second one as `far`. The one that is read most has to be the first: engines look up where another begins at every access
- */
-export function buildModule(kernels: readonly Kernel[], target: Target): string {
-  const imports = [`(import "engine" "memory" (memory $memory 1 ${mostPages.i32} shared))`];
-  if (target.address === "i64") imports.push(`(import "engine" "far" (memory $far i64 1 ${mostPages.i64} shared))`);
+/** @returns the text of a module that exports the kernels and imports its memory, which is shared, as `memory` of `engine` */
+export function buildModule(kernels: readonly Kernel[], variant: KernelVariant): string {
+  const memory = `(import "engine" "memory" (memory 1 ${mostPages} shared))`;
   const functions = new Map<string, WasmFunction>();
   const texts: string[] = [];
   const waiting: WasmFunction[] = [...kernels];
@@ -91,9 +77,9 @@ export function buildModule(kernels: readonly Kernel[], target: Target): string 
     if (known === next) continue;
     if (known) throw new Error(`there are two functions ${next.name}`);
     functions.set(next.name, next);
-    const { text, calls } = next.build(target);
+    const { text, calls } = next.build(variant);
     texts.push(text);
     waiting.push(...calls);
   }
-  return `(module ${imports.join("\n")}\n${texts.join("\n")})`;
+  return `(module ${memory}\n${texts.join("\n")})`;
 }

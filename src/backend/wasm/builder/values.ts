@@ -1,11 +1,5 @@
-/**
- * What a value is an address of: `address` of the working memory, an i32; `far` of the one that weights and cache lie in, which is the same, or a second
- * one whose addresses are i64.
- */
-export type Address = "address" | "far";
-
-/** What a value is. */
-export type Type = "i32" | "f32" | "f64" | "v128" | Address;
+/** What a value is. An address is an i32 that is added to, loaded from and stored at. */
+export type Type = "i32" | "f32" | "f64" | "v128" | "address";
 
 /** An expression of WebAssembly text; its type is checked by TypeScript. */
 export interface Value<T extends Type> {
@@ -47,8 +41,8 @@ function float(x: number): string {
 }
 
 /*
- * The instructions that the kernels use, by their WebAssembly names. Those that differ between engines with and without relaxed SIMD,
- * or between 32-bit and 64-bit memory, are methods of `Code`.
+ * The instructions that the kernels use, by their WebAssembly names. Those that differ between engines with and without relaxed SIMD are methods of
+ * `Code`.
  */
 
 export const i32 = {

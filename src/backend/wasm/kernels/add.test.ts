@@ -1,9 +1,8 @@
 import { expect, test } from "vitest";
-import { allTargets } from "../builder/target.ts";
 import { add } from "./add.ts";
 import { inputKinds, inputs, kernelHarnesses } from "./kernel-harness.ts";
 
-for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([add], allTargets)) {
+for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([add])) {
   test(`${name}: sums are rounded once, and nothing is written behind them`, () => {
     for (const kind of inputKinds) {
       for (const vectors of [0, 1, 2, 7, 100]) {

@@ -10,7 +10,7 @@ const width = 32;
 const counts = [6, 2];
 const limits = [40, 41, 41, 41, 42, 42, 42, 43];
 
-for (const { name, kernels, put, room, get, clear, far } of await kernelHarnesses([attendTileF32, attendTileQ8])) {
+for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([attendTileF32, attendTileQ8])) {
   /** @returns a row's state after it: maximum, sum, and weighted values */
   const rowState = (states: number, row: number) => {
     const [record, inRecord] = [Math.floor(row / mostRows), row % mostRows];
@@ -33,8 +33,7 @@ for (const { name, kernels, put, room, get, clear, far } of await kernelHarnesse
       put(records(queries)),
       states,
       room(workspace.bytes),
-      far.put(tile),
-      room(tile.byteLength),
+      put(tile),
       2,
       width,
       causal,
@@ -93,9 +92,9 @@ for (const { name, kernels, put, room, get, clear, far } of await kernelHarnesse
 
     const queryRecords = records(Float32Array.from(queries), queryScale, true);
     const lines = tile.byteLength / lineBytes;
-    const [address, states] = [far.put(new Uint8Array(tile.buffer)), put(freshStates())];
-    const [work, place] = [room(workspace.bytes), room(tile.byteLength)];
-    kernels.attendTileQ8!(put(queryRecords), states, work, address, place, 2, width, 1, lines);
+    const [address, states] = [put(new Uint8Array(tile.buffer)), put(freshStates())];
+    const work = room(workspace.bytes);
+    kernels.attendTileQ8!(put(queryRecords), states, work, address, 2, width, 1, lines);
     limits.forEach((_, row) => {
       const exponents = Array.from({ length: tileTokens }, (_, key) => {
         let sum = 0;

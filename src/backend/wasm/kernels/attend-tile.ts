@@ -6,8 +6,8 @@ import { scoresF32 } from "./scores-f32.ts";
 import { scoresQ8 } from "./scores-q8.ts";
 import { softmaxF32 } from "./softmax-f32.ts";
 import { softmaxQ8 } from "./softmax-q8.ts";
-import { takeTile } from "./take-tile.ts";
 import { groupHeaderBytes, groupsPerTile, keysPerGroup, tileTokens } from "./tile-layout.ts";
+import { touch } from "./touch.ts";
 import { weightedValuesF32 } from "./weighted-values-f32.ts";
 import { weightedValuesQ8 } from "./weighted-values-q8.ts";
 
@@ -19,8 +19,7 @@ import { weightedValuesQ8 } from "./weighted-values-q8.ts";
  *   work     a workspace
  *   tile     an f32 tile
  *   causal   1: it is the tile that the queries' own tokens are in, and a row sees no key after its token; 0: all rows see all keys
- *   room     for a tile, which is brought there if need be: see {@link takeTile}
- *   lines    how many lines of memory the tile has; 0: it was just written, to `room`
+ *   lines    how many lines of memory the tile has, which are read first: see {@link touch}; 0: it was just written
  *   slid     how far the rows' windows begin in this tile: see `slidingStart`; 0: they do not
  */
 export const attendTileF32: Kernel = defineKernel(
@@ -29,16 +28,15 @@ export const attendTileF32: Kernel = defineKernel(
     queries: "address",
     states: "address",
     work: "address",
-    tile: "far",
-    room: "address",
+    tile: "address",
     records: "i32",
     width: "i32",
     causal: "i32",
     lines: "i32",
     slid: "i32",
   },
-  (code, { queries, states, work, room, records, width, causal, lines, slid, ...given }) => {
-    const tile = takeTile(code, { tile: given.tile, room, lines, sink: code.offset(work, workspace.lanes) });
+  (code, { queries, states, work, tile, records, width, causal, lines, slid }) => {
+    code.call(touch, { memory: tile, lines, sink: code.offset(work, workspace.lanes) });
     const query = code.local("address", queries);
     const state = code.local("address", states);
     const values = code.local("address", code.offset(tile, i32.mul(width, i32.const(tileTokens * 4))));
@@ -71,8 +69,7 @@ export const attendTileF32: Kernel = defineKernel(
  *   work     a workspace
  *   tile     a q8 tile
  *   planes   of the queries' bytes: 1, or 2 for fine queries
- *   room     for a tile, which is brought there if need be: see {@link takeTile}
- *   lines    how many lines of memory the tile has
+ *   lines    as above
  *   slid     how far the rows' windows begin in this tile: see `slidingStart`; 0: they do not
  */
 export const attendTileQ8: Kernel = defineKernel(
@@ -81,16 +78,15 @@ export const attendTileQ8: Kernel = defineKernel(
     queries: "address",
     states: "address",
     work: "address",
-    tile: "far",
-    room: "address",
+    tile: "address",
     records: "i32",
     width: "i32",
     planes: "i32",
     lines: "i32",
     slid: "i32",
   },
-  (code, { queries, states, work, room, records, width, planes, lines, slid, ...given }) => {
-    const tile = takeTile(code, { tile: given.tile, room, lines, sink: code.offset(work, workspace.lanes) });
+  (code, { queries, states, work, tile, records, width, planes, lines, slid }) => {
+    code.call(touch, { memory: tile, lines, sink: code.offset(work, workspace.lanes) });
     const keyBytes = i32.mul(
       i32.add(i32.mul(width, i32.const(keysPerGroup)), i32.const(groupHeaderBytes)),
       i32.const(groupsPerTile),

@@ -10,9 +10,9 @@ import { groupHeaderBytes, groupsPerTile } from "./tile-layout.ts";
  */
 export const dequantiseKeys: Kernel = defineKernel(
   "dequantiseKeys",
-  { source: "far", target: "address", width: "i32" },
+  { source: "address", target: "address", width: "i32" },
   (code, { source, target, width }) => {
-    const from = code.local("far", source);
+    const from = code.local("address", source);
     const to = code.local("address", target);
     const bytes = code.locals(2, "v128");
     code.repeat(i32.const(groupsPerTile), () => {

@@ -16,7 +16,7 @@ function defineEmbed(
   { header, block }: { readonly header: number; readonly block: number },
   body: (
     code: Code,
-    weights: Local<"far">,
+    weights: Local<"address">,
     lane: Value<"i32">,
   ) => {
     /** Takes note of a super-block's header. */
@@ -24,9 +24,9 @@ function defineEmbed(
     readonly block: (store: (input: number, x: Value<"f32">) => void) => void;
   },
 ): WasmFunction {
-  const parameters = { weights: "far", lane: "i32", y: "address", blocks: "i32" } as const;
+  const parameters = { weights: "address", lane: "i32", y: "address", blocks: "i32" } as const;
   return defineKernel(name, parameters, (code, { weights, lane, y, blocks }) => {
-    const w = code.local("far", weights);
+    const w = code.local("address", weights);
     const to = code.local("address", y);
     const take = body(code, w, lane);
     code.repeat(i32.divU(blocks, i32.const(blocksInSuperBlock)), () => {
@@ -47,8 +47,8 @@ export const embedQ4K: Kernel = defineEmbed(
   (code, weights, lane) => {
     const [scale, minimum] = [code.local("f32"), code.local("f32")];
     const [ownScale, ownMinimum] = [code.local("f32"), code.local("f32")];
-    const pair = code.local("far");
-    const four = code.local("far");
+    const pair = code.local("address");
+    const four = code.local("address");
     return {
       header: () => {
         code.set(pair, code.offset(weights, i32.shl(lane, i32.const(1))));
@@ -72,8 +72,8 @@ export const embedQ6K: Kernel = defineEmbed(
   { header: q6KHeaderBytes, block: q6KBlockBytes },
   (code, weights, lane) => {
     const [scale, ownScale] = [code.local("f32"), code.local("f32")];
-    const pair = code.local("far");
-    const at = code.local("far");
+    const pair = code.local("address");
+    const at = code.local("address");
     return {
       header: () => {
         code.set(pair, code.offset(weights, i32.shl(lane, i32.const(1))));

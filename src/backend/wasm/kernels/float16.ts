@@ -1,5 +1,5 @@
 import type { Code } from "../builder/code.ts";
-import { type Address, f32x4, i32x4, type Value, v128 } from "../builder/values.ts";
+import { f32x4, i32x4, type Value, v128 } from "../builder/values.ts";
 
 /*
  * Weights and cached numbers as float32, from float16 (IEEE 754 binary16), bfloat16 and float32. Weights are finite, which makes reading them cheaper; what
@@ -7,25 +7,25 @@ import { type Address, f32x4, i32x4, type Value, v128 } from "../builder/values.
  */
 
 /** Loads four numbers as float32. */
-export type Load = (code: Code, address: Value<Address>, offset: number) => Value<"v128">;
+export type Load = (code: Code, address: Value<"address">, offset: number) => Value<"v128">;
 
 /**
  * Loads finite float16 numbers and widens them, exactly, subnormal ones too: their bits are moved into a float32's places, which makes a number that is 2^112
  * times too small.
  */
-export function loadFloat16(code: Code, address: Value<Address>, offset: number): Value<"v128"> {
+export function loadFloat16(code: Code, address: Value<"address">, offset: number): Value<"v128"> {
   const mask = code.constant(i32x4.const(0x8fffe000 | 0));
   const factor = code.constant(f32x4.const(2 ** 112));
   return f32x4.mul(v128.and(i32x4.shl(code.load16x4(address, offset), 13), mask), factor);
 }
 
 /** Loads bfloat16 numbers: the upper halves of float32 ones. */
-export function loadBfloat16(code: Code, address: Value<Address>, offset: number): Value<"v128"> {
+export function loadBfloat16(code: Code, address: Value<"address">, offset: number): Value<"v128"> {
   return i32x4.shl(code.load16x4(address, offset), 16);
 }
 
 /** Loads float32 numbers. */
-export function loadFloat32(code: Code, address: Value<Address>, offset: number): Value<"v128"> {
+export function loadFloat32(code: Code, address: Value<"address">, offset: number): Value<"v128"> {
   return code.load(address, offset);
 }
 

@@ -1,7 +1,10 @@
 import { assemble } from "../builder/assemble.ts";
 import type { ParameterType } from "../builder/code.ts";
 import { defineKernel, type Kernel, mostPages, type WasmFunction } from "../builder/kernel.ts";
-import { allTargets, type Target } from "../builder/target.ts";
+import { type KernelVariant, kernelVariants } from "../builder/variant.ts";
+import { memoryBytes as memorySpan, placeOf } from "../layout.ts";
+import { OtherMemories, reservedBytes } from "../other-memories.ts";
+import type { Thread } from "../thread.ts";
 
 type Numbers = Float32Array | Float16Array | Uint16Array | Int32Array | Int8Array | Uint8Array;
 type NumbersClass<T extends Numbers> = new (buffer: ArrayBufferLike, offset: number, length: number) => T;
@@ -25,19 +28,23 @@ export interface KernelHarness extends HarnessMemory {
   readonly name: string;
   /** The kernels, by their names. */
   readonly kernels: Readonly<Record<string, (...numbers: number[]) => void>>;
-  /** What far addresses are of: the same memory, or another. */
-  readonly far: HarnessMemory;
+  /** Where operations find what lasts, matrices and tiles: the same memory, or another. */
+  readonly lasting: HarnessMemory;
+  /** @returns what operations need, with this scratch */
+  readonly thread: (scratch: number) => Thread;
 }
 
-/** All variants, and 64-bit memory once. */
-const testTargets: readonly Target[] = allTargets.slice(0, 4);
-
-/** Assembles kernels for each of the targets. */
+/** Assembles kernels, in each of the variants. */
 export function kernelHarnesses(
   kernels: readonly Kernel[],
-  targets: readonly Target[] = testTargets,
+  variants: readonly KernelVariant[] = kernelVariants,
 ): Promise<KernelHarness[]> {
-  return Promise.all(targets.map((target) => kernelHarness(kernels, target)));
+  return Promise.all(variants.map((variant) => kernelHarness(kernels, variant)));
+}
+
+/** The same, and one more in which what lasts is in a memory of its own. */
+export async function operationHarnesses(kernels: readonly Kernel[]): Promise<KernelHarness[]> {
+  return [...(await kernelHarnesses(kernels)), await kernelHarness(kernels, "relaxed", true)];
 }
 
 /** @returns a kernel that calls a function which is not exported; its name is the function's, and "Alone" */
@@ -50,34 +57,40 @@ export const memoryBytes: number = 2 ** 26;
 /** The first bytes are never used, so that no address is 0. */
 const start = 64;
 
-async function kernelHarness(kernels: readonly Kernel[], target: Target): Promise<KernelHarness> {
-  const module = await WebAssembly.compile(await assemble(kernels, target));
-  const working = harnessMemory("i32");
-  const far = target.address === "i32" ? working : harnessMemory(target.address);
-  const engine = { memory: working.memory, far: far.memory };
-  const instance = await WebAssembly.instantiate(module, { engine });
+async function kernelHarness(
+  kernels: readonly Kernel[],
+  variant: KernelVariant,
+  hasOther = false,
+): Promise<KernelHarness> {
+  const module = await WebAssembly.compile(await assemble(kernels, variant));
+  const working = harnessMemory(0, start);
+  const lasting = hasOther ? harnessMemory(1, reservedBytes(1)) : working;
+  const { exports } = await WebAssembly.instantiate(module, { engine: { memory: working.memory } });
+  const all = exports as Record<string, (...numbers: number[]) => void>;
+  const others = new OtherMemories({ module, memories: [working.memory, lasting.memory], index: 0 });
   return {
     ...working,
-    name: `${target.variant}, ${target.address}`,
-    kernels: instance.exports as Record<string, (...numbers: number[]) => void>,
-    far,
+    name: hasOther ? `${variant}, two memories` : variant,
+    kernels: all,
+    lasting,
+    thread: (scratch) => ({ kernels: all, others, scratch }),
     clear() {
       working.clear();
-      far.clear();
+      lasting.clear();
     },
   };
 }
 
-function harnessMemory(address: "i32" | "i64"): HarnessMemory {
-  const size = (pages: number): number => (address === "i64" ? BigInt(pages) : pages) as number;
-  const descriptor = { initial: size(memoryBytes / 65536), maximum: size(mostPages[address]), shared: true, address };
+/** @param first - the first place that is given away */
+function harnessMemory(number: number, first: number): HarnessMemory {
+  const descriptor = { initial: memoryBytes / 65536, maximum: mostPages, shared: true };
   const memory = new WebAssembly.Memory(descriptor);
-  let end = start;
+  let end = first;
   const room = (bytes: number) => {
-    const address = end;
+    const place = end;
     end = Math.ceil((end + bytes) / 64) * 64;
-    new Uint8Array(memory.buffer, address, end - address).fill(0xff);
-    return address;
+    new Uint8Array(memory.buffer, place, end - place).fill(0xff);
+    return number * memorySpan + place;
   };
   return {
     memory,
@@ -85,14 +98,14 @@ function harnessMemory(address: "i32" | "i64"): HarnessMemory {
     put(numbers) {
       const address = room(numbers.byteLength);
       const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
-      new Uint8Array(memory.buffer).set(bytes, address);
+      new Uint8Array(memory.buffer).set(bytes, placeOf(address));
       return address;
     },
     get<T extends Numbers>(type: NumbersClass<T>, address: number, length: number): T {
-      return new type(memory.buffer, address, length).slice() as T;
+      return new type(memory.buffer, placeOf(address), length).slice() as T;
     },
     clear() {
-      end = start;
+      end = first;
     },
   };
 }

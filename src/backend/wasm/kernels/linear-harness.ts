@@ -49,7 +49,7 @@ export function computeProduct(harness: KernelHarness, product: Product, cuts: r
   const scratch = harness.room(linearScratchBytes + guardBytes);
   const values: number[] = [];
   values[linearArguments.product] = productTypes.indexOf(type);
-  values[linearArguments.weights] = harness.far.put(packMatrix(product));
+  values[linearArguments.weights] = harness.lasting.put(packMatrix(product));
   values[linearArguments.groups] = groups;
   values[linearArguments.blocks] = blocks;
   values[linearArguments.panel] = harness.put(makePanels(productFacts[type].panel, rowsOf(product)));
@@ -66,7 +66,7 @@ export function computeProduct(harness: KernelHarness, product: Product, cuts: r
     values[linearArguments.blockCount] = end - first;
     values[linearArguments.start] = i === 0 ? biasAddress : output;
     values[linearArguments.startStride] = i === 0 ? 0 : stride;
-    const thread = { kernels: harness.kernels, far: noMemory, scratch };
+    const thread = harness.thread(scratch);
     for (let item = 0; item < countPieces(cut); item++) linear(thread, Float64Array.from(values), 0, item);
   }
   for (const end of [output + rows * stride, scratch + linearScratchBytes]) {
@@ -82,8 +82,6 @@ export function computeProduct(harness: KernelHarness, product: Product, cuts: r
 
 /** What is behind the memory of a kernel, and has to stay as it is. */
 const guardBytes = 64;
-/** The operation uses none. */
-const noMemory = new WebAssembly.Memory({ initial: 0 });
 
 /** Rows of every number up to two whole tiles and two; sizes that are whole blocks and groups, and that are not. */
 const sizes: readonly (readonly [rows: number, inputs: number, outputs: number])[] = [

@@ -1,10 +1,9 @@
 import { expect, test } from "vitest";
-import { allTargets } from "../builder/target.ts";
 import { kernelHarnesses } from "./kernel-harness.ts";
 import { computeProduct, inexactProducts } from "./linear-harness.ts";
 import { linearQ4FineRow, linearQ4FineRows } from "./linear-q4-fine.ts";
 
-for (const harness of await kernelHarnesses([linearQ4FineRow, linearQ4FineRows], allTargets)) {
+for (const harness of await kernelHarnesses([linearQ4FineRow, linearQ4FineRows])) {
   test(`${harness.name}: products with weights of 4 bits and activations of 15 are those of the quantised numbers`, () => {
     expect(inexactProducts(harness, "q4Fine")).toEqual([]);
   });

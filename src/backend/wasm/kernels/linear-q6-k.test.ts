@@ -1,10 +1,9 @@
 import { expect, test } from "vitest";
-import { allTargets } from "../builder/target.ts";
 import { kernelHarnesses } from "./kernel-harness.ts";
 import { computeProduct, inexactProducts } from "./linear-harness.ts";
 import { linearQ6KRow, linearQ6KRows } from "./linear-q6-k.ts";
 
-for (const harness of await kernelHarnesses([linearQ6KRow, linearQ6KRows], allTargets)) {
+for (const harness of await kernelHarnesses([linearQ6KRow, linearQ6KRows])) {
   test(`${harness.name}: products with weights of 6 bits are those of scales and integers`, () => {
     expect(inexactProducts(harness, "q6_k")).toEqual([]);
   });

@@ -1,6 +1,6 @@
 import type { Code } from "../builder/code.ts";
 import { defineInner, type Kernel, type WasmFunction } from "../builder/kernel.ts";
-import { type Address, f32x4, i32x4, type Value, v128 } from "../builder/values.ts";
+import { f32x4, i32x4, type Value, v128 } from "../builder/values.ts";
 import { loadFloat16 } from "./float16.ts";
 import { defineRow, storeGroup } from "./linear-row.ts";
 import { addTwoPlanes, defineRows, defineTiles, type Tiles, tileParameters } from "./linear-rows.ts";
@@ -61,7 +61,7 @@ export const linearQ8Row: Kernel = defineRow(
 );
 
 /** What the offset of the activations adds up to, in units of the high plane: -64 · sum of the weights. */
-function offsetOf(code: Code, weights: Value<Address>, vector: number): Value<"v128"> {
+function offsetOf(code: Code, weights: Value<"address">, vector: number): Value<"v128"> {
   return i32x4.sub(v128.zero, i32x4.shl(code.load16x4(weights, sumsOffset + vector * 8), 6));
 }
 

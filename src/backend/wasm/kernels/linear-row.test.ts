@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { allTargets } from "../builder/target.ts";
 import { groupOutputs } from "../layout.ts";
 import { inputs, kernelHarnesses, memoryBytes } from "./kernel-harness.ts";
 import { packMatrix, wholeInputs } from "./linear-harness.ts";
@@ -18,7 +17,7 @@ const kinds = [
 
 const kernels = kinds.map(({ kernel }) => kernel);
 
-for (const harness of await kernelHarnesses(kernels, allTargets)) {
+for (const harness of await kernelHarnesses(kernels)) {
   const { put, room, get, memory } = harness;
 
   test.for(kinds)(

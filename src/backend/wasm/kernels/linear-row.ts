@@ -27,7 +27,7 @@ export interface RowShape {
 /** Where a row kernel is. */
 export interface RowPlace {
   /** The block of 16 outputs by 32 inputs. */
-  readonly weights: Local<"far">;
+  readonly weights: Local<"address">;
   /** The block's activations in the panel. */
   readonly panel: Local<"address">;
   /** [16] f32: the sums of the group, at the end or all the time. */
@@ -52,7 +52,7 @@ export interface RowBody {
  */
 export function defineRow(name: string, shape: RowShape, body: (code: Code, place: RowPlace) => RowBody): WasmFunction {
   const parameters = {
-    weights: "far",
+    weights: "address",
     x: "address",
     start: "address",
     y: "address",
@@ -64,7 +64,7 @@ export function defineRow(name: string, shape: RowShape, body: (code: Code, plac
   const turnBytes = hasHeaders ? shape.header + blocksInSuperBlock * shape.weights : shape.weights;
   return defineKernel(name, parameters, (code, { groups, blocks, scratch, ...given }) => {
     const turns = hasHeaders ? code.local("i32", i32.divU(blocks, i32.const(blocksInSuperBlock))) : blocks;
-    const hasTwo = code.target.variant === "pairs";
+    const hasTwo = code.variant === "pairs";
     const count = code.local("i32", hasTwo ? i32.shrU(i32.add(groups, i32.const(1)), i32.const(1)) : groups);
     const skipped = code.local("i32", i32.sub(groups, count)); // by the second stream; with an odd number both take the group in the middle
     const panel = code.local("address");
@@ -72,7 +72,7 @@ export function defineRow(name: string, shape: RowShape, body: (code: Code, plac
       const weights = i32.mul(i32.mul(first, turns), i32.const(turnBytes));
       const outputs = i32.mul(first, i32.const(64));
       const place = {
-        weights: code.local("far", code.offset(given.weights, weights)),
+        weights: code.local("address", code.offset(given.weights, weights)),
         panel,
         y: code.local("address", code.offset(given.y, outputs)),
       };
@@ -121,13 +121,13 @@ export function storeGroup(code: Code, y: Value<"address">, vectors: readonly Va
 
 /** What is read ahead of a stream. */
 interface Stream {
-  readonly weights: Value<"far">;
+  readonly weights: Value<"address">;
   readonly groups: Value<"i32">;
   /** Of the loop over a group's weights, and what each of them reads. */
   readonly turns: Value<"i32">;
   readonly turnBytes: number;
   /** Where it is. */
-  readonly at: Value<"far">;
+  readonly at: Value<"address">;
   /** What is read has to go somewhere. */
   readonly scratch: Value<"address">;
 }
@@ -136,8 +136,8 @@ interface Stream {
 function readAhead(code: Code, { weights, groups, turns, turnBytes, at, scratch }: Stream): (turn: () => void) => void {
   const pageTurns = i32.const(Math.floor(pageBytes / turnBytes));
   const pages = code.local("i32", i32.divU(i32.add(turns, i32.sub(pageTurns, i32.const(1))), pageTurns));
-  const end = code.local("far", code.offset(weights, i32.mul(i32.mul(groups, turns), i32.const(turnBytes))));
-  const ahead = code.local("far");
+  const end = code.local("address", code.offset(weights, i32.mul(i32.mul(groups, turns), i32.const(turnBytes))));
+  const ahead = code.local("address");
   const left = code.local("i32");
   const count = code.local("i32");
   const touch = (bytes: number): void => {

@@ -2,7 +2,6 @@ import type { Code } from "../builder/code.ts";
 import { defineKernel, type WasmFunction } from "../builder/kernel.ts";
 import { i32, i32x4, type Local, type Value, v128 } from "../builder/values.ts";
 import { lineBytes, panelRows, roundUp } from "../layout.ts";
-import { bring } from "./bring.ts";
 
 /** Parameters of a tile: M rows of activations by half a group of outputs. `sums`, [M][8] f32, holds them before and after. */
 export const tileParameters = { weights: "address", x: "address", sums: "address", blocks: "i32" } as const;
@@ -24,10 +23,10 @@ export const sumBytes: number = roundUp(panelRows * 32, lineBytes);
  * Any number of rows of activations by one group of 16 outputs, one half of it after the other: a tile's registers hold five rows of
  * eight outputs.
  *
- * Parameters of the kernel: weights: of the group's first block; weightBytes: of all of them; x: of the first tile's first block, tiles
+ * Parameters of the kernel: weights: of the group's first block; x: of the first tile's first block, tiles
  * `tileBytes` apart; the last tile has `rest` rows (0: there is none) and its first block at `restX`; y: [rows][16] f32, rows `stride`
  * bytes apart; start: what the sums begin with, rows `startStride` apart (0: one row for all, the bias); blocks: of 32 inputs; scratch:
- * the thread's, for sums, weights that have to be brought from another memory, and what is expanded of them.
+ * the thread's, for sums and what is expanded of the weights.
  *
  * @param tiles - for each half of a group
  * @param half - prepares the weights of half a group: given those of the group and room in scratch, says where the tile finds them
@@ -44,8 +43,7 @@ export function defineRows(
   ) => Value<"address">,
 ): WasmFunction {
   const parameters = {
-    weights: "far",
-    weightBytes: "i32",
+    weights: "address",
     x: "address",
     tileBytes: "i32",
     wholeTiles: "i32",
@@ -59,19 +57,13 @@ export function defineRows(
     scratch: "address",
   } as const;
   return defineKernel(name, parameters, (code, given) => {
-    const { weightBytes, x, tileBytes, wholeTiles, rest, restX, startStride, stride, blocks, scratch } = given;
+    const { x, tileBytes, wholeTiles, rest, restX, startStride, stride, blocks, scratch } = given;
     const panel = code.local("address");
     const start = code.local("address");
     const y = code.local("address");
-    const behindSums = code.offset(scratch, sumBytes);
-    const group = bring(code, { source: given.weights, room: behindSums, bytes: weightBytes });
-    const room = code.local("address", behindSums);
-    if (code.hasTwoMemories) {
-      const brought = i32.and(i32.add(weightBytes, i32.const(lineBytes - 1)), i32.const(-lineBytes));
-      code.advance(room, brought);
-    }
+    const room = code.local("address", code.offset(scratch, sumBytes));
     for (const which of [0, 1] as const) {
-      const weights = code.local("address", half(code, which, group, room, blocks));
+      const weights = code.local("address", half(code, which, given.weights, room, blocks));
       const compute = (rows: number, at: Value<"address">): void => {
         moveRows(code, rows, start, startStride, scratch, i32.const(32));
         code.call(tiles[which][rows - 1]!, { weights, x: at, sums: scratch, blocks });

@@ -11,10 +11,10 @@ import { narrowFloat16 } from "./float16.ts";
  */
 export const narrowHalves: Kernel = defineKernel(
   "narrowHalves",
-  { source: "address", target: "far", count: "i32" },
+  { source: "address", target: "address", count: "i32" },
   (code, { source, target, count }) => {
     const from = code.local("address", source);
-    const to = code.local("far", target);
+    const to = code.local("address", target);
     code.repeat(i32.shrU(count, i32.const(2)), () => {
       const four = code.local("v128", narrowFloat16(code, code.load(from)));
       code.store64Lane(to, i16x8.narrowI32U(four, four), 0);

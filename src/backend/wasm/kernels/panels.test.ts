@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { allTargets } from "../builder/target.ts";
 import { panelRows } from "../layout.ts";
 import { panelBlockBytes } from "../operations/panels.ts";
 import { inputKinds, inputs, type KernelHarness, kernelHarnesses } from "./kernel-harness.ts";
@@ -39,7 +38,7 @@ function mixed(columns: number, seed: number): Float32Array {
   return Float32Array.from({ length: columns }, (_, i) => kinds[(Math.floor(i / 32) + seed) % kinds.length]![i]!);
 }
 
-for (const harness of await kernelHarnesses([panelShared, panelInt14, panelInt15, panelFloat32], allTargets)) {
+for (const harness of await kernelHarnesses([panelShared, panelInt14, panelInt15, panelFloat32])) {
   test.for(["shared", "int14", "int15", "f32"] as const)(
     `${harness.name}: a panel of %s is what its drawing says, for all sizes of tiles and rows`,
     (type) => {

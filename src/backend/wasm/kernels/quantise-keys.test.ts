@@ -4,7 +4,7 @@ import { inputKinds, inputs, kernelHarnesses } from "./kernel-harness.ts";
 import { quantiseKeys } from "./quantise-keys.ts";
 import { groupHeaderBytes, groupsPerTile, queryOffset, tileTokens } from "./tile-layout.ts";
 
-for (const { name, kernels, put, room, get, clear, far } of await kernelHarnesses([quantiseKeys, dequantiseKeys])) {
+for (const { name, kernels, put, room, get, clear } of await kernelHarnesses([quantiseKeys, dequantiseKeys])) {
   test.for(inputKinds)(`${name}: %s keys are rounded to bytes, and back`, (kind) => {
     for (const width of [16, 48, 128]) {
       clear();
@@ -15,11 +15,11 @@ for (const { name, kernels, put, room, get, clear, far } of await kernelHarnesse
         keys[channel * 8 + 6]! *= 1000;
       }
       const groupBytes = groupHeaderBytes + 8 * width;
-      const target = far.room(groupsPerTile * groupBytes);
+      const target = room(groupsPerTile * groupBytes);
       const back = room(keys.byteLength);
       kernels.quantiseKeys!(put(keys), target, width);
       kernels.dequantiseKeys!(target, back, width);
-      const view = new DataView(far.get(Uint8Array, target, groupsPerTile * groupBytes).buffer);
+      const view = new DataView(get(Uint8Array, target, groupsPerTile * groupBytes).buffer);
       const dequantised = get(Float32Array, back, keys.length);
 
       for (let key = 0; key < tileTokens; key++) {

@@ -11,10 +11,10 @@ import { groupHeaderBytes, groupsPerTile, keysPerGroup, queryOffset } from "./ti
  */
 export const quantiseKeys: Kernel = defineKernel(
   "quantiseKeys",
-  { source: "address", target: "far", width: "i32" },
+  { source: "address", target: "address", width: "i32" },
   (code, { source, target, width }) => {
     const from = code.local("address", source);
-    const to = code.local("far", target);
+    const to = code.local("address", target);
     code.repeat(i32.const(groupsPerTile), () => {
       const { scales, sums } = quantiseLanes(code, from, code.offset(to, groupHeaderBytes), width);
       code.storePair(to, scales);

@@ -19,7 +19,7 @@ export const smallest = 1e-30;
 export function quantiseLanes(
   code: Code,
   source: Value<"address">,
-  target: Value<"far">,
+  target: Value<"address">,
   count: Value<"i32">,
 ): { scales: readonly Local<"v128">[]; sums: readonly Local<"v128">[] } {
   const fours = code.local("i32", i32.shrU(count, i32.const(2)));
@@ -40,7 +40,7 @@ export function quantiseLanes(
   const factors = largest.map((top, v) => code.local("v128", v128.and(used[v]!, f32x4.div(byte, top))));
 
   const lowByte = code.constant(i32x4.const(0xff));
-  const to = code.local("far", target);
+  const to = code.local("address", target);
   const sums = code.locals(2, "v128", v128.zero);
   code.set(from, source);
   code.repeat(fours, () => {

@@ -3,7 +3,7 @@ import { inputKinds, inputs, kernelHarnesses } from "./kernel-harness.ts";
 import { quantiseValues } from "./quantise-values.ts";
 import { tileTokens } from "./tile-layout.ts";
 
-for (const { name, kernels, put, clear, far } of await kernelHarnesses([quantiseValues])) {
+for (const { name, kernels, put, clear, room, get } of await kernelHarnesses([quantiseValues])) {
   test.for(inputKinds)(`${name}: %s values are rounded to bytes`, (kind) => {
     for (const width of [16, 48, 128]) {
       clear();
@@ -14,10 +14,10 @@ for (const { name, kernels, put, clear, far } of await kernelHarnesses([quantise
         values[at(1, key)] = 0;
         values[at(2, key)]! *= 1000;
       }
-      const target = far.room(width * 4 + tileTokens * width);
+      const target = room(width * 4 + tileTokens * width);
       kernels.quantiseValues!(put(values), target, width);
-      const scales = far.get(Float32Array, target, width);
-      const bytes = far.get(Int8Array, target + width * 4, tileTokens * width);
+      const scales = get(Float32Array, target, width);
+      const bytes = get(Int8Array, target + width * 4, tileTokens * width);
       for (let channel = 0; channel < width; channel++) {
         const numbers = Float32Array.from({ length: tileTokens }, (_, key) => values[at(channel, key)]!);
         const scale = scales[channel]!;
@@ -40,9 +40,9 @@ for (const { name, kernels, put, clear, far } of await kernelHarnesses([quantise
       const values = inputs("normal", tileTokens * width, 3);
       const quantised = () => {
         clear();
-        const target = far.room(width * 4 + tileTokens * width);
+        const target = room(width * 4 + tileTokens * width);
         kernels.quantiseValues!(put(values), target, width);
-        return far.get(Float32Array, target, width);
+        return get(Float32Array, target, width);
       };
       const before = quantised();
       for (const key of [0, 5, tileTokens - 1]) {
@@ -64,10 +64,10 @@ for (const { name, kernels, put, clear, far } of await kernelHarnesses([quantise
     const values = new Float32Array(tileTokens * width);
     for (const [key, value] of [127, 0.5, 1.5, -2.5, -3.5].entries()) values[key * 8] = value;
     values[1] = 1e-35;
-    const target = far.room(width * 4 + tileTokens * width);
+    const target = room(width * 4 + tileTokens * width);
     kernels.quantiseValues!(put(values), target, width);
-    expect([...far.get(Float32Array, target, 2)]).toEqual([1, 0]);
-    const bytes = far.get(Int8Array, target + width * 4, 64);
+    expect([...get(Float32Array, target, 2)]).toEqual([1, 0]);
+    const bytes = get(Int8Array, target + width * 4, 64);
     expect([...bytes.slice(0, 4), bytes[32]]).toEqual([127, 0, 2, -2, -4]);
     expect(bytes[4]).toBe(0);
   });

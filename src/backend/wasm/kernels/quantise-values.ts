@@ -11,11 +11,11 @@ import { channelsPerGroup, tileTokens } from "./tile-layout.ts";
  */
 export const quantiseValues: Kernel = defineKernel(
   "quantiseValues",
-  { source: "address", target: "far", width: "i32" },
+  { source: "address", target: "address", width: "i32" },
   (code, { source, target, width }) => {
     const from = code.local("address", source);
-    const scale = code.local("far", target);
-    const to = code.local("far", code.offset(target, i32.shl(width, i32.const(2))));
+    const scale = code.local("address", target);
+    const to = code.local("address", code.offset(target, i32.shl(width, i32.const(2))));
     code.repeat(i32.divU(width, i32.const(channelsPerGroup)), () => {
       const { scales } = quantiseLanes(code, from, to, i32.const(tileTokens));
       code.storePair(scale, scales);

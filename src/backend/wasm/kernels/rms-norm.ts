@@ -9,12 +9,12 @@ import { f32, f32x4, f64, f64x2, i32, shuffle32, v128 } from "../builder/values.
  */
 export const rmsNorm: Kernel = defineKernel(
   "rmsNorm",
-  { x: "address", gain: "far", y: "address", groups: "i32", width: "i32", epsilon: "f64" },
+  { x: "address", gain: "address", y: "address", groups: "i32", width: "i32", epsilon: "f64" },
   (code, { x, gain, y, groups, width, epsilon }) => {
     const from = code.local("address", x);
     const to = code.local("address", y);
     const reader = code.local("address");
-    const gains = code.local("far");
+    const gains = code.local("address");
     const vectors = code.local("i32", i32.shrU(width, i32.const(2)));
     const rest = code.local("i32", i32.and(width, i32.const(3)));
     const vector = code.local("v128");

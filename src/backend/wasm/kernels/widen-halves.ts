@@ -11,9 +11,9 @@ import { widenFloat16 } from "./float16.ts";
  */
 export const widenHalves: Kernel = defineKernel(
   "widenHalves",
-  { source: "far", target: "address", count: "i32" },
+  { source: "address", target: "address", count: "i32" },
   (code, { source, target, count }) => {
-    const from = code.local("far", source);
+    const from = code.local("address", source);
     const to = code.local("address", target);
     code.repeat(i32.shrU(count, i32.const(2)), () => {
       code.store(to, widenFloat16(code, code.load16x4U(from)));

@@ -9,7 +9,7 @@ const shapes = [
   { headDim: 6, pairs: 0, heads: 1, first: tileTokens - 1, tokens: 1 },
 ];
 
-for (const { name, kernels, put, room, clear, far } of await kernelHarnesses([writeKeysF32, writeKeysF16])) {
+for (const { name, kernels, put, room, clear, get } of await kernelHarnesses([writeKeysF32, writeKeysF16])) {
   for (const [type, NumberArray] of [
     ["F32", Float32Array],
     ["F16", Float16Array],
@@ -26,7 +26,7 @@ for (const { name, kernels, put, room, clear, far } of await kernelHarnesses([wr
         const multipliers = Float32Array.from({ length: columns }, (_, i) => 2 ** -(i % 5));
         const numbers = tileTokens * width;
         const gap = 32;
-        const tile = far.room((numbers + gap) * heads * NumberArray.BYTES_PER_ELEMENT);
+        const tile = room((numbers + gap) * heads * NumberArray.BYTES_PER_ELEMENT);
         kernels[`writeKeys${type}`]!(
           put(keys),
           columns * 4,
@@ -64,7 +64,7 @@ for (const { name, kernels, put, room, clear, far } of await kernelHarnesses([wr
             });
           }
         }
-        expect(far.get(NumberArray as typeof Float32Array, tile, expected.length)).toEqual(expected);
+        expect(get(NumberArray as typeof Float32Array, tile, expected.length)).toEqual(expected);
       }
     });
   }
@@ -72,8 +72,8 @@ for (const { name, kernels, put, room, clear, far } of await kernelHarnesses([wr
   test(`${name}: without multipliers keys are as they are`, () => {
     clear();
     const keys = inputs("normal", 32);
-    const tile = far.room(tileTokens * 32 * 4);
+    const tile = room(tileTokens * 32 * 4);
     kernels.writeKeysF32!(put(keys), 128, 0, 0, 0, 0, tile, 0, 0, 1, 1, 32, 0, 32, room(128));
-    expect(Float32Array.from(keys, (_, i) => far.get(Float32Array, tile, 256)[i * 8]!)).toEqual(keys);
+    expect(Float32Array.from(keys, (_, i) => get(Float32Array, tile, 256)[i * 8]!)).toEqual(keys);
   });
 }

@@ -30,7 +30,7 @@ export const writeKeysF16: Kernel = writeKeys("writeKeysF16", 2, (code, tile, ro
 function writeKeys(
   name: string,
   numberBytes: number,
-  writeFour: (code: Code, tile: Local<"far">, row: Local<"address">) => void,
+  writeFour: (code: Code, tile: Local<"address">, row: Local<"address">) => void,
 ): Kernel {
   return defineKernel(
     name,
@@ -41,7 +41,7 @@ function writeKeys(
       sin: "address",
       multipliers: "address",
       multiply: "i32",
-      tile: "far",
+      tile: "address",
       tileStride: "i32",
       first: "i32",
       tokens: "i32",
@@ -65,7 +65,7 @@ function writeKeys(
         const groupBytes = i32.mul(p.width, i32.const(keysPerGroup * numberBytes));
         const group = i32.mul(i32.divU(position, i32.const(keysPerGroup)), groupBytes);
         const lane = i32.mul(i32.remU(position, i32.const(keysPerGroup)), i32.const(numberBytes));
-        const head = code.local("far", code.offset(p.tile, i32.add(group, lane)));
+        const head = code.local("address", code.offset(p.tile, i32.add(group, lane)));
         code.repeat(p.heads, () => {
           code.call(copyRow, {
             source,
@@ -77,7 +77,7 @@ function writeKeys(
           });
           code.call(rotateRow, { row: p.row, cos, sin, pairs: p.pairs });
           const from = code.local("address", p.row);
-          const to = code.local("far", head);
+          const to = code.local("address", head);
           code.repeat(i32.shrU(p.width, i32.const(2)), () => {
             writeFour(code, to, from);
             code.advance(from, 16);

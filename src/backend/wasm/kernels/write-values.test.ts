@@ -9,7 +9,7 @@ const shapes = [
   { headDim: 1, heads: 1, first: tileTokens - 1, tokens: 1 },
 ];
 
-for (const { name, kernels, put, room, clear, far } of await kernelHarnesses([writeValuesF32, writeValuesF16])) {
+for (const { name, kernels, put, room, clear, get } of await kernelHarnesses([writeValuesF32, writeValuesF16])) {
   for (const [type, NumberArray] of [
     ["F32", Float32Array],
     ["F16", Float16Array],
@@ -23,7 +23,7 @@ for (const { name, kernels, put, room, clear, far } of await kernelHarnesses([wr
         const values = inputs("normal", tokens * columns).map((x) => x * scale);
         const numbers = tileTokens * width;
         const gap = 32;
-        const tile = far.room((numbers + gap) * heads * NumberArray.BYTES_PER_ELEMENT);
+        const tile = room((numbers + gap) * heads * NumberArray.BYTES_PER_ELEMENT);
         kernels[`writeValues${type}`]!(
           put(values),
           columns * 4,
@@ -46,7 +46,7 @@ for (const { name, kernels, put, room, clear, far } of await kernelHarnesses([wr
             }
           }
         }
-        expect(far.get(NumberArray as typeof Float32Array, tile, expected.length)).toEqual(expected);
+        expect(get(NumberArray as typeof Float32Array, tile, expected.length)).toEqual(expected);
       }
     });
   }

@@ -26,14 +26,14 @@ export const writeValuesF16: Kernel = writeValues("writeValuesF16", 2, (code, ti
 function writeValues(
   name: string,
   numberBytes: number,
-  writeGroup: (code: Code, tile: Local<"far">, row: Local<"address">) => void,
+  writeGroup: (code: Code, tile: Local<"address">, row: Local<"address">) => void,
 ): Kernel {
   return defineKernel(
     name,
     {
       values: "address",
       stride: "i32",
-      tile: "far",
+      tile: "address",
       tileStride: "i32",
       first: "i32",
       tokens: "i32",
@@ -45,13 +45,13 @@ function writeValues(
     (code, p) => {
       const value = code.local("address", p.values);
       const position = code.local(
-        "far",
+        "address",
         code.offset(p.tile, i32.mul(p.first, i32.const(channelsPerGroup * numberBytes))),
       );
       const headBytes = code.local("i32", i32.shl(p.headDim, i32.const(2)));
       code.repeat(p.tokens, () => {
         const source = code.local("address", value);
-        const head = code.local("far", position);
+        const head = code.local("address", position);
         code.repeat(p.heads, () => {
           code.call(copyRow, {
             source,
@@ -62,7 +62,7 @@ function writeValues(
             width: p.width,
           });
           const from = code.local("address", p.row);
-          const to = code.local("far", head);
+          const to = code.local("address", head);
           code.repeat(i32.divU(p.width, i32.const(channelsPerGroup)), () => {
             writeGroup(code, to, from);
             code.advance(from, channelsPerGroup * 4);

@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { assembleText } from "../builder/assemble.ts";
 import { buildModule } from "../builder/kernel.ts";
-import type { Target } from "../builder/target.ts";
+import type { KernelVariant } from "../builder/variant.ts";
 import { kernels } from "../operations/kernels.ts";
 
 const folder = fileURLToPath(new URL("../../../../node_modules/.cache/skein/", import.meta.url));
@@ -11,13 +11,13 @@ const folder = fileURLToPath(new URL("../../../../node_modules/.cache/skein/", i
 /**
  * The kernels' module, from the sources. (The package has assembled modules: see `packaged-kernels.ts`.)
  */
-export async function loadKernels(target: Target): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(await kernelBytes(target));
+export async function loadKernels(variant: KernelVariant): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(await kernelBytes(variant));
 }
 
 /** The kernels' module as a file: assembled on first use, then kept beside the project's packages under the hash of its text. */
-export async function kernelBytes(target: Target): Promise<Uint8Array<ArrayBuffer>> {
-  const text = buildModule(kernels, target);
+export async function kernelBytes(variant: KernelVariant): Promise<Uint8Array<ArrayBuffer>> {
+  const text = buildModule(kernels, variant);
   const path = `${folder}kernels-${createHash("sha256").update(text).digest("hex").slice(0, 32)}.wasm`;
   const known = await readFile(path).catch(() => undefined);
   // Whatever else is there under this name is assembled anew.

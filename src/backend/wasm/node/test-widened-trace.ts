@@ -19,7 +19,7 @@ function addHot(mark: number): void {
   setFlagsFromString("--no-wasm-sync-tier-up");
 }
 
-await loadWideKernels({ variant: "relaxed", address: "i32" }, specs, "q8", 64);
+await loadWideKernels("relaxed", specs, "q8", 64);
 console.log("kernels are loaded");
 addHot(65);
 console.log("another module is hot");

@@ -7,8 +7,7 @@ test("a thread that cannot start is an error, not a wait without end", async () 
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
   const start: ThreadStart = {
     module: { ...memory } as WebAssembly.Module, // not a module
-    memory,
-    far: memory,
+    memories: [memory],
     controlMemory: memory,
     threads: 2,
     index: 1,

@@ -2,7 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import * as threads from "node:worker_threads";
 import { kernelBytes } from "#kernels";
 import type { CacheType, WeightSpec } from "../../backend.ts";
-import type { Target } from "../builder/target.ts";
+import type { KernelVariant } from "../builder/variant.ts";
 import { exercise, type KernelUse } from "../exercise.ts";
 import { createWasmBackend } from "../wasm.ts";
 
@@ -59,15 +59,15 @@ export function canWiden({ arch, versions, execArgv }: ProcessFacts = process): 
  * @throws SkeinError (code `out_of_memory`) where there is no room to try
  */
 export async function loadWideKernels(
-  target: Target,
+  variant: KernelVariant,
   specs: readonly WeightSpec[],
   cache: CacheType,
   headDim: number,
 ): Promise<WebAssembly.Module | undefined> {
-  const bytes = await kernelBytes(target);
+  const bytes = await kernelBytes(variant);
   const use = { matrices: matricesOf(specs), cache, headDim };
   const run = async (module: WebAssembly.Module): Promise<readonly Float32Array[]> =>
-    exercise(await createWasmBackend({ ...target, threads: 1, module }), use);
+    exercise(await createWasmBackend({ variant, threads: 1, module }), use);
   const expected = await run(await WebAssembly.compile(bytes));
   // One at a time in a process, whose threads have the flags in common: who is done first would take them from the other.
   const { module, result } = await locks!.request("skein: V8's flags", () => compileWide(bytes, run));

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { buildModule } from "../builder/kernel.ts";
-import type { Target } from "../builder/target.ts";
+import type { KernelVariant } from "../builder/variant.ts";
 import { kernels } from "../operations/kernels.ts";
 import { kernelBytes } from "./kernels.ts";
 
@@ -13,8 +13,6 @@ export interface Widening {
   readonly instructions: number;
   /** Stores of a vector in the function's text, without those of functions that are inlined. */
   readonly stores: number;
-  /** Whether it reads or writes 64-bit memory itself: every access has a check before it, which nothing is joined across. */
-  readonly isChecked: boolean;
 }
 
 // One task, so that functions come one after the other.
@@ -30,10 +28,10 @@ const compile = 'new WebAssembly.Module(require("node:fs").readFileSync(0))';
  * @returns by the functions' names; nothing where the pass does not run: it is of V8 for x64 processors with AVX2
  * @throws Error if the engine has the pass, and does not compile the module
  */
-export async function traceWidening(target: Target): Promise<ReadonlyMap<string, Widening> | undefined> {
-  const functions = buildModule(kernels, target).split("\n(func $").slice(1);
+export async function traceWidening(variant: KernelVariant): Promise<ReadonlyMap<string, Widening> | undefined> {
+  const functions = buildModule(kernels, variant).split("\n(func $").slice(1);
   const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, "-e", compile], {
-    input: await kernelBytes(target),
+    input: await kernelBytes(variant),
     encoding: "utf8",
     maxBuffer: 2 ** 30,
   });
@@ -55,6 +53,5 @@ function readTrace(trace: string, text: string): Widening {
     failedPairs: trace.match(/Building SLP tree failed/g)?.length ?? 0,
     instructions: [...decided].reduce((sum, [, count]) => sum + Number(count), 0),
     stores: text.match(/\(v128\.store /g)?.length ?? 0,
-    isChecked: /(load|store)\w* \$far/.test(text),
   };
 }

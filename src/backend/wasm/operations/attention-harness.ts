@@ -1,7 +1,7 @@
 import { type KernelHarness, normalNumbers } from "../kernels/kernel-harness.ts";
 import { type TileType, tileBytes, tileTokens, tileTypes } from "../kernels/tile-layout.ts";
+import type { Thread } from "../thread.ts";
 import {
-  type AttentionKernels,
   attend,
   attendItem,
   attentionScratchBytes,
@@ -13,7 +13,7 @@ import {
   partialBytes,
   spanCount,
 } from "./attention.ts";
-import { type CacheKernels, cacheScratchBytes, quantise, quantiseItem, writeCache, writeItem } from "./cache.ts";
+import { cacheScratchBytes, quantise, quantiseItem, writeCache, writeItem } from "./cache.ts";
 
 /** What a test computes attention of. */
 export interface AttentionShape {
@@ -61,10 +61,9 @@ const tileList = 100;
 /** A cache of one sequence in a harness's memory, with what attention of it needs. */
 export class TestCache {
   readonly #harness: KernelHarness;
-  readonly #kernels: AttentionKernels & CacheKernels;
   readonly #shape: AttentionShape;
   readonly #numbers = new Float64Array(256);
-  readonly #scratch: number;
+  readonly #thread: Thread;
   readonly #inputs: Readonly<Record<keyof AttentionInputs | "keyMultipliers" | "queryMultipliers", number>>;
   readonly #output: number;
   readonly #partials: number;
@@ -76,9 +75,10 @@ export class TestCache {
     harness.clear();
     const { headDim, group, tokens, keyValueHeads, type } = shape;
     this.#harness = harness;
-    this.#kernels = harness.kernels as unknown as AttentionKernels & CacheKernels;
     this.#shape = shape;
-    this.#scratch = harness.room(Math.max(attentionScratchBytes(headDim, group), cacheScratchBytes(headDim)));
+    this.#thread = harness.thread(
+      harness.room(Math.max(attentionScratchBytes(headDim, group), cacheScratchBytes(headDim))),
+    );
     const multipliers = (sign: number, heads: number) =>
       exponents
         ? harness.put(Float32Array.from({ length: headDim * heads }, (_, i) => 2 ** (sign * exponents[i % headDim]!)))
@@ -95,10 +95,10 @@ export class TestCache {
     this.#output = harness.room(tokens * keyValueHeads * group * headDim * 4);
     this.#partials = harness.room(partialBytes(headDim, group, itemTokens) * spanCount(tokens));
     for (let i = 0; i < tokens; i += tileTokens) {
-      this.#tiles.push(harness.far.room(tileBytes(type, headDim) * keyValueHeads));
+      this.#tiles.push(harness.lasting.room(tileBytes(type, headDim) * keyValueHeads));
     }
     this.#numbers.set(this.#tiles, tileList);
-    this.#own = harness.far.room(tileBytes("f32", headDim) * keyValueHeads);
+    this.#own = harness.room(tileBytes("f32", headDim) * keyValueHeads);
   }
 
   get #ownType(): TileType {
@@ -136,7 +136,7 @@ export class TestCache {
       tile: this.#ownTile(position),
       tileStride: tileBytes(this.#ownType, headDim),
     });
-    writeCache(this.#kernels, this.#scratch, this.#numbers, 0);
+    writeCache(this.#thread, this.#numbers, 0);
   }
 
   finishTile(tile: number): void {
@@ -145,7 +145,7 @@ export class TestCache {
     for (let head = 0; head < keyValueHeads; head++) {
       const source = this.#own + head * tileBytes("f32", headDim);
       this.#describe(quantiseItem, { source, target: this.#tiles[tile]! + head * tileBytes("q8", headDim), headDim });
-      quantise(this.#kernels, this.#scratch, this.#numbers, 0);
+      quantise(this.#thread, this.#numbers, 0);
     }
   }
 
@@ -189,7 +189,7 @@ export class TestCache {
     };
     if (!spansApart) {
       this.#describe(attendItem, { ...item, partial: 0, span: 0 });
-      attend(this.#kernels, this.#scratch, this.#numbers, 0);
+      attend(this.#thread, this.#numbers, 0);
       return;
     }
     const partialStride = partialBytes(headDim, group, tokens);
@@ -198,7 +198,7 @@ export class TestCache {
     for (let span = spans - 1; span >= 0; span--) {
       const partial = this.#partials + span * partialStride;
       this.#describe(attendItem, { ...item, partial, span: first + span });
-      attend(this.#kernels, this.#scratch, this.#numbers, 0);
+      attend(this.#thread, this.#numbers, 0);
     }
     const { outputStride } = item;
     const partials = this.#partials;
@@ -213,7 +213,7 @@ export class TestCache {
       group,
       headDim,
     });
-    mergeSpans(this.#kernels, this.#scratch, this.#numbers, 0);
+    mergeSpans(this.#thread, this.#numbers, 0);
   }
 }
 

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { allTargets } from "../builder/target.ts";
-import { kernelHarnesses } from "../kernels/kernel-harness.ts";
+import { operationHarnesses } from "../kernels/kernel-harness.ts";
 import { tileTokens, tileTypes } from "../kernels/tile-layout.ts";
 import { attentionKernels, itemTokens, partialBytes, spanCount, spanTiles } from "./attention.ts";
 import { type AttentionShape, prefill, randomInputs, relativeErrors, TestCache } from "./attention-harness.ts";
@@ -9,7 +8,7 @@ import { cacheKernels } from "./cache.ts";
 const usual: AttentionShape = { type: "f32", tokens: 300, group: 7, keyValueHeads: 2, headDim: 64, pairs: 32 };
 const longContext = tileTokens * spanTiles * 2 + 200;
 
-for (const harness of await kernelHarnesses([...attentionKernels, ...cacheKernels], allTargets)) {
+for (const harness of await operationHarnesses([...attentionKernels, ...cacheKernels])) {
   const { name } = harness;
 
   test.for([

@@ -8,6 +8,7 @@ import { paddedWidth, type TileType, tileBytes, tileTokens, tileTypes } from "..
 import { widenHalves } from "../kernels/widen-halves.ts";
 import { writeAttention } from "../kernels/write-attention.ts";
 import { lineBytes, roundUp } from "../layout.ts";
+import type { Thread } from "../thread.ts";
 
 /** The most tokens in an item. */
 export const itemTokens = 32;
@@ -16,7 +17,7 @@ export const itemTokens = 32;
 export const spanTiles = 16;
 
 /** The functions of a module that attention calls, by their kernels' names. */
-export type AttentionKernels = Readonly<
+type AttentionKernels = Readonly<
   Record<
     | "prepareQueries"
     | "clearStates"
@@ -29,7 +30,6 @@ export type AttentionKernels = Readonly<
   >
 >;
 
-/** What a module needs for {@link AttentionKernels}. */
 export const attentionKernels: readonly Kernel[] = [
   prepareQueries,
   clearStates,
@@ -138,10 +138,11 @@ export function attentionScratchBytes(headDim: number, group: number): number {
 /**
  * Attention of one item. A row's bits depend only on its query and on what it sees, not on the rows beside it nor on how spans are spread.
  *
- * @param scratch - address of memory of this thread's own, {@link attentionScratchBytes}
+ * @param thread - has scratch of {@link attentionScratchBytes}
  * @param numbers - holds the item, at `at`, and its list of tiles; see {@link attendItem}
  */
-export function attend(kernels: AttentionKernels, scratch: number, numbers: Float64Array, at: number): void {
+export function attend({ kernels: all, others, scratch }: Thread, numbers: Float64Array, at: number): void {
+  const kernels = all as AttentionKernels;
   const item = (field: Exclude<keyof typeof attendItem, "length">) => numbers[at + attendItem[field]]!;
   const [tokens, position, group, headDim] = [item("tokens"), item("position"), item("group"), item("headDim")];
   const width = paddedWidth(headDim);
@@ -183,10 +184,18 @@ export function attend(kernels: AttentionKernels, scratch: number, numbers: Floa
     const slid = tile === beginning ? slidingAfter : 0;
     const lines = tileBytes(tileType, headDim) / lineBytes;
     const isHalf = tileType === "f16";
-    if (isHalf) kernels.widenHalves(address, room, 2 * tileTokens * width);
+    const other = others.at(address);
+    let place = address;
+    if (other) {
+      place = isHalf ? scratch + memory.halves : room;
+      other.bring(place, address, lines * lineBytes);
+    }
+    if (isHalf) {
+      kernels.widenHalves(place, room, 2 * tileTokens * width);
+      place = room;
+    }
     const [kernel, choice] = tileType === "q8" ? [kernels.attendTileQ8, planes] : [kernels.attendTileF32, causal];
-    const at = isHalf ? room : address;
-    kernel(queries, states, work, at, room, records, width, choice, isHalf ? 0 : lines, slid);
+    kernel(queries, states, work, place, records, width, choice, place === address ? lines : 0, slid);
   };
 
   const attendSpan = (span: number, states: number) => {
@@ -220,7 +229,8 @@ export function attend(kernels: AttentionKernels, scratch: number, numbers: Floa
  *
  * @param numbers - holds the item at `at`; see {@link mergeItem}
  */
-export function mergeSpans(kernels: AttentionKernels, _scratch: number, numbers: Float64Array, at: number): void {
+export function mergeSpans({ kernels: all }: Thread, numbers: Float64Array, at: number): void {
+  const kernels = all as AttentionKernels;
   const item = (field: Exclude<keyof typeof mergeItem, "length">) => numbers[at + mergeItem[field]]!;
   const [group, headDim] = [item("group"), item("headDim")];
   const width = paddedWidth(headDim);
@@ -243,5 +253,7 @@ function scratchLayout(headDim: number, group: number) {
   const totals = roundUp(queries + records * queryRecordBytes(width), lineBytes);
   const states = roundUp(totals + records * stateRecordBytes(width), lineBytes);
   const tile = roundUp(states + records * stateRecordBytes(width), lineBytes);
-  return { work, row, queries, totals, states, tile, end: roundUp(tile + tileBytes("f32", headDim), lineBytes) };
+  const halves = roundUp(tile + tileBytes("f32", headDim), lineBytes);
+  const end = roundUp(halves + tileBytes("f16", headDim), lineBytes);
+  return { work, row, queries, totals, states, tile, halves, end };
 }

@@ -1,9 +1,7 @@
 import { expect, test } from "vitest";
-import { allTargets } from "../builder/target.ts";
-import { inputs, type KernelHarness, kernelHarnesses } from "../kernels/kernel-harness.ts";
+import { inputs, type KernelHarness, operationHarnesses } from "../kernels/kernel-harness.ts";
 import { type TileType, tileBytes, tileTokens, tileTypes } from "../kernels/tile-layout.ts";
 import {
-  type CacheKernels,
   cacheKernels,
   cacheScratchBytes,
   quantise,
@@ -18,9 +16,8 @@ const headDim = 20;
 const width = 32;
 const pairs = 9;
 
-for (const harness of await kernelHarnesses(cacheKernels, allTargets)) {
-  const { name, put, room, clear, far } = harness;
-  const kernels = harness.kernels as unknown as CacheKernels;
+for (const harness of await operationHarnesses(cacheKernels)) {
+  const { name, put, room, clear, lasting } = harness;
 
   test(`${name}: rows are written side by side, at any position, in steps of any size`, () => {
     for (const type of ["f32", "f16"] as const) {
@@ -29,12 +26,12 @@ for (const harness of await kernelHarnesses(cacheKernels, allTargets)) {
         keys: inputs("normal", tileTokens * headDim, 1),
         values: inputs("normal", tileTokens * headDim, 2),
       };
-      const whole = far.room(tileBytes(type, headDim));
+      const whole = lasting.room(tileBytes(type, headDim));
       write(harness, type, whole, rows, [tileTokens]);
-      const pieces = far.room(tileBytes(type, headDim));
+      const pieces = lasting.room(tileBytes(type, headDim));
       write(harness, type, pieces, rows, [1, 6, 120, 1]);
-      const bytes = far.get(Uint8Array, whole, tileBytes(type, headDim));
-      expect(far.get(Uint8Array, pieces, bytes.length)).toEqual(bytes);
+      const bytes = lasting.get(Uint8Array, whole, tileBytes(type, headDim));
+      expect(lasting.get(Uint8Array, pieces, bytes.length)).toEqual(bytes);
       const NumberArray = type === "f32" ? Float32Array : Float16Array;
       const numbers = new NumberArray(bytes.buffer);
       // Position 77, channel 19: keys [16][width][8], values [width / 8][128][8].
@@ -67,13 +64,13 @@ for (const harness of await kernelHarnesses(cacheKernels, allTargets)) {
         headDim,
         pairs,
       });
-      rerotate(kernels, room(cacheScratchBytes(headDim)), numbers, 0);
+      rerotate(harness.thread(room(cacheScratchBytes(headDim))), numbers, 0);
       const [got, wanted] = [keysOf(harness, type, tile), keysOf(harness, type, expected)];
       const largest = Math.max(...got.map((x, i) => Math.abs(x - wanted[i]!)));
       expect(largest).toBeLessThan({ f32: 1e-6, f16: 4e-3, q8: 0.06 }[type]);
       // Values stay.
-      expect(far.get(Uint8Array, tile, tileBytes(type, headDim)).slice(-width)).toEqual(
-        far.get(Uint8Array, expected, tileBytes(type, headDim)).slice(-width),
+      expect(lasting.get(Uint8Array, tile, tileBytes(type, headDim)).slice(-width)).toEqual(
+        lasting.get(Uint8Array, expected, tileBytes(type, headDim)).slice(-width),
       );
     });
   }
@@ -86,7 +83,7 @@ for (const harness of await kernelHarnesses(cacheKernels, allTargets)) {
     const numbers = new Float64Array(rerotateItem.length);
     const [cos, sin] = [put(new Float32Array(5 * pairs)), put(new Float32Array(5 * pairs).fill(1))];
     set(numbers, rerotateItem, { tile, cacheType: 0, tokens: 5, cos, sin, headDim, pairs });
-    rerotate(kernels, room(cacheScratchBytes(headDim)), numbers, 0);
+    rerotate(harness.thread(room(cacheScratchBytes(headDim))), numbers, 0);
     const after = keysOf(harness, "f32", tile);
     const isOther = Array.from({ length: tileTokens }, (_, token) =>
       [0, 1].some((channel) => {
@@ -116,7 +113,7 @@ function set<F extends Fields>(
 
 /** Writes rows of one head, so many at a time. */
 function write(
-  { kernels, put, room }: KernelHarness,
+  { thread, put, room }: KernelHarness,
   type: "f32" | "f16",
   tile: number,
   rows: Rows,
@@ -145,7 +142,7 @@ function write(
       tile,
       tileStride: 0,
     });
-    writeCache(kernels as unknown as CacheKernels, scratch, numbers, 0);
+    writeCache(thread(scratch), numbers, 0);
     position += count;
   }
 }
@@ -153,22 +150,23 @@ function write(
 /** @returns the address of a full tile */
 function tileOf(harness: KernelHarness, type: TileType, rows: Rows, angles: Float32Array): number {
   const written = type === "q8" ? "f32" : type;
-  const source = harness.far.room(tileBytes(written, headDim));
+  // A tile that is to be quantised is in the working memory.
+  const source = (type === "q8" ? harness : harness.lasting).room(tileBytes(written, headDim));
   write(harness, written, source, rows, [tileTokens], angles);
   if (type !== "q8") return source;
-  const target = harness.far.room(tileBytes("q8", headDim));
+  const target = harness.lasting.room(tileBytes("q8", headDim));
   const numbers = new Float64Array(quantiseItem.length);
   set(numbers, quantiseItem, { source, target, headDim });
-  quantise(harness.kernels as unknown as CacheKernels, harness.room(cacheScratchBytes(headDim)), numbers, 0);
+  quantise(harness.thread(harness.room(cacheScratchBytes(headDim))), numbers, 0);
   return target;
 }
 
 /** @returns a tile's keys as float32, [16][width][8] */
-function keysOf({ kernels, room, get, far }: KernelHarness, type: TileType, tile: number): number[] {
+function keysOf({ kernels, put, room, get, lasting }: KernelHarness, type: TileType, tile: number): number[] {
   const count = tileTokens * width;
-  if (type === "f32") return [...far.get(Float32Array, tile, count)];
-  if (type === "f16") return [...far.get(Float16Array, tile, count)];
+  if (type === "f32") return [...lasting.get(Float32Array, tile, count)];
+  if (type === "f16") return [...lasting.get(Float16Array, tile, count)];
   const keys = room(count * 4);
-  kernels.dequantiseKeys!(tile, keys, width);
+  kernels.dequantiseKeys!(put(lasting.get(Uint8Array, tile, tileBytes(type, headDim))), keys, width);
   return [...get(Float32Array, keys, count)];
 }

@@ -1,17 +1,20 @@
+import type { CacheLayout } from "../../backend.ts";
 import type { Kernel } from "../builder/kernel.ts";
-import { bringBytes, putBytes } from "../kernels/bring.ts";
 import { dequantiseKeys } from "../kernels/dequantise-keys.ts";
 import { narrowHalves } from "../kernels/narrow-halves.ts";
 import { quantiseKeys } from "../kernels/quantise-keys.ts";
 import { quantiseValues } from "../kernels/quantise-values.ts";
-import { paddedWidth, tileTokens, tileTypes, valuesOffset } from "../kernels/tile-layout.ts";
+import { paddedWidth, tileBytes, tileTokens, tileTypes, valuesOffset } from "../kernels/tile-layout.ts";
 import { turnKeys } from "../kernels/turn-keys.ts";
 import { widenHalves } from "../kernels/widen-halves.ts";
 import { writeKeysF16, writeKeysF32 } from "../kernels/write-keys.ts";
 import { writeValuesF16, writeValuesF32 } from "../kernels/write-values.ts";
+import { lineBytes, roundUp, rowStride } from "../layout.ts";
+import { deskBytes } from "../other-memories.ts";
+import type { Kernels, Thread } from "../thread.ts";
 
 /** The functions of a module that the cache's operations call, by their kernels' names. */
-export type CacheKernels = Readonly<
+type CacheKernels = Readonly<
   Record<
     | "writeKeysF32"
     | "writeKeysF16"
@@ -22,14 +25,11 @@ export type CacheKernels = Readonly<
     | "dequantiseKeys"
     | "widenHalves"
     | "narrowHalves"
-    | "turnKeys"
-    | "bringBytes"
-    | "putBytes",
+    | "turnKeys",
     (...numbers: number[]) => void
   >
 >;
 
-/** What a module needs for {@link CacheKernels}. */
 export const cacheKernels: readonly Kernel[] = [
   writeKeysF32,
   writeKeysF16,
@@ -41,8 +41,6 @@ export const cacheKernels: readonly Kernel[] = [
   widenHalves,
   narrowHalves,
   turnKeys,
-  bringBytes,
-  putBytes,
 ];
 
 /** An item of {@link writeCache}, number by number: rows of one sequence that lie in one tile. Addresses and strides are in bytes. */
@@ -97,92 +95,164 @@ export const rerotateItem = {
   length: 7,
 } as const;
 
-/** @returns bytes that the cache's operations need, for each thread: the keys, or the values, of an f32 tile */
+/** @returns bytes that the cache's operations need, for each thread: the keys, or the values, of an f32 tile; and a tile that goes to another memory */
 export function cacheScratchBytes(headDim: number): number {
-  return valuesOffset("f32", headDim);
+  return valuesOffset("f32", headDim) + Math.max(valuesOffset("f32", headDim), tileBytes("q8", headDim));
+}
+
+/** @returns whether a row of keys and one of values have room on a desk, from where they go into tiles of another memory */
+export function rowsFitDesk({ keyValueHeads, headDim }: Pick<CacheLayout, "keyValueHeads" | "headDim">): boolean {
+  const row = rowStride(keyValueHeads * headDim) * 4;
+  // Keys, values, multipliers; cosines and sines.
+  return roundUp(valuesOffset("f32", headDim), lineBytes) + 3 * row + headDim * 4 + lineBytes <= deskBytes;
 }
 
 /**
  * Rotates rows of keys, and puts them and rows of values into the cache.
  *
- * @param scratch - address of memory of this thread's own, {@link cacheScratchBytes}
+ * @param thread - has scratch of {@link cacheScratchBytes}
  * @param numbers - holds the item at `at`; see {@link writeItem}
  */
-export function writeCache(kernels: CacheKernels, scratch: number, numbers: Float64Array, at: number): void {
+export function writeCache({ kernels, others, scratch }: Thread, numbers: Float64Array, at: number): void {
+  const item = (field: Exclude<keyof typeof writeItem, "length">) => numbers[at + writeItem[field]]!;
+  const [headDim, pairs, multipliers, rows] = [item("headDim"), item("pairs"), item("multipliers"), item("rows")];
+  const other = others.at(item("tile"));
+  const sizes = {
+    keys: item("keyStride"),
+    values: item("valueStride"),
+    cos: pairs * 4,
+    sin: pairs * 4,
+  };
+  const inputs = Object.keys(sizes) as (keyof typeof sizes)[];
+  if (!other) {
+    const places = {
+      keys: item("keys"),
+      values: item("values"),
+      cos: item("cos"),
+      sin: item("sin"),
+      multipliers,
+      scratch,
+    };
+    writeRows(kernels, numbers, at, { places, first: 0, rows });
+    return;
+  }
+  // The tile lies in another memory: as many rows at a time as there is room for go there, to the thread's desk.
+  const multiplierBytes = multipliers === 0 ? 0 : item("keyValueHeads") * headDim * 4;
+  const behindScratch = other.desk + roundUp(valuesOffset("f32", headDim), lineBytes);
+  if (multipliers !== 0) other.put(behindScratch, multipliers, multiplierBytes);
+  const start = behindScratch + roundUp(multiplierBytes, lineBytes);
+  const rowBytes = inputs.reduce((sum, input) => sum + sizes[input], 0);
+  const most = Math.floor((other.desk + deskBytes - start) / rowBytes);
+  for (let first = 0; first < rows; first += most) {
+    const count = Math.min(most, rows - first);
+    const places = {
+      keys: 0,
+      values: 0,
+      cos: 0,
+      sin: 0,
+      multipliers: multipliers && behindScratch,
+      scratch: other.desk,
+    };
+    let place = start;
+    for (const input of inputs) {
+      const bytes = count * sizes[input];
+      other.put(place, item(input) + first * sizes[input], bytes);
+      places[input] = place;
+      place += bytes;
+    }
+    writeRows(other.kernels, numbers, at, { places, first, rows: count });
+  }
+}
+
+/** Where rows and what belongs to them are, in the memory that kernels see. */
+interface WrittenRows {
+  readonly places: Readonly<Record<"keys" | "values" | "cos" | "sin" | "multipliers" | "scratch", number>>;
+  /** The first of them, in the item, and how many. */
+  readonly first: number;
+  readonly rows: number;
+}
+
+function writeRows(all: Kernels, numbers: Float64Array, at: number, { places, first, rows }: WrittenRows): void {
+  const kernels = all as CacheKernels;
   const item = (field: Exclude<keyof typeof writeItem, "length">) => numbers[at + writeItem[field]]!;
   const [heads, headDim, tile, tileStride] = [item("keyValueHeads"), item("headDim"), item("tile"), item("tileStride")];
   const width = paddedWidth(headDim);
-  const first = item("position") % tileTokens;
+  const inTile = (item("position") + first) % tileTokens;
   const isF16 = tileTypes[item("cacheType")] === "f16";
   const writeKeys = isF16 ? kernels.writeKeysF16 : kernels.writeKeysF32;
   writeKeys(
-    item("keys"),
+    places.keys,
     item("keyStride"),
-    item("cos"),
-    item("sin"),
-    item("multipliers"),
-    item("multipliers") === 0 ? 0 : 1,
+    places.cos,
+    places.sin,
+    places.multipliers,
+    places.multipliers === 0 ? 0 : 1,
     tile,
     tileStride,
-    first,
-    item("rows"),
+    inTile,
+    rows,
     heads,
     headDim,
     item("pairs"),
     width,
-    scratch,
+    places.scratch,
   );
   const writeValues = isF16 ? kernels.writeValuesF16 : kernels.writeValuesF32;
   const values = tile + valuesOffset(isF16 ? "f16" : "f32", headDim);
   writeValues(
-    item("values"),
+    places.values,
     item("valueStride"),
     values,
     tileStride,
-    first,
-    item("rows"),
+    inTile,
+    rows,
     heads,
     headDim,
     width,
-    scratch,
+    places.scratch,
   );
 }
 
 /**
  * Makes a q8 tile of an f32 tile, all of whose positions have been written.
  *
- * @param scratch - address of memory of this thread's own, {@link cacheScratchBytes}
+ * @param thread - has scratch of {@link cacheScratchBytes}
  * @param numbers - holds the item at `at`; see {@link quantiseItem}
  */
-export function quantise(kernels: CacheKernels, scratch: number, numbers: Float64Array, at: number): void {
+export function quantise({ kernels: all, others, scratch }: Thread, numbers: Float64Array, at: number): void {
+  const kernels = all as CacheKernels;
   const source = numbers[at + quantiseItem.source]!;
   const target = numbers[at + quantiseItem.target]!;
   const headDim = numbers[at + quantiseItem.headDim]!;
   const width = paddedWidth(headDim);
-  const half = valuesOffset("f32", headDim);
-  kernels.bringBytes(source, scratch, half);
-  kernels.quantiseKeys(scratch, target, width);
-  kernels.bringBytes(source + half, scratch, half);
-  kernels.quantiseValues(scratch, target + valuesOffset("q8", headDim), width);
+  const other = others.at(target);
+  const place = other ? scratch : target;
+  kernels.quantiseKeys(source, place, width);
+  kernels.quantiseValues(source + valuesOffset("f32", headDim), place + valuesOffset("q8", headDim), width);
+  other?.put(target, place, tileBytes("q8", headDim));
 }
 
 /**
  * Turns the cached keys of a tile by angles; a factor on cosines and sines rescales them. Keys of 16 and 8 bits are rounded again.
  *
- * @param scratch - address of memory of this thread's own, {@link cacheScratchBytes}
+ * @param thread - has scratch of {@link cacheScratchBytes}
  * @param numbers - holds the item at `at`; see {@link rerotateItem}
  */
-export function rerotate(kernels: CacheKernels, scratch: number, numbers: Float64Array, at: number): void {
+export function rerotate({ kernels: all, others, scratch }: Thread, numbers: Float64Array, at: number): void {
+  const kernels = all as CacheKernels;
   const item = (field: Exclude<keyof typeof rerotateItem, "length">) => numbers[at + rerotateItem[field]]!;
   const tile = item("tile");
   const type = tileTypes[item("cacheType")]!;
   const width = paddedWidth(item("headDim"));
-  const keyBytes = valuesOffset("f32", item("headDim"));
-  if (type === "f32") kernels.bringBytes(tile, scratch, keyBytes);
-  if (type === "f16") kernels.widenHalves(tile, scratch, tileTokens * width);
-  if (type === "q8") kernels.dequantiseKeys(tile, scratch, width);
-  kernels.turnKeys(scratch, item("cos"), item("sin"), item("tokens"), item("pairs"), width);
-  if (type === "f32") kernels.putBytes(scratch, tile, keyBytes);
-  if (type === "f16") kernels.narrowHalves(scratch, tile, tileTokens * width);
-  if (type === "q8") kernels.quantiseKeys(scratch, tile, width);
+  const keyBytes = valuesOffset(type, item("headDim"));
+  const other = others.at(tile);
+  const keys = other ? scratch + valuesOffset("f32", item("headDim")) : tile;
+  other?.bring(keys, tile, keyBytes);
+  const numbersOfKeys = type === "f32" ? keys : scratch;
+  if (type === "f16") kernels.widenHalves(keys, scratch, tileTokens * width);
+  if (type === "q8") kernels.dequantiseKeys(keys, scratch, width);
+  kernels.turnKeys(numbersOfKeys, item("cos"), item("sin"), item("tokens"), item("pairs"), width);
+  if (type === "f16") kernels.narrowHalves(scratch, keys, tileTokens * width);
+  if (type === "q8") kernels.quantiseKeys(scratch, keys, width);
+  other?.put(tile, keys, keyBytes);
 }

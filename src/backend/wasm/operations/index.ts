@@ -1,6 +1,6 @@
-import type { Operation } from "../thread.ts";
-import { type AttentionKernels, attend, attendItem, mergeItem, mergeSpans } from "./attention.ts";
-import { type CacheKernels, quantise, quantiseItem, rerotate, rerotateItem, writeCache, writeItem } from "./cache.ts";
+import type { Operation, Thread } from "../thread.ts";
+import { attend, attendItem, mergeItem, mergeSpans } from "./attention.ts";
+import { quantise, quantiseItem, rerotate, rerotateItem, writeCache, writeItem } from "./cache.ts";
 import { linear } from "./linear.ts";
 import { pack } from "./pack.ts";
 import { makePanel } from "./panels.ts";
@@ -30,11 +30,11 @@ const byName: Readonly<Record<OperationName, Operation>> = {
   takeRows,
   makePanel,
   linear,
-  writeCache: ofItems<CacheKernels>(writeCache, writeItem.length),
-  quantise: ofItems<CacheKernels>(quantise, quantiseItem.length),
-  rerotate: ofItems<CacheKernels>(rerotate, rerotateItem.length),
-  attend: ofItems<AttentionKernels>(attend, attendItem.length),
-  mergeSpans: ofItems<AttentionKernels>(mergeSpans, mergeItem.length),
+  writeCache: ofItems(writeCache, writeItem.length),
+  quantise: ofItems(quantise, quantiseItem.length),
+  rerotate: ofItems(rerotate, rerotateItem.length),
+  attend: ofItems(attend, attendItem.length),
+  mergeSpans: ofItems(mergeSpans, mergeItem.length),
   pack,
 };
 
@@ -47,9 +47,6 @@ export const operationIds: Readonly<Record<OperationName, number>> = Object.from
 ) as Record<OperationName, number>;
 
 /** An operation whose arguments are its items' descriptions, one after the other. */
-function ofItems<K>(
-  run: (kernels: K, scratch: number, numbers: Float64Array, at: number) => void,
-  length: number,
-): Operation {
-  return ({ kernels, scratch }, numbers, at, item) => run(kernels as K, scratch, numbers, at + item * length);
+function ofItems(run: (thread: Thread, numbers: Float64Array, at: number) => void, length: number): Operation {
+  return (thread, numbers, at, item) => run(thread, numbers, at + item * length);
 }

@@ -15,7 +15,8 @@ import { linearQ4KRow, linearQ4KRows } from "../kernels/linear-q4-k.ts";
 import { linearQ6KRow, linearQ6KRows } from "../kernels/linear-q6-k.ts";
 import { linearQ8Row, linearQ8Rows } from "../kernels/linear-q8.ts";
 import { sumBytes } from "../kernels/linear-rows.ts";
-import { blocksInSuperBlock, groupOutputs, panelRows } from "../layout.ts";
+import { blocksInSuperBlock, groupOutputs, lineBytes, panelRows, roundUp } from "../layout.ts";
+import { deskBytes, type OtherMemory } from "../other-memories.ts";
 import { packedBlockBytes } from "../pack.ts";
 import type { Thread } from "../thread.ts";
 import { type PanelType, panelBlockBytes } from "./panels.ts";
@@ -109,10 +110,25 @@ export function blocksAtOnce(type: ProductType, rows: number, blocks: number): n
   return Math.min(blocks, mostBlocks, Math.max(blocksInSuperBlock, wholeOnes));
 }
 
-/** Sums, half a group of expanded weights, and a group that was brought from another memory, of the largest type: see `linear-rows.ts`. */
-export const linearScratchBytes: number = sumBytes + mostBlocks * (widenedBlockBytes + packedBlockBytes.f32);
+/** What kernels of several rows need for themselves, of the largest type: sums, and half a group of expanded weights; see `linear-rows.ts`. */
+const rowsScratchBytes = roundUp(sumBytes + mostBlocks * widenedBlockBytes, lineBytes);
 
-export function linear({ kernels, scratch }: Thread, numbers: Float64Array, at: number, item: number): void {
+/** And behind it a group that was brought from another memory. */
+export const linearScratchBytes: number = rowsScratchBytes + mostBlocks * packedBlockBytes.f32;
+
+/** @returns whether a row of activations and one group of sums have room on a desk, where they meet weights in another memory */
+export function fitsDesk(product: ProductType, blocks: number): boolean {
+  return groupsOnDesk(blocks * panelBlockBytes[products[product].panel]) > 0;
+}
+
+/** @param panel - bytes of a row of activations */
+function groupsOnDesk(panel: number): number {
+  return Math.floor((deskBytes - lineBytes - roundUp(panel, lineBytes)) / (2 * groupSumBytes));
+}
+
+const groupSumBytes = groupOutputs * 4;
+
+export function linear({ kernels, others, scratch }: Thread, numbers: Float64Array, at: number, item: number): void {
   const given = (name: keyof typeof linearArguments): number => numbers[at + linearArguments[name]]!;
   const product = products[productTypes[given("product")]!];
   const rows = given("rows");
@@ -126,9 +142,22 @@ export function linear({ kernels, scratch }: Thread, numbers: Float64Array, at: 
   const output = given("output") + columnBytes;
   // The kernel for one row must not write where its sums begin.
   if (rows === 1 && given("start") !== given("output")) {
-    kernels[product.row]!(weights, given("panel"), start, output, groups, given("blockCount"), scratch);
+    const other = others.at(weights);
+    if (other)
+      multiplyOnDesk(other, product, {
+        weights,
+        panel: given("panel"),
+        start,
+        output,
+        groups,
+        blocks: given("blockCount"),
+      });
+    else kernels[product.row]!(weights, given("panel"), start, output, groups, given("blockCount"), scratch);
     return;
   }
+  const other = others.at(weights);
+  const brought = scratch + rowsScratchBytes;
+  const groupBlockBytes = given("blockCount") * blockBytes;
   const kernel = kernels[product.rows]!;
   const rowBytes = panelBlockBytes[product.panel];
   const tileBytes = given("blocks") * rowBytes * panelRows;
@@ -136,9 +165,10 @@ export function linear({ kernels, scratch }: Thread, numbers: Float64Array, at: 
   const rest = rows % panelRows;
   const panel = given("panel");
   for (let group = 0; group < groups; group++) {
+    const from = weights + group * groupBytes;
+    other?.bring(brought, from, groupBlockBytes);
     kernel(
-      weights + group * groupBytes,
-      given("blockCount") * blockBytes,
+      other ? brought : from,
       panel + given("firstBlock") * rowBytes * panelRows,
       tileBytes,
       wholeTiles,
@@ -151,5 +181,33 @@ export function linear({ kernels, scratch }: Thread, numbers: Float64Array, at: 
       given("blockCount"),
       scratch,
     );
+  }
+}
+
+/** One row by groups of another memory: it is small and goes there, the sums come back. */
+function multiplyOnDesk(
+  { kernels, desk, bring, put }: OtherMemory,
+  product: (typeof products)[ProductType],
+  {
+    weights,
+    panel,
+    start,
+    output,
+    groups,
+    blocks,
+  }: Readonly<Record<"weights" | "panel" | "start" | "output" | "groups" | "blocks", number>>,
+): void {
+  const panelLength = blocks * panelBlockBytes[product.panel];
+  const groupBytes = blocks * packedBlockBytes[product.weights];
+  const most = groupsOnDesk(panelLength);
+  const x = desk + lineBytes;
+  const first = x + roundUp(panelLength, lineBytes);
+  put(x, panel, panelLength);
+  for (let group = 0; group < groups; group += most) {
+    const count = Math.min(most, groups - group);
+    const bytes = count * groupSumBytes;
+    put(first, start + group * groupSumBytes, bytes);
+    kernels[product.row]!(weights + group * groupBytes, x, first, first + bytes, count, blocks, desk);
+    bring(output + group * groupSumBytes, first + bytes, bytes);
   }
 }

@@ -1,11 +1,11 @@
 import { superBlockBytes } from "../../../checkpoint/gguf/blocks-k.ts";
-import { blockInputs, blocksInSuperBlock, groupOutputs } from "../layout.ts";
+import { blockInputs, blocksInSuperBlock, groupOutputs, placeOf } from "../layout.ts";
 import { packBlocks, packedBlockBytes, packGroup } from "../pack.ts";
 import { isSuperBlockType, packSuperBlocks } from "../pack-super-blocks.ts";
 import type { Thread } from "../thread.ts";
 import { weightTypes } from "./linear.ts";
 
-/** Arguments of {@link pack}. An item is a group of 16 rows. Addresses are far ones. */
+/** Arguments of {@link pack}. An item is a group of 16 rows. The packed groups may be in another memory than the working one. */
 export const packArguments = {
   /** Index in `weightTypes`. */
   type: 0,
@@ -20,14 +20,15 @@ export const packArguments = {
   scales: 5,
 } as const;
 
-export function pack({ far }: Thread, numbers: Float64Array, at: number, item: number): void {
+export function pack({ others }: Thread, numbers: Float64Array, at: number, item: number): void {
   const given = (name: keyof typeof packArguments): number => numbers[at + packArguments[name]]!;
   const type = weightTypes[given("type")]!;
   const blocks = given("blocks");
   const size = groupOutputs * blocks * blockInputs;
   const bytes = blocks * packedBlockBytes[type];
-  const target = new Uint8Array(far.buffer, given("target") + item * bytes, bytes);
-  const { buffer } = far;
+  const to = given("target") + item * bytes;
+  const target = new Uint8Array(others.bufferAt(to), placeOf(to), bytes);
+  const buffer = others.bufferAt(0); // the working memory
   let isHeld: boolean;
   if (isSuperBlockType(type)) {
     const count = blocks / blocksInSuperBlock;

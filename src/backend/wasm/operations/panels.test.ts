@@ -13,7 +13,6 @@ import {
 } from "./panels.ts";
 
 const epsilon = 1e-6;
-const noMemory = new WebAssembly.Memory({ initial: 0 });
 
 /** Rows as a tensor has them: what is behind a row's columns is no number. */
 function putRows({ room, put }: KernelHarness, rows: readonly Float32Array[]): number {
@@ -37,7 +36,7 @@ function computeRows(
     if (source === "rows") return row;
     const [from, to] = [putRows(harness, [row]), harness.room(rowStride(columns) * 4)];
     if (source === "rmsNorm")
-      harness.kernels.rmsNorm!(from, harness.far.put(second[0]!), to, columns / width, width, epsilon);
+      harness.kernels.rmsNorm!(from, harness.put(second[0]!), to, columns / width, width, epsilon);
     else harness.kernels.gatedSilu!(from, putRows(harness, [second[i]!]), to, rowStride(columns) / 4);
     return harness.get(Float32Array, to, columns);
   });
@@ -72,10 +71,10 @@ for (const harness of await kernelHarnesses(panelKernels)) {
           values[panelArguments.count] = count;
           values[panelArguments.columns] = columns;
           values[panelArguments.source] = panelSources.indexOf(source);
-          values[panelArguments.second] = source === "rmsNorm" ? harness.far.put(second[0]!) : putRows(harness, second);
+          values[panelArguments.second] = source === "rmsNorm" ? harness.put(second[0]!) : putRows(harness, second);
           values[panelArguments.width] = width;
           values[panelArguments.epsilon] = epsilon;
-          const thread = { kernels: harness.kernels, far: noMemory, scratch };
+          const thread = harness.thread(scratch);
           // The items in any order: threads take them.
           for (let item = Math.ceil(count / panelRows) - 1; item >= 0; item--)
             makePanel(thread, Float64Array.from(values), 0, item);

@@ -6,7 +6,7 @@ import { embedQ4K, embedQ6K } from "../kernels/embed-super-blocks.ts";
 import { gatedSilu } from "../kernels/gated-silu.ts";
 import { rmsNorm } from "../kernels/rms-norm.ts";
 import { takeRow } from "../kernels/take-row.ts";
-import { groupOutputs } from "../layout.ts";
+import { blockInputs, groupOutputs } from "../layout.ts";
 import { packedBlockBytes } from "../pack.ts";
 import type { Thread } from "../thread.ts";
 import { weightTypes } from "./linear.ts";
@@ -41,14 +41,20 @@ const embedKernels: Readonly<Record<MatrixType, string>> = {
 };
 
 /** weight type, weights, blocks, output, stride, index of the tokens in the numbers */
-export function embed({ kernels }: Thread, numbers: Float64Array, at: number, item: number): void {
+export function embed({ kernels, others }: Thread, numbers: Float64Array, at: number, item: number): void {
   const type = weightTypes[numbers[at]!]!;
   const weights = numbers[at + 1]!;
   const blocks = numbers[at + 2]!;
   const token = numbers[numbers[at + 5]! + item]!;
   const groupBytes = blocks * packedBlockBytes[type];
   const group = weights + Math.floor(token / groupOutputs) * groupBytes;
-  kernels[embedKernels[type]]!(group, token % groupOutputs, numbers[at + 3]! + item * numbers[at + 4]!, blocks);
+  const row = numbers[at + 3]! + item * numbers[at + 4]!;
+  const kernel = embedKernels[type];
+  const other = others.at(group);
+  if (other) {
+    other.kernels[kernel]!(group, token % groupOutputs, other.desk, blocks);
+    other.bring(row, other.desk, blocks * blockInputs * 4);
+  } else kernels[kernel]!(group, token % groupOutputs, row, blocks);
 }
 
 /** input, gain, output, stride, norms in a row, width, epsilon */

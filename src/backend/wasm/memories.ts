@@ -1,0 +1,77 @@
+import { SkeinError } from "../../errors.ts";
+import { memoryOf } from "./layout.ts";
+import { Memory, outOfMemory } from "./memory.ts";
+
+/** What memories are made for. */
+export interface MemoriesOptions {
+  /** How many besides the working memory; 0: all is in that one. */
+  readonly others: number;
+  /** The first bytes of each of these, which are not handed out. */
+  readonly reserved: number;
+  /** The most that one of these has; for tests. */
+  readonly most?: number | undefined;
+}
+
+/**
+ * The memories of a backend. What is computed with is in the first, the working memory. What lasts and may be large, matrices and tiles of the cache, is in the
+ * others, where there are any: each has 32-bit addresses, and ends at 4 GiB. An address says which memory it is in, and where (see `memoryOf`); no piece lies
+ * in two.
+ *
+ * @see docs/decisions/0041-memories-of-4-gib.md
+ */
+export class Memories {
+  readonly working: Memory;
+  /** By their numbers; the working memory has 0. */
+  readonly all: readonly Memory[];
+
+  /** There may be fewer than were asked for, where the room for addresses ends. @throws SkeinError (code `out_of_memory`) when there are not two */
+  constructor({ others, reserved, most }: MemoriesOptions) {
+    this.working = new Memory();
+    const all = [this.working];
+    try {
+      for (let number = 1; number <= others; number++)
+        all.push(new Memory(most === undefined ? { number, reserved } : { number, reserved, most }));
+    } catch (error) {
+      if (all.length < 2) throw error;
+    }
+    this.all = all;
+  }
+
+  /** All that they have grown to, in bytes. */
+  get byteLength(): number {
+    return this.all.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
+
+  /**
+   * Memory for what lasts.
+   * @returns the address of so many bytes; what is in them is undefined
+   * @throws SkeinError (code `out_of_memory`)
+   */
+  allocate(bytes: number): number {
+    if (this.all.length === 1) return this.working.allocate(bytes);
+    const found = this.all.find((memory, number) => number > 0 && memory.hasRoom(bytes));
+    if (!found) throw outOfMemory(this.byteLength + bytes);
+    return found.allocate(bytes);
+  }
+
+  /** @param bytes - as many as were allocated */
+  free(address: number, bytes: number): void {
+    this.at(address).free(address, bytes);
+  }
+
+  /** A view of a piece. It stays valid when the memory grows. */
+  bytes(address: number, length: number): Uint8Array<ArrayBuffer> {
+    return this.at(address).bytes(address, length);
+  }
+
+  floats(address: number, length: number): Float32Array<ArrayBuffer> {
+    return this.at(address).floats(address, length);
+  }
+
+  /** The memory that an address is in. */
+  at(address: number): Memory {
+    const memory = this.all[memoryOf(address)];
+    if (!memory) throw new SkeinError("internal", `there is no memory of address ${address}`);
+    return memory;
+  }
+}
