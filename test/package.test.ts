@@ -4,6 +4,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kernelVariants } from "../src/backend/wasm/builder/variant.ts";
+import { moduleName } from "../src/backend/wasm/variants.ts";
 import { startTestHub } from "../src/checkpoint/hub/node/test-hub.ts";
 import { type LoadOptions, loadModel } from "../src/index.ts";
 import { chromium } from "./browser-page.ts";
@@ -45,8 +46,7 @@ describe("what is published", () => {
   test("the kernels, assembled, with the same functions for every engine", async () => {
     const folder = join(root, "dist", "browser");
     const names = (await readdir(folder)).filter((name) => name.endsWith(".wasm.gz")).sort();
-    const targets = kernelVariants.flatMap((variant) => [32, 64].map((bits) => `kernels-${variant}-${bits}.wasm.gz`));
-    expect(names).toEqual(targets.sort());
+    expect(names).toEqual(kernelVariants.map(moduleName).sort());
     const modules = await Promise.all(
       names.map(async (name) => WebAssembly.compile(gunzipSync(await readFile(join(folder, name))))),
     );
@@ -155,12 +155,9 @@ describe("in a browser", () => {
       "engine-worker.js",
       "gguf-worker.js",
       "index.js",
-      "kernels-pairs-32.wasm.gz",
-      "kernels-pairs-64.wasm.gz",
-      "kernels-plain-32.wasm.gz",
-      "kernels-plain-64.wasm.gz",
-      "kernels-relaxed-32.wasm.gz",
-      "kernels-relaxed-64.wasm.gz",
+      "kernels-pairs.wasm.gz",
+      "kernels-plain.wasm.gz",
+      "kernels-relaxed.wasm.gz",
       "template-worker.js",
       "text-worker.js",
     ]);

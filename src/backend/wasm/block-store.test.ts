@@ -318,7 +318,7 @@ test("blocks have numbers of their own, are used again, and are not used after t
     const blocks = Array.from({ length: 50 }, () => store.allocate());
     expect(new Set(blocks).size).toBe(50);
     for (const block of blocks) if (type === "q8") store.openTiles(block);
-    const size = memories.byteLength;
+    const size = memories.working.byteLength;
     for (let round = 0; round < 20; round++) {
       const freed = blocks.splice(round, 10);
       for (const block of freed) store.free(block);
@@ -328,7 +328,7 @@ test("blocks have numbers of their own, are used again, and are not used after t
       for (const block of blocks) if (type === "q8") store.openTiles(block);
       expect(new Set(blocks).size).toBe(50);
     }
-    expect(memories.byteLength).toBe(size);
+    expect(memories.working.byteLength).toBe(size);
     for (const block of blocks) store.free(block);
   }
 });

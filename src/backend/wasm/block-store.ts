@@ -15,7 +15,7 @@ export interface TileWork {
 interface Block {
   /** Address of its tiles in the cache's type, [layers][keyValueHeads]; 0: there are none yet. */
   tiles: number;
-  /** Address of f32 tiles in the working memory, which a q8 block has until all its tokens are there; 0: there are none. */
+  /** Address of f32 tiles, which a q8 block has until all its tokens are there; 0: there are none. */
   openTiles: number;
   /** Whether what counts are the quantised tiles. */
   isSealed: boolean;
@@ -62,7 +62,7 @@ export class WasmBlockStore implements BlockStore {
 
   allocate(): number {
     const isQuantised = this.layout.type === "q8";
-    const tiles = isQuantised ? 0 : this.#allocate(this.#memories, this.bytesPerBlock);
+    const tiles = isQuantised ? 0 : this.#allocate(this.bytesPerBlock);
     const block = this.#freeNumbers.pop() ?? this.#blocks.length;
     this.#blocks[block] = { tiles, openTiles: 0, isSealed: !isQuantised };
     return block;
@@ -137,7 +137,7 @@ export class WasmBlockStore implements BlockStore {
   /** The address of a block's f32 tiles, which it gets if it has none. */
   openTiles(number: number): number {
     const block = this.block(number) as Block;
-    if (block.openTiles === 0) block.openTiles = this.#allocate(this.#memories.working, this.#openBytes);
+    if (block.openTiles === 0) block.openTiles = this.#allocate(this.#openBytes);
     return block.openTiles;
   }
 
@@ -167,12 +167,12 @@ export class WasmBlockStore implements BlockStore {
 
   #tilesOf(number: number): number {
     const block = this.block(number) as Block;
-    if (block.tiles === 0) block.tiles = this.#allocate(this.#memories, this.bytesPerBlock);
+    if (block.tiles === 0) block.tiles = this.#allocate(this.bytesPerBlock);
     return block.tiles;
   }
 
-  #allocate(from: Pick<Memories, "allocate">, bytes: number): number {
-    const address = from.allocate(bytes);
+  #allocate(bytes: number): number {
+    const address = this.#memories.allocate(bytes);
     this.bytesInUse += bytes;
     return address;
   }

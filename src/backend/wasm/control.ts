@@ -1,4 +1,5 @@
 import { SkeinError } from "../../errors.ts";
+import { createMemory } from "./memory.ts";
 
 /*
  * What the threads of a backend share besides the memory of the kernels: the program that they run and how far it is. It is a small WebAssembly memory,
@@ -53,7 +54,7 @@ export class Control {
   #words: Int32Array;
   #numbers: Float64Array;
 
-  constructor(threads: number, memory: WebAssembly.Memory = createControlMemory()) {
+  constructor(threads: number, memory: WebAssembly.Memory = createMemory(16, 4096)[0]) {
     this.threads = threads;
     this.memory = memory;
     this.#words = new Int32Array(memory.buffer);
@@ -223,8 +224,4 @@ export class Control {
     if (Atomics.load(this.#words, words.failed) === 0) return;
     throw new SkeinError("internal", "a thread of the backend has failed; load the model again");
   }
-}
-
-function createControlMemory(): WebAssembly.Memory {
-  return new WebAssembly.Memory({ initial: 16, maximum: 4096, shared: true });
 }

@@ -1,5 +1,5 @@
 import { loadKernels } from "#kernels";
-import { startThread } from "#threads";
+import { openThread } from "#threads";
 import { SkeinError } from "../../errors.ts";
 import { nextTask } from "../next-task.ts";
 import type { KernelVariant } from "./builder/variant.ts";
@@ -46,22 +46,24 @@ export class Machine {
   /** @throws SkeinError (codes `out_of_memory`, `worker_failed`) when memory or a thread cannot be had */
   static async create({ threads, others = 0, mostOfOther, variant, module: given }: MachineOptions): Promise<Machine> {
     const module = given ?? (await loadKernels(variant));
+    const control = new Control(threads);
+    const begin = await Promise.all(Array.from({ length: threads - 1 }, openThread));
+    // Last: there may be fewer of them where the room for addresses ends, and threads need some, too.
     const own = new Memories({ others, reserved: reservedBytes(threads), most: mostOfOther });
     const memories = own.all.map(({ memory }) => memory);
     const { exports } = await WebAssembly.instantiate(module, { engine: { memory: own.working.memory } });
-    const machine = new Machine(own, { module, memories, kernels: exports as Kernels, index: 0 }, threads);
-    const controlMemory = machine.#control.memory;
-    const indices = Array.from({ length: threads - 1 }, (_, i) => i + 1);
+    const machine = new Machine(own, { module, memories, kernels: exports as Kernels, control, index: 0 });
+    const start = { module, memories, controlMemory: control.memory, threads };
     // All of them are awaited: a browser starts no worker while the one that asked for it is blocked, as the first operation would do.
-    await Promise.all(indices.map((index) => startThread({ module, memories, controlMemory, threads, index })));
+    await Promise.all(begin.map((begin, i) => begin({ ...start, index: i + 1 })));
     return machine;
   }
 
-  private constructor(memories: Memories, parts: Omit<ThreadParts, "control">, threads: number) {
+  private constructor(memories: Memories, parts: ThreadParts) {
     this.memories = memories;
-    this.threads = threads;
-    this.#control = new Control(threads);
-    this.#runner = new Runner({ ...parts, control: this.#control });
+    this.threads = parts.control.threads;
+    this.#control = parts.control;
+    this.#runner = new Runner(parts);
     this.program = new Program(this.#control, memories.working);
   }
 

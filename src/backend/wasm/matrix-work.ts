@@ -1,12 +1,11 @@
-import { SkeinError, UnsupportedError } from "../../errors.ts";
+import { SkeinError } from "../../errors.ts";
 import type { LowRankRows } from "../backend.ts";
-import { blockInputs, groupOutputs, memoryOf, panelRows, rowStride } from "./layout.ts";
+import { blockInputs, groupOutputs, panelRows, rowStride } from "./layout.ts";
 import type { Machine } from "./machine.ts";
 import { createMatrix, type Matrix, type PackedWeight, panelKey, type RowRange, strideOf } from "./matrix.ts";
 import { operationIds } from "./operations/index.ts";
 import {
   blocksAtOnce,
-  fitsDesk,
   linearArguments,
   linearScratchBytes,
   productOf,
@@ -23,7 +22,6 @@ import {
   panelTypes,
 } from "./operations/panels.ts";
 import { type Cut, countPieces } from "./operations/pieces.ts";
-import { deskBytes } from "./other-memories.ts";
 import type { Argument, Place, Region } from "./program.ts";
 
 /** Pieces of a matrix for each thread when there are several rows: enough that none waits long for another. */
@@ -48,10 +46,6 @@ function panelOf({ type, isFine }: PackedWeight): PanelType {
   return products[productOf(type, isFine)].panel;
 }
 
-function tooWide({ name, shape }: PackedWeight): UnsupportedError {
-  return new UnsupportedError(`${name}: rows of ${shape[1]} inputs are more than models beyond 4 GiB may have`);
-}
-
 /** Enqueues what is done to matrices, and turns tensors into the form that is asked for. */
 export class MatrixWork {
   readonly #machine: Machine;
@@ -67,9 +61,7 @@ export class MatrixWork {
     return createMatrix(rows, columns, { kind: "rows", region: this.#program.region(rows * rowStride(columns) * 4) });
   }
 
-  embed(weight: PackedWeight, tokens: Uint32Array): Matrix {
-    const { type, address, blocks, shape } = weight;
-    if (memoryOf(address) > 0 && rowStride(shape[1]!) * 4 > deskBytes) throw tooWide(weight);
+  embed({ type, address, blocks, shape }: PackedWeight, tokens: Uint32Array): Matrix {
     const out = this.create(tokens.length, shape[1]!);
     const list = this.#program.base + this.#program.table([...tokens]);
     const values = [weightTypes.indexOf(type), address, blocks, out.region!, strideOf(out), list];
@@ -123,7 +115,6 @@ export class MatrixWork {
   #multiply(weight: PackedWeight, panel: Region, rows: number, { output, start: first }: Sums): void {
     const { groups, blocks } = weight;
     const product = productOf(weight.type, weight.isFine);
-    if (memoryOf(weight.address) > 0 && rows === 1 && !fitsDesk(product, blocks)) throw tooWide(weight);
     this.#program.addWork(rows * groups * groupOutputs * blocks * blockInputs);
     const cut = this.#cut(weight, rows);
     const items = countPieces(cut);

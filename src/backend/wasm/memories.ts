@@ -24,7 +24,10 @@ export class Memories {
   /** By their numbers; the working memory has 0. */
   readonly all: readonly Memory[];
 
-  /** There may be fewer than were asked for, where the room for addresses ends. @throws SkeinError (code `out_of_memory`) when there are not two */
+  /**
+   * There may be fewer others than were asked for, or none, where the room for addresses ends.
+   * @throws SkeinError (code `out_of_memory`) when there is not even a working memory
+   */
   constructor({ others, reserved, most }: MemoriesOptions) {
     this.working = new Memory();
     const all = [this.working];
@@ -32,14 +35,9 @@ export class Memories {
       for (let number = 1; number <= others; number++)
         all.push(new Memory(most === undefined ? { number, reserved } : { number, reserved, most }));
     } catch (error) {
-      if (all.length < 2) throw error;
+      if (!(error instanceof SkeinError)) throw error;
     }
     this.all = all;
-  }
-
-  /** All that they have grown to, in bytes. */
-  get byteLength(): number {
-    return this.all.reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
   /**
@@ -48,10 +46,12 @@ export class Memories {
    * @throws SkeinError (code `out_of_memory`)
    */
   allocate(bytes: number): number {
-    if (this.all.length === 1) return this.working.allocate(bytes);
-    const found = this.all.find((memory, number) => number > 0 && memory.hasRoom(bytes));
-    if (!found) throw outOfMemory(this.byteLength + bytes);
-    return found.allocate(bytes);
+    const [working, ...others] = this.all as [Memory, ...Memory[]];
+    if (others.length === 0) return working.allocate(bytes);
+    // Never in the working memory: what steps need there cannot be known.
+    const found = others.find((memory) => memory.hasRoom(bytes));
+    if (found) return found.allocate(bytes);
+    throw outOfMemory(bytes, `in one piece, which none of ${others.length} memories of 4 GiB has`);
   }
 
   /** @param bytes - as many as were allocated */
@@ -70,8 +70,6 @@ export class Memories {
 
   /** The memory that an address is in. */
   at(address: number): Memory {
-    const memory = this.all[memoryOf(address)];
-    if (!memory) throw new SkeinError("internal", `there is no memory of address ${address}`);
-    return memory;
+    return this.all[memoryOf(address)]!;
   }
 }

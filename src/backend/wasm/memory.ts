@@ -34,8 +34,7 @@ export class Memory {
   constructor({ number = 0, reserved = 0, most = memoryBytes }: MemoryOptions = {}) {
     this.#base = number * memoryBytes;
     this.#end = roundUp(Math.max(reserved, 1), lineBytes);
-    const maximum = Math.floor(most / pageBytes);
-    const { memory, pages } = createMemory(maximum);
+    const [memory, pages] = createMemory(1, Math.floor(most / pageBytes));
     this.memory = memory;
     this.#most = pages * pageBytes;
   }
@@ -47,7 +46,7 @@ export class Memory {
 
   /** Whether so many bytes in one piece are free, or there may be in the memory when it grows. */
   hasRoom(bytes: number): boolean {
-    const size = roundUp(bytes, lineBytes);
+    const size = sizeOf(bytes);
     const last = this.#free.at(-1);
     const end = last?.end === this.#end ? last.start : this.#end;
     return end + size <= this.#most || this.#free.some(({ start, end }) => end - start >= size);
@@ -58,7 +57,7 @@ export class Memory {
    * @throws SkeinError (code `out_of_memory`)
    */
   allocate(bytes: number): number {
-    const size = roundUp(bytes, lineBytes);
+    const size = sizeOf(bytes);
     const index = this.#free.findIndex(({ start, end }) => end - start >= size);
     if (index >= 0) {
       const { start, end } = this.#free[index]!;
@@ -76,7 +75,7 @@ export class Memory {
   /** @param bytes - as many as were allocated */
   free(address: number, bytes: number): void {
     let start = address - this.#base;
-    let end = start + roundUp(bytes, lineBytes);
+    let end = start + sizeOf(bytes);
     const next = this.#free.findIndex((piece) => piece.start > start);
     const index = next < 0 ? this.#free.length : next;
     const [before, after] = [this.#free[index - 1], this.#free[index]];
@@ -116,28 +115,37 @@ export class Memory {
     try {
       this.memory.grow(missing);
     } catch (error) {
-      throw outOfMemory(end, error);
+      throw outOfMemory(end, end > this.#most ? "more than a memory has" : "which the machine does not give", error);
     }
   }
 }
 
-/** @param bytes - that would be in use */
-export function outOfMemory(bytes: number, cause?: unknown): SkeinError {
-  const mebibytes = Math.round(bytes / 2 ** 20);
+/** What a piece takes: whole lines, and at least one, so that no two pieces begin at one place. */
+function sizeOf(bytes: number): number {
+  return Math.max(lineBytes, roundUp(bytes, lineBytes));
+}
+
+/** @param why - there are not as many bytes */
+export function outOfMemory(bytes: number, why: string, cause?: unknown): SkeinError {
   return new SkeinError(
     "out_of_memory",
-    `no memory: ${mebibytes} MiB were needed for weights, cache and computing; fewer bits (weights q4, cache q8), shorter or fewer sessions need less`,
+    `no memory: ${Math.round(bytes / 2 ** 20)} MiB were needed for weights, cache and computing, ${why}; fewer bits (weights q4, cache q8), shorter or fewer sessions need less`,
     { cause },
   );
 }
 
-/** The maximum is reserved, not taken; where even that is refused, a smaller one is tried. */
-function createMemory(most: number): { readonly memory: WebAssembly.Memory; readonly pages: number } {
-  for (let pages = most; ; pages = Math.floor(pages / 2)) {
+/**
+ * Memory that may grow to so many pages. These are reserved, not taken; where that is refused, as on phones, fewer are tried.
+ *
+ * @returns the memory and the pages that it may have
+ * @throws SkeinError (code `out_of_memory`) where the room for addresses cannot be had
+ */
+export function createMemory(initial: number, most: number): readonly [WebAssembly.Memory, number] {
+  for (let maximum = most; ; maximum = Math.floor(maximum / 2)) {
     try {
-      return { memory: new WebAssembly.Memory({ initial: 1, maximum: pages, shared: true }), pages };
+      return [new WebAssembly.Memory({ initial, maximum, shared: true }), maximum];
     } catch (error) {
-      if (pages < 2048) throw new SkeinError("out_of_memory", "no WebAssembly memory can be had", { cause: error });
+      if (maximum < 2048) throw new SkeinError("out_of_memory", "no WebAssembly memory can be had", { cause: error });
     }
   }
 }

@@ -1,8 +1,11 @@
 import { lineBytes, memoryOf } from "./layout.ts";
 import type { Kernels } from "./thread.ts";
 
-/** What every thread has in every memory other than the working one: room to compute in with what lies there. */
+/** What every thread has in every memory other than the working one: room for rows that are computed with there. */
 export const deskBytes: number = 2 ** 20;
+
+/** Inputs of a matrix in such a memory, at most: three rows of as many numbers have room on a desk. */
+export const mostInputs = 65_536;
 
 /** @returns how many bytes of each of these memories desks take, from its beginning */
 export function reservedBytes(threads: number): number {
@@ -50,7 +53,7 @@ export interface OtherMemoriesParts {
   readonly module: WebAssembly.Module;
   /** All, the working one first. */
   readonly memories: readonly WebAssembly.Memory[];
-  /** Of the thread. */
+  /** The thread's number, which says which desk is its own. */
   readonly index: number;
 }
 

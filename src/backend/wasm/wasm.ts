@@ -1,4 +1,4 @@
-import { SkeinError, UnsupportedError } from "../../errors.ts";
+import { SkeinError } from "../../errors.ts";
 import type { RotaryRows } from "../../position/index.ts";
 import type { Backend, BlockStore, CacheLayout, Segment, Tensor, WeightSpec } from "../backend.ts";
 import {
@@ -16,7 +16,7 @@ import { Machine, type MachineOptions } from "./machine.ts";
 import { createMatrix, type Matrix, type PackedWeight, packedSize, strideOf } from "./matrix.ts";
 import { MatrixWork } from "./matrix-work.ts";
 import { attentionScratchBytes } from "./operations/attention.ts";
-import { cacheScratchBytes, quantiseItem, rerotateItem, rowsFitDesk } from "./operations/cache.ts";
+import { cacheScratchBytes, quantiseItem, rerotateItem } from "./operations/cache.ts";
 import { WasmWeightSpace } from "./weight-space.ts";
 
 /**
@@ -66,8 +66,6 @@ export async function createWasmBackend(options: MachineOptions): Promise<Backen
     blockTokens: tileTokens,
     allocateWeights: (specs) => new WasmWeightSpace(memories, machine.runNow.bind(machine), specs),
     createBlockStore: (layout: CacheLayout, keyScales) => {
-      if (memories.all.length > 1 && !rowsFitDesk(layout))
-        throw new UnsupportedError("keys and values of a token are larger than models beyond 4 GiB may have them");
       machine.needScratch(cacheScratchBytes(layout.headDim));
       return new WasmBlockStore(memories, layout, tileWork(machine, layout.headDim), keyScales);
     },

@@ -6,6 +6,7 @@ import { type PackedWeight, packedSize } from "./matrix.ts";
 import type { Memories } from "./memories.ts";
 import { weightTypes } from "./operations/linear.ts";
 import { packArguments } from "./operations/pack.ts";
+import { mostInputs } from "./other-memories.ts";
 import { isSuperBlockType } from "./pack-super-blocks.ts";
 
 /** What the packed bytes are; to be raised when a layout changes. */
@@ -27,41 +28,37 @@ export class WasmWeightSpace implements WeightSpace {
   readonly #run: RunNow;
   readonly #pieces: { readonly address: number; readonly bytes: number }[] = [];
 
-  /** @throws SkeinError (code `out_of_memory`); then none is in use */
+  /** @throws SkeinError (code `out_of_memory`), UnsupportedError; then nothing is in use */
   constructor(memories: Memories, run: RunNow, specs: readonly WeightSpec[]) {
     this.#memories = memories;
     this.#run = run;
-    const sizes = specs.map(({ shape, type }) => packedSize(shape, type));
-    const addresses = new Array<number>(specs.length);
-    const [vectors, matrices] = [true, false].map((isVector) =>
-      [...specs.keys()].filter((i) => (specs[i]!.shape.length === 1) === isVector),
-    ) as [number[], number[]];
+    // Vectors come first: so the bytes have one order, however many memories there are.
+    const order = [...specs.keys()].sort((a, b) => Number(isMatrix(specs[a]!)) - Number(isMatrix(specs[b]!)));
+    const weights = new Array<PackedWeight>(specs.length);
     try {
-      const total = vectors.reduce((sum, i) => sum + roundUp(sizes[i]!.bytes, lineBytes), 0);
-      let next = this.#keep(memories.working.allocate(total), total);
-      for (const i of vectors) {
-        addresses[i] = next;
-        next += roundUp(sizes[i]!.bytes, lineBytes);
-      }
-      for (const i of matrices) {
-        const bytes = roundUp(sizes[i]!.bytes, lineBytes);
-        addresses[i] = this.#keep(memories.allocate(bytes), bytes);
+      for (const i of order) {
+        const { name, shape, type, isFine = false } = specs[i]!;
+        if (memories.all.length > 1 && shape[1]! > mostInputs)
+          throw new UnsupportedError(`${name}: ${shape[1]} inputs; models beyond 4 GiB may have ${mostInputs}`);
+        const size = packedSize(shape, type);
+        const bytes = roundUp(size.bytes, lineBytes);
+        const isLarge = isMatrix(specs[i]!);
+        const address = (isLarge ? memories : memories.working).allocate(bytes);
+        this.#pieces.push({ address, bytes });
+        weights[i] = { name, shape, type: isLarge ? type : "f32", isFine, address, ...size };
       }
     } catch (error) {
       this.free();
       throw error;
     }
-    this.weights = specs.map(({ name, shape, type, isFine = false }, i) => {
-      const isVector = shape.length === 1;
-      return { name, shape, type: isVector ? "f32" : type, isFine, address: addresses[i]!, ...sizes[i]! };
-    });
+    this.weights = weights;
     this.packed = { format: packedFormat, parts: this.#parts() };
   }
 
   async fill(index: number, source: WeightSource): Promise<void> {
     const weight = this.weights[index]!;
-    if (weight.shape.length === 1) await this.#fillVector(weight, source);
-    else await this.#fillMatrix(weight, source);
+    if (isMatrix(weight)) await this.#fillMatrix(weight, source);
+    else await this.#fillVector(weight, source);
   }
 
   contents(index: number): Uint8Array {
@@ -73,12 +70,6 @@ export class WasmWeightSpace implements WeightSpace {
     for (const { address, bytes } of this.#pieces.splice(0)) this.#memories.free(address, bytes);
   }
 
-  /** Takes note of memory that is to be given back. */
-  #keep(address: number, bytes: number): number {
-    this.#pieces.push({ address, bytes });
-    return address;
-  }
-
   /** Views of all that is in use, in the order in which it was asked for; what lies side by side is one. */
   #parts(): Uint8Array<ArrayBuffer>[] {
     const runs: { address: number; bytes: number }[] = [];
@@ -86,7 +77,7 @@ export class WasmWeightSpace implements WeightSpace {
       const last = runs.at(-1);
       const isNext = last && last.address + last.bytes === address && memoryOf(last.address) === memoryOf(address);
       if (isNext) last.bytes += bytes;
-      else if (bytes > 0) runs.push({ address, bytes });
+      else runs.push({ address, bytes });
     }
     return runs.map(({ address, bytes }) => this.#memories.bytes(address, bytes));
   }
@@ -190,6 +181,10 @@ export class WasmWeightSpace implements WeightSpace {
       `${name}: a weight is not finite, or too large for ${type}${wider}. Is the checkpoint damaged?`,
     );
   }
+}
+
+function isMatrix({ shape }: Pick<WeightSpec, "shape">): boolean {
+  return shape.length > 1;
 }
 
 /** Completes rows to whole blocks, and the rows to whole groups, by zeros. */

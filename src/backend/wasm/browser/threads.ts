@@ -4,16 +4,15 @@ import { runThread, type ThreadStart } from "../thread-start.ts";
 const threadName = "skein-thread";
 
 /**
- * Starts a helping thread. It never ends by itself; the worker that started it takes it along. It runs the same script as this worker, since bundlers
+ * Makes a helping thread. It never ends by itself; the worker that made it takes it along. It runs the same script as this worker, since bundlers
  * do not find a worker's script inside a worker.
  *
- * @returns when it is ready
- * @throws SkeinError (code `worker_failed`) when it does not start
+ * @returns what starts it, and returns when it is ready
+ * @throws SkeinError (code `worker_failed`), of what is returned, when it does not start
  */
-export function startThread(start: ThreadStart): Promise<void> {
+export async function openThread(): Promise<(start: ThreadStart) => Promise<void>> {
   const worker = new Worker(self.location.href, { type: isModule() ? "module" : "classic", name: threadName });
-  worker.postMessage(start);
-  return new Promise((resolve, reject) => {
+  const answer = new Promise<void>((resolve, reject) => {
     const fail = (event: ErrorEvent): void => {
       event.preventDefault();
       const reason = event.message ?? "its script could not be loaded";
@@ -26,6 +25,11 @@ export function startThread(start: ThreadStart): Promise<void> {
     };
     worker.addEventListener("message", ready, { once: true });
   });
+  answer.catch(() => {}); // whoever starts it hears of that
+  return (start) => {
+    worker.postMessage(start);
+    return answer;
+  };
 }
 
 /** How many threads make sense, and may share memory: only pages that are cross-origin isolated may. */

@@ -2,7 +2,7 @@ import { assemble } from "../builder/assemble.ts";
 import type { ParameterType } from "../builder/code.ts";
 import { defineKernel, type Kernel, mostPages, type WasmFunction } from "../builder/kernel.ts";
 import { type KernelVariant, kernelVariants } from "../builder/variant.ts";
-import { memoryBytes as memorySpan, placeOf } from "../layout.ts";
+import { memoryBytes, placeOf } from "../layout.ts";
 import { OtherMemories, reservedBytes } from "../other-memories.ts";
 import type { Thread } from "../thread.ts";
 
@@ -53,7 +53,7 @@ export function alone<const P extends Readonly<Record<string, ParameterType>>>(i
 }
 
 /** What a harness has. */
-export const memoryBytes: number = 2 ** 26;
+export const harnessBytes: number = 2 ** 26;
 /** The first bytes are never used, so that no address is 0. */
 const start = 64;
 
@@ -83,14 +83,14 @@ async function kernelHarness(
 
 /** @param first - the first place that is given away */
 function harnessMemory(number: number, first: number): HarnessMemory {
-  const descriptor = { initial: memoryBytes / 65536, maximum: mostPages, shared: true };
+  const descriptor = { initial: harnessBytes / 65536, maximum: mostPages, shared: true };
   const memory = new WebAssembly.Memory(descriptor);
   let end = first;
   const room = (bytes: number) => {
     const place = end;
     end = Math.ceil((end + bytes) / 64) * 64;
     new Uint8Array(memory.buffer, place, end - place).fill(0xff);
-    return number * memorySpan + place;
+    return number * memoryBytes + place;
   };
   return {
     memory,

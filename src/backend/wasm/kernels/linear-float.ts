@@ -91,7 +91,7 @@ function defineWidening(name: string, load: Load): WasmFunction<typeof wideningP
 /** Several rows of activations; scratch holds half a group's widened weights. */
 function defineWidenedRows(name: string, load: Load): WasmFunction {
   const widen = defineWidening(`${name}Widen`, load);
-  return defineRows(name, [tilesWidened, tilesWidened], (code, half, weights, scratch, blocks) => {
+  return defineRows(name, tilesWidened, (code, half, weights, scratch, blocks) => {
     code.call(widen, { weights: code.offset(weights, half * 16), widened: scratch, blocks });
     return scratch;
   });
@@ -101,10 +101,8 @@ export const linearFloat32Row: Kernel = defineFloatRow("linearFloat32Row", 4, lo
 export const linearFloat16Row: Kernel = defineFloatRow("linearFloat16Row", 2, loadFloat16);
 export const linearBfloat16Row: Kernel = defineFloatRow("linearBfloat16Row", 2, loadBfloat16);
 
-export const linearFloat32Rows: Kernel = defineRows(
-  "linearFloat32Rows",
-  [tilesInPlace, tilesInPlace],
-  (code, half, weights) => code.offset(weights, half * 32),
+export const linearFloat32Rows: Kernel = defineRows("linearFloat32Rows", tilesInPlace, (code, half, weights) =>
+  code.offset(weights, half * 32),
 );
 export const linearFloat16Rows: Kernel = defineWidenedRows("linearFloat16Rows", loadFloat16);
 export const linearBfloat16Rows: Kernel = defineWidenedRows("linearBfloat16Rows", loadBfloat16);

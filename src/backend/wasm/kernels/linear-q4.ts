@@ -275,7 +275,7 @@ export function defineQ4Rows(
   tiles: Tiles,
   expand: readonly [WasmFunction<typeof expansionParameters>, WasmFunction<typeof expansionParameters>] = expansions,
 ): WasmFunction {
-  return defineRows(name, [tiles, tiles], (code, half, weights, scratch, blocks) => {
+  return defineRows(name, tiles, (code, half, weights, scratch, blocks) => {
     code.call(expand[half], { weights, expanded: scratch, blocks });
     return scratch;
   });

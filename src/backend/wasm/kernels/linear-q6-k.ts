@@ -197,11 +197,7 @@ function defineTile(rows: number): WasmFunction<typeof tileParameters> {
 
 /** Several rows of activations; scratch holds half a group's expanded weights. */
 const tiles = defineTiles(defineTile);
-export const linearQ6KRows: Kernel = defineRows(
-  "linearQ6KRows",
-  [tiles, tiles],
-  (code, half, weights, scratch, blocks) => {
-    code.call(expansions[half], { weights, expanded: scratch, blocks });
-    return scratch;
-  },
-);
+export const linearQ6KRows: Kernel = defineRows("linearQ6KRows", tiles, (code, half, weights, scratch, blocks) => {
+  code.call(expansions[half], { weights, expanded: scratch, blocks });
+  return scratch;
+});

@@ -1,9 +1,9 @@
 import type { Code } from "../builder/code.ts";
 import { defineInner, type Kernel, type WasmFunction } from "../builder/kernel.ts";
-import { f32x4, i32x4, type Value, v128 } from "../builder/values.ts";
+import { f32x4, i32, i32x4, type Value, v128 } from "../builder/values.ts";
 import { loadFloat16 } from "./float16.ts";
 import { defineRow, storeGroup } from "./linear-row.ts";
-import { addTwoPlanes, defineRows, defineTiles, type Tiles, tileParameters } from "./linear-rows.ts";
+import { addTwoPlanes, defineRows, defineTiles, tileParameters } from "./linear-rows.ts";
 
 /*
  * y = x · weightsᵀ + start, weights in 8 bits. They meet activations of 14 bits, as two planes of 7: a dot product of bytes wants 7 bits on one side, and
@@ -65,10 +65,14 @@ function offsetOf(code: Code, weights: Value<"address">, vector: number): Value<
   return i32x4.sub(v128.zero, i32x4.shl(code.load16x4(weights, sumsOffset + vector * 8), 6));
 }
 
-/** The registers hold one sum for each row and vector, so the planes come one after the other. */
-function defineTile(half: 0 | 1, rows: number): WasmFunction<typeof tileParameters> {
-  return defineInner(`linearQ8Half${half}Tile${rows}`, tileParameters, (code, { weights, x, sums, blocks }) => {
-    const w = code.local("address", weights);
+/**
+ * The registers hold one sum for each row and vector, so the planes come one after the other. A half of the scales and of the sums of weights is 16 bytes
+ * of 32, a half of a step of weights 32 bytes of 64.
+ */
+function defineTile(rows: number): WasmFunction<typeof tileParameters> {
+  return defineInner(`linearQ8Tile${rows}`, tileParameters, (code, { weights, x, sums, blocks, halfBytes }) => {
+    const w = code.local("address", code.offset(weights, halfBytes));
+    const scales = code.local("address", code.offset(weights, i32.shrU(halfBytes, i32.const(1))));
     const panel = code.local("address", x);
     const vectors = code.locals(2, "v128");
     const integers = Array.from({ length: rows }, () => code.locals(2, "v128"));
@@ -77,7 +81,7 @@ function defineTile(half: 0 | 1, rows: number): WasmFunction<typeof tileParamete
       addTwoPlanes(code, integers.flat(), code.offset(panel, rows * 4), (plane) => {
         for (let step = 0; step < 8; step++) {
           for (const [v, vector] of vectors.entries())
-            code.set(vector, code.load(w, q8WeightsOffset + (step * 4 + half * 2 + v) * 16));
+            code.set(vector, code.load(w, q8WeightsOffset + (step * 4 + v) * 16));
           for (const [row, pair] of integers.entries()) {
             code.set(input, code.loadSplat32(plane, row * 4));
             for (const [v, sum] of pair.entries()) code.set(sum, code.dotBytes(vectors[v]!, input, sum));
@@ -86,10 +90,10 @@ function defineTile(half: 0 | 1, rows: number): WasmFunction<typeof tileParamete
         }
       });
       for (const [v, vector] of vectors.entries()) {
-        code.set(vector, i32x4.shl(offsetOf(code, w, half * 2 + v), 7));
+        code.set(vector, i32x4.shl(offsetOf(code, scales, v), 7));
         for (const pair of integers) code.set(pair[v]!, i32x4.add(pair[v]!, vector));
       }
-      for (const [v, vector] of vectors.entries()) code.set(vector, loadFloat16(code, w, (half * 2 + v) * 8));
+      for (const [v, vector] of vectors.entries()) code.set(vector, loadFloat16(code, scales, v * 8));
       for (const [row, pair] of integers.entries()) {
         code.set(input, code.loadSplat32(panel, row * 4));
         const sumOf = (integer: Value<"v128">, v: number): Value<"v128"> =>
@@ -100,15 +104,11 @@ function defineTile(half: 0 | 1, rows: number): WasmFunction<typeof tileParamete
           );
         code.storePair(sums, pair.map(sumOf), row * 32);
       }
-      code.advance(w, q8BlockBytes);
+      for (const address of [w, scales]) code.advance(address, q8BlockBytes);
       code.advance(panel, rows * int14BlockBytes);
     });
   });
 }
 
 /** Several rows of activations. */
-export const linearQ8Rows: Kernel = defineRows(
-  "linearQ8Rows",
-  [0, 1].map((half) => defineTiles((rows) => defineTile(half as 0 | 1, rows))) as [Tiles, Tiles],
-  (_, __, weights) => weights,
-);
+export const linearQ8Rows: Kernel = defineRows("linearQ8Rows", defineTiles(defineTile), (_, __, weights) => weights);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { groupOutputs } from "../layout.ts";
-import { inputs, kernelHarnesses, memoryBytes } from "./kernel-harness.ts";
+import { harnessBytes, inputs, kernelHarnesses } from "./kernel-harness.ts";
 import { packMatrix, wholeInputs } from "./linear-harness.ts";
 import { linearQ4Row } from "./linear-q4.ts";
 import { linearQ4KRow } from "./linear-q4-k.ts";
@@ -43,7 +43,7 @@ for (const harness of await kernelHarnesses(kernels)) {
       expect(whole.slice(0, outputs).every((sum) => sum !== 0)).toBe(true);
       const oneByOne = Array.from({ length: all }, (_, group) => [...compute(anywhere, group, 1)]);
       expect([...whole]).toEqual(oneByOne.flat());
-      const end = memoryBytes - weights.length;
+      const end = harnessBytes - weights.length;
       new Uint8Array(memory.buffer).set(weights, end);
       for (let first = 0; first < all; first++)
         expect(compute(end, first, all - first)).toEqual(whole.slice(first * groupOutputs));

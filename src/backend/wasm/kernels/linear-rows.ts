@@ -1,10 +1,19 @@
 import type { Code } from "../builder/code.ts";
-import { defineKernel, type WasmFunction } from "../builder/kernel.ts";
+import { defineInner, defineKernel, type WasmFunction } from "../builder/kernel.ts";
 import { i32, i32x4, type Local, type Value, v128 } from "../builder/values.ts";
 import { lineBytes, panelRows, roundUp } from "../layout.ts";
 
-/** Parameters of a tile: M rows of activations by half a group of outputs. `sums`, [M][8] f32, holds them before and after. */
-export const tileParameters = { weights: "address", x: "address", sums: "address", blocks: "i32" } as const;
+/**
+ * Parameters of a tile: M rows of activations by half a group of outputs. `sums`, [M][8] f32, holds them before and after. `halfBytes` is where the half
+ * begins in 16 numbers of four bytes, 0 or 32: for tiles that find it in the group themselves.
+ */
+export const tileParameters = {
+  weights: "address",
+  x: "address",
+  sums: "address",
+  blocks: "i32",
+  halfBytes: "i32",
+} as const;
 
 /** The first or the last 8 outputs of a group. */
 export type Half = 0 | 1;
@@ -28,12 +37,11 @@ export const sumBytes: number = roundUp(panelRows * 32, lineBytes);
  * bytes apart; start: what the sums begin with, rows `startStride` apart (0: one row for all, the bias); blocks: of 32 inputs; scratch:
  * the thread's, for sums and what is expanded of the weights.
  *
- * @param tiles - for each half of a group
  * @param half - prepares the weights of half a group: given those of the group and room in scratch, says where the tile finds them
  */
 export function defineRows(
   name: string,
-  tiles: readonly [Tiles, Tiles],
+  tiles: Tiles,
   half: (
     code: Code,
     half: Half,
@@ -62,24 +70,31 @@ export function defineRows(
     const start = code.local("address");
     const y = code.local("address");
     const room = code.local("address", code.offset(scratch, sumBytes));
-    for (const which of [0, 1] as const) {
-      const weights = code.local("address", half(code, which, given.weights, room, blocks));
-      const compute = (rows: number, at: Value<"address">): void => {
-        moveRows(code, rows, start, startStride, scratch, i32.const(32));
-        code.call(tiles[which][rows - 1]!, { weights, x: at, sums: scratch, blocks });
-        moveRows(code, rows, scratch, i32.const(32), y, stride);
-        code.advance(start, i32.mul(startStride, i32.const(rows)));
-        code.advance(y, i32.mul(stride, i32.const(rows)));
-      };
+    const weights = code.local("address");
+    const halfBytes = code.local("i32", i32.const(0));
+    const sumStride = i32.const(32);
+    const compute = (rows: number, at: Value<"address">): void => {
+      const count = i32.const(rows);
+      code.call(moveRows, { from: start, fromStride: startStride, to: scratch, toStride: sumStride, rows: count });
+      code.call(tiles[rows - 1]!, { weights, x: at, sums: scratch, blocks, halfBytes });
+      code.call(moveRows, { from: scratch, fromStride: sumStride, to: y, toStride: stride, rows: count });
+      code.advance(start, i32.mul(startStride, count));
+      code.advance(y, i32.mul(stride, count));
+    };
+    const prepare = (which: Half) => (): void => code.set(weights, half(code, which, given.weights, room, blocks));
+    // A loop, not twice the code: there is much of it.
+    code.repeatAtLeastOnce(code.local("i32", i32.const(2)), () => {
+      code.if(halfBytes, prepare(1), prepare(0));
       code.set(panel, x);
-      code.set(start, code.offset(given.start, which * 32));
-      code.set(y, code.offset(given.y, which * 32));
+      code.set(start, code.offset(given.start, halfBytes));
+      code.set(y, code.offset(given.y, halfBytes));
       code.repeat(wholeTiles, () => {
         compute(panelRows, panel);
         code.advance(panel, tileBytes);
       });
       for (let rows = 1; rows < panelRows; rows++) code.if(i32.eq(rest, i32.const(rows)), () => compute(rows, restX));
-    }
+      code.set(halfBytes, i32.const(32));
+    });
   });
 }
 
@@ -106,21 +121,17 @@ export function addTwoPlanes(
   });
 }
 
-/** Copies rows of eight numbers. */
-function moveRows(
-  code: Code,
-  rows: number,
-  from: Value<"address">,
-  fromStride: Value<"i32">,
-  to: Value<"address">,
-  toStride: Value<"i32">,
-): void {
-  const source: Local<"address"> = code.local("address", from);
-  const target: Local<"address"> = code.local("address", to);
-  for (let row = 0; row < rows; row++) {
-    code.storePair(target, [code.load(source), code.load(source, 16)]);
-    if (row === rows - 1) break;
-    code.advance(source, fromStride);
-    code.advance(target, toStride);
-  }
-}
+/** Copies rows of eight numbers, one at least. */
+const moveRows = defineInner(
+  "moveRows",
+  { from: "address", fromStride: "i32", to: "address", toStride: "i32", rows: "i32" },
+  (code, { from, fromStride, to, toStride, rows }) => {
+    const source = code.local("address", from);
+    const target = code.local("address", to);
+    code.repeatAtLeastOnce(code.local("i32", rows), () => {
+      code.storePair(target, [code.load(source), code.load(source, 16)]);
+      code.advance(source, fromStride);
+      code.advance(target, toStride);
+    });
+  },
+);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { SkeinError } from "../../../errors.ts";
 import type { ThreadStart } from "../thread-start.ts";
-import { startThread } from "./threads.ts";
+import { openThread } from "./threads.ts";
 
 test("a thread that cannot start is an error, not a wait without end", async () => {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
@@ -12,7 +12,7 @@ test("a thread that cannot start is an error, not a wait without end", async () 
     threads: 2,
     index: 1,
   };
-  const error: unknown = await startThread(start).catch((reason: unknown) => reason);
+  const error: unknown = await (await openThread())(start).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(SkeinError);
   expect((error as SkeinError).code).toBe("worker_failed");
   expect((error as SkeinError).message).toContain("a thread did not start: WebAssembly.Instance()");

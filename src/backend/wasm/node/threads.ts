@@ -4,25 +4,33 @@ import { SkeinError } from "../../../errors.ts";
 import type { ThreadStart } from "../thread-start.ts";
 
 /**
- * Starts a helping thread. It never ends by itself; the worker that started it takes it along.
+ * Makes a helping thread. It never ends by itself; the worker that made it takes it along.
  *
- * @returns when it is ready
- * @throws SkeinError (code `worker_failed`) when it does not start, for lack of memory for example
+ * @returns when it has all that it needs of the machine: what starts it, and returns when it is ready
+ * @throws SkeinError (code `worker_failed`) when it cannot be had, for lack of memory for example; so does what is returned when it does not start
  */
-export function startThread(start: ThreadStart): Promise<void> {
+export async function openThread(): Promise<(start: ThreadStart) => Promise<void>> {
   const worker = new Worker(new URL("./thread-worker.ts", import.meta.url), { name: "skein-thread", execArgv: [] });
-  worker.unref();
-  worker.postMessage(start);
-  return new Promise((resolve, reject) => {
-    const fail = ({ message }: Error): void => {
-      reject(new SkeinError("worker_failed", `a thread did not start: ${message}; load with fewer threads`));
-    };
-    worker.once("error", fail);
-    worker.once("message", () => {
-      worker.off("error", fail); // what fails later ends this worker too, which is told to its owner
-      resolve();
+  /** @returns when the worker says so, or fails; only then may the process end while there is a worker */
+  const hear = (event: "online" | "message"): Promise<void> => {
+    worker.ref();
+    const heard = new Promise<void>((resolve, reject) => {
+      const fail = ({ message }: Error): void => {
+        reject(new SkeinError("worker_failed", `a thread did not start: ${message}; load with fewer threads`));
+      };
+      worker.once("error", fail);
+      worker.once(event, () => {
+        worker.off("error", fail); // what fails later ends this worker too, which is told to its owner
+        resolve();
+      });
     });
-  });
+    return heard.finally(() => worker.unref());
+  };
+  await hear("online");
+  return (start) => {
+    worker.postMessage(start);
+    return hear("message");
+  };
 }
 
 /** How many threads make sense, and may share memory. */

@@ -98,7 +98,7 @@ export class TestCache {
       this.#tiles.push(harness.lasting.room(tileBytes(type, headDim) * keyValueHeads));
     }
     this.#numbers.set(this.#tiles, tileList);
-    this.#own = harness.room(tileBytes("f32", headDim) * keyValueHeads);
+    this.#own = harness.lasting.room(tileBytes("f32", headDim) * keyValueHeads);
   }
 
   get #ownType(): TileType {

@@ -150,8 +150,7 @@ function write(
 /** @returns the address of a full tile */
 function tileOf(harness: KernelHarness, type: TileType, rows: Rows, angles: Float32Array): number {
   const written = type === "q8" ? "f32" : type;
-  // A tile that is to be quantised is in the working memory.
-  const source = (type === "q8" ? harness : harness.lasting).room(tileBytes(written, headDim));
+  const source = harness.lasting.room(tileBytes(written, headDim));
   write(harness, written, source, rows, [tileTokens], angles);
   if (type !== "q8") return source;
   const target = harness.lasting.room(tileBytes("q8", headDim));

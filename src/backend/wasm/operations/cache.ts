@@ -1,4 +1,3 @@
-import type { CacheLayout } from "../../backend.ts";
 import type { Kernel } from "../builder/kernel.ts";
 import { dequantiseKeys } from "../kernels/dequantise-keys.ts";
 import { narrowHalves } from "../kernels/narrow-halves.ts";
@@ -9,7 +8,7 @@ import { turnKeys } from "../kernels/turn-keys.ts";
 import { widenHalves } from "../kernels/widen-halves.ts";
 import { writeKeysF16, writeKeysF32 } from "../kernels/write-keys.ts";
 import { writeValuesF16, writeValuesF32 } from "../kernels/write-values.ts";
-import { lineBytes, roundUp, rowStride } from "../layout.ts";
+import { lineBytes, roundUp } from "../layout.ts";
 import { deskBytes } from "../other-memories.ts";
 import type { Kernels, Thread } from "../thread.ts";
 
@@ -100,13 +99,13 @@ export function cacheScratchBytes(headDim: number): number {
   return valuesOffset("f32", headDim) + Math.max(valuesOffset("f32", headDim), tileBytes("q8", headDim));
 }
 
-/** @returns whether a row of keys and one of values have room on a desk, from where they go into tiles of another memory */
-export function rowsFitDesk({ keyValueHeads, headDim }: Pick<CacheLayout, "keyValueHeads" | "headDim">): boolean {
-  const row = rowStride(keyValueHeads * headDim) * 4;
-  // Keys, values, multipliers; cosines and sines.
-  return roundUp(valuesOffset("f32", headDim), lineBytes) + 3 * row + headDim * 4 + lineBytes <= deskBytes;
-}
-
+/*
+ * Rows of a tile in another memory go to the thread's desk there, as many at a time as there is room for:
+ *
+ *     | a row for the kernels | multipliers | keys: n rows | values: n rows | cosines: n rows | sines: n rows |
+ *
+ * There is room for one at least: `mostInputs` bounds heads of queries, of which there are no fewer than of keys.
+ */
 /**
  * Rotates rows of keys, and puts them and rows of values into the cache.
  *
@@ -115,101 +114,86 @@ export function rowsFitDesk({ keyValueHeads, headDim }: Pick<CacheLayout, "keyVa
  */
 export function writeCache({ kernels, others, scratch }: Thread, numbers: Float64Array, at: number): void {
   const item = (field: Exclude<keyof typeof writeItem, "length">) => numbers[at + writeItem[field]]!;
-  const [headDim, pairs, multipliers, rows] = [item("headDim"), item("pairs"), item("multipliers"), item("rows")];
+  const [rows, multipliers] = [item("rows"), item("multipliers")];
+  const [keys, values, cos, sin] = [item("keys"), item("values"), item("cos"), item("sin")];
   const other = others.at(item("tile"));
-  const sizes = {
-    keys: item("keyStride"),
-    values: item("valueStride"),
-    cos: pairs * 4,
-    sin: pairs * 4,
-  };
-  const inputs = Object.keys(sizes) as (keyof typeof sizes)[];
   if (!other) {
-    const places = {
-      keys: item("keys"),
-      values: item("values"),
-      cos: item("cos"),
-      sin: item("sin"),
-      multipliers,
-      scratch,
-    };
-    writeRows(kernels, numbers, at, { places, first: 0, rows });
+    writeRows(kernels, numbers, at, { first: 0, rows, keys, values, cos, sin, multipliers, row: scratch });
     return;
   }
-  // The tile lies in another memory: as many rows at a time as there is room for go there, to the thread's desk.
-  const multiplierBytes = multipliers === 0 ? 0 : item("keyValueHeads") * headDim * 4;
-  const behindScratch = other.desk + roundUp(valuesOffset("f32", headDim), lineBytes);
-  if (multipliers !== 0) other.put(behindScratch, multipliers, multiplierBytes);
-  const start = behindScratch + roundUp(multiplierBytes, lineBytes);
-  const rowBytes = inputs.reduce((sum, input) => sum + sizes[input], 0);
-  const most = Math.floor((other.desk + deskBytes - start) / rowBytes);
+  const { desk, put } = other;
+  const angleBytes = item("pairs") * 4;
+  const multiplierPlace = desk + roundUp(paddedWidth(item("headDim")) * 4, lineBytes);
+  const multiplierBytes = multipliers === 0 ? 0 : item("keyValueHeads") * item("headDim") * 4;
+  put(multiplierPlace, multipliers, multiplierBytes);
+  const rowsPlace = multiplierPlace + roundUp(multiplierBytes, lineBytes);
+  const rowBytes = item("keyStride") + item("valueStride") + 2 * angleBytes;
+  const most = Math.floor((desk + deskBytes - rowsPlace) / rowBytes);
   for (let first = 0; first < rows; first += most) {
     const count = Math.min(most, rows - first);
-    const places = {
-      keys: 0,
-      values: 0,
-      cos: 0,
-      sin: 0,
-      multipliers: multipliers && behindScratch,
-      scratch: other.desk,
+    let next = rowsPlace;
+    const bring = (address: number, bytes: number): number => {
+      const place = next;
+      put(place, address + first * bytes, count * bytes);
+      next += count * bytes;
+      return place;
     };
-    let place = start;
-    for (const input of inputs) {
-      const bytes = count * sizes[input];
-      other.put(place, item(input) + first * sizes[input], bytes);
-      places[input] = place;
-      place += bytes;
-    }
-    writeRows(other.kernels, numbers, at, { places, first, rows: count });
+    writeRows(other.kernels, numbers, at, {
+      first,
+      rows: count,
+      keys: bring(keys, item("keyStride")),
+      values: bring(values, item("valueStride")),
+      cos: bring(cos, angleBytes),
+      sin: bring(sin, angleBytes),
+      multipliers: multipliers && multiplierPlace,
+      row: desk,
+    });
   }
 }
 
-/** Where rows and what belongs to them are, in the memory that kernels see. */
-interface WrittenRows {
-  readonly places: Readonly<Record<"keys" | "values" | "cos" | "sin" | "multipliers" | "scratch", number>>;
-  /** The first of them, in the item, and how many. */
-  readonly first: number;
-  readonly rows: number;
-}
+/** Rows of an item, and where they and what belongs to them are, in the memory that kernels see. */
+type WrittenRows = Readonly<
+  Record<"first" | "rows" | "keys" | "values" | "cos" | "sin" | "multipliers" | "row", number>
+>;
 
-function writeRows(all: Kernels, numbers: Float64Array, at: number, { places, first, rows }: WrittenRows): void {
+function writeRows(all: Kernels, numbers: Float64Array, at: number, written: WrittenRows): void {
   const kernels = all as CacheKernels;
   const item = (field: Exclude<keyof typeof writeItem, "length">) => numbers[at + writeItem[field]]!;
   const [heads, headDim, tile, tileStride] = [item("keyValueHeads"), item("headDim"), item("tile"), item("tileStride")];
   const width = paddedWidth(headDim);
-  const inTile = (item("position") + first) % tileTokens;
+  const first = (item("position") + written.first) % tileTokens;
   const isF16 = tileTypes[item("cacheType")] === "f16";
   const writeKeys = isF16 ? kernels.writeKeysF16 : kernels.writeKeysF32;
   writeKeys(
-    places.keys,
+    written.keys,
     item("keyStride"),
-    places.cos,
-    places.sin,
-    places.multipliers,
-    places.multipliers === 0 ? 0 : 1,
+    written.cos,
+    written.sin,
+    written.multipliers,
+    written.multipliers === 0 ? 0 : 1,
     tile,
     tileStride,
-    inTile,
-    rows,
+    first,
+    written.rows,
     heads,
     headDim,
     item("pairs"),
     width,
-    places.scratch,
+    written.row,
   );
   const writeValues = isF16 ? kernels.writeValuesF16 : kernels.writeValuesF32;
   const values = tile + valuesOffset(isF16 ? "f16" : "f32", headDim);
   writeValues(
-    places.values,
+    written.values,
     item("valueStride"),
     values,
     tileStride,
-    inTile,
-    rows,
+    first,
+    written.rows,
     heads,
     headDim,
     width,
-    places.scratch,
+    written.row,
   );
 }
 
@@ -225,10 +209,17 @@ export function quantise({ kernels: all, others, scratch }: Thread, numbers: Flo
   const target = numbers[at + quantiseItem.target]!;
   const headDim = numbers[at + quantiseItem.headDim]!;
   const width = paddedWidth(headDim);
+  const half = valuesOffset("f32", headDim);
   const other = others.at(target);
-  const place = other ? scratch : target;
-  kernels.quantiseKeys(source, place, width);
-  kernels.quantiseValues(source + valuesOffset("f32", headDim), place + valuesOffset("q8", headDim), width);
+  const place = other ? scratch + half : target;
+  const from = others.at(source);
+  /** Keys, or values, where kernels see them. */
+  const bring = (address: number): number => {
+    from?.bring(scratch, address, half);
+    return from ? scratch : address;
+  };
+  kernels.quantiseKeys(bring(source), place, width);
+  kernels.quantiseValues(bring(source + half), place + valuesOffset("q8", headDim), width);
   other?.put(target, place, tileBytes("q8", headDim));
 }
 

@@ -16,11 +16,11 @@ import { linearQ6KRow, linearQ6KRows } from "../kernels/linear-q6-k.ts";
 import { linearQ8Row, linearQ8Rows } from "../kernels/linear-q8.ts";
 import { sumBytes } from "../kernels/linear-rows.ts";
 import { blocksInSuperBlock, groupOutputs, lineBytes, panelRows, roundUp } from "../layout.ts";
-import { deskBytes, type OtherMemory } from "../other-memories.ts";
+import { deskBytes } from "../other-memories.ts";
 import { packedBlockBytes } from "../pack.ts";
 import type { Thread } from "../thread.ts";
 import { type PanelType, panelBlockBytes } from "./panels.ts";
-import { type Cut, pieceOf } from "./pieces.ts";
+import { pieceOf } from "./pieces.ts";
 
 export const linearKernels: readonly Kernel[] = [
   linearFloat32Row,
@@ -55,12 +55,14 @@ export function productOf(type: MatrixType, isFine: boolean): ProductType {
 }
 
 /** The weights of a product, the panel that they meet, and the kernels for one row and for several. */
-export const products: Readonly<
-  Record<
-    ProductType,
-    { readonly weights: MatrixType; readonly panel: PanelType; readonly row: string; readonly rows: string }
-  >
-> = {
+interface Product {
+  readonly weights: MatrixType;
+  readonly panel: PanelType;
+  readonly row: string;
+  readonly rows: string;
+}
+
+export const products: Readonly<Record<ProductType, Product>> = {
   f32: { weights: "f32", panel: "f32", row: "linearFloat32Row", rows: "linearFloat32Rows" },
   f16: { weights: "f16", panel: "f32", row: "linearFloat16Row", rows: "linearFloat16Rows" },
   bf16: { weights: "bf16", panel: "f32", row: "linearBfloat16Row", rows: "linearBfloat16Rows" },
@@ -91,7 +93,7 @@ export const linearArguments = {
   /** What the sums begin with: address, and bytes from row to row (0: one row for all). */
   start: 10,
   startStride: 11,
-  /** How outputs are cut into items: `sharers` and `short` of a {@link Cut}. */
+  /** How outputs are cut into items: `sharers` and `short` of a `Cut`. */
   sharers: 12,
   short: 13,
 } as const;
@@ -116,98 +118,99 @@ const rowsScratchBytes = roundUp(sumBytes + mostBlocks * widenedBlockBytes, line
 /** And behind it a group that was brought from another memory. */
 export const linearScratchBytes: number = rowsScratchBytes + mostBlocks * packedBlockBytes.f32;
 
-/** @returns whether a row of activations and one group of sums have room on a desk, where they meet weights in another memory */
-export function fitsDesk(product: ProductType, blocks: number): boolean {
-  return groupsOnDesk(blocks * panelBlockBytes[products[product].panel]) > 0;
-}
-
-/** @param panel - bytes of a row of activations */
-function groupsOnDesk(panel: number): number {
-  return Math.floor((deskBytes - lineBytes - roundUp(panel, lineBytes)) / (2 * groupSumBytes));
-}
-
+/*
+ * One row meets weights of another memory on the thread's desk there:
+ *
+ *     | 64 bytes for the kernel | the row's panel, whole lines | what the sums of n groups begin with | the sums |
+ */
 const groupSumBytes = groupOutputs * 4;
 
-export function linear({ kernels, others, scratch }: Thread, numbers: Float64Array, at: number, item: number): void {
+/** A piece of a product: groups of outputs by some blocks of inputs. Addresses are of the first group. */
+interface Task {
+  readonly product: Product;
+  readonly weights: number;
+  readonly groups: number;
+  /** Bytes from group to group, and of a group's part in it. */
+  readonly groupBytes: number;
+  readonly partBytes: number;
+  readonly blocks: number;
+  readonly start: number;
+  readonly output: number;
+}
+
+export function linear(thread: Thread, numbers: Float64Array, at: number, item: number): void {
   const given = (name: keyof typeof linearArguments): number => numbers[at + linearArguments[name]]!;
   const product = products[productTypes[given("product")]!];
-  const rows = given("rows");
-  const cut: Cut = { groups: given("groups"), sharers: given("sharers"), short: given("short") };
-  const { first, groups } = pieceOf(cut, item);
+  const [rows, blocks] = [given("rows"), given("blockCount")];
+  const { first, groups } = pieceOf(
+    { groups: given("groups"), sharers: given("sharers"), short: given("short") },
+    item,
+  );
   const blockBytes = packedBlockBytes[product.weights];
   const groupBytes = given("blocks") * blockBytes;
-  const weights = given("weights") + first * groupBytes + given("firstBlock") * blockBytes;
-  const columnBytes = first * groupOutputs * 4;
-  const start = given("start") + columnBytes;
-  const output = given("output") + columnBytes;
+  const task: Task = {
+    product,
+    weights: given("weights") + first * groupBytes + given("firstBlock") * blockBytes,
+    groups,
+    groupBytes,
+    partBytes: blocks * blockBytes,
+    blocks,
+    start: given("start") + first * groupSumBytes,
+    output: given("output") + first * groupSumBytes,
+  };
   // The kernel for one row must not write where its sums begin.
   if (rows === 1 && given("start") !== given("output")) {
-    const other = others.at(weights);
-    if (other)
-      multiplyOnDesk(other, product, {
-        weights,
-        panel: given("panel"),
-        start,
-        output,
-        groups,
-        blocks: given("blockCount"),
-      });
-    else kernels[product.row]!(weights, given("panel"), start, output, groups, given("blockCount"), scratch);
+    multiplyRow(thread, task, given("panel"));
     return;
   }
-  const other = others.at(weights);
-  const brought = scratch + rowsScratchBytes;
-  const groupBlockBytes = given("blockCount") * blockBytes;
-  const kernel = kernels[product.rows]!;
   const rowBytes = panelBlockBytes[product.panel];
   const tileBytes = given("blocks") * rowBytes * panelRows;
   const wholeTiles = Math.floor(rows / panelRows);
   const rest = rows % panelRows;
   const panel = given("panel");
+  const firstTile = panel + given("firstBlock") * rowBytes * panelRows;
+  const lastTile = panel + wholeTiles * tileBytes + given("firstBlock") * rowBytes * rest;
+  const kernel = thread.kernels[product.rows]!;
+  const other = thread.others.at(task.weights);
+  const brought = thread.scratch + rowsScratchBytes;
   for (let group = 0; group < groups; group++) {
-    const from = weights + group * groupBytes;
-    other?.bring(brought, from, groupBlockBytes);
+    const weights = task.weights + group * groupBytes;
+    other?.bring(brought, weights, task.partBytes);
     kernel(
-      other ? brought : from,
-      panel + given("firstBlock") * rowBytes * panelRows,
+      other ? brought : weights,
+      firstTile,
       tileBytes,
       wholeTiles,
       rest,
-      panel + wholeTiles * tileBytes + given("firstBlock") * rowBytes * rest,
-      start + group * groupOutputs * 4,
+      lastTile,
+      task.start + group * groupSumBytes,
       given("startStride"),
-      output + group * groupOutputs * 4,
+      task.output + group * groupSumBytes,
       given("stride"),
-      given("blockCount"),
-      scratch,
+      blocks,
+      thread.scratch,
     );
   }
 }
 
-/** One row by groups of another memory: it is small and goes there, the sums come back. */
-function multiplyOnDesk(
-  { kernels, desk, bring, put }: OtherMemory,
-  product: (typeof products)[ProductType],
-  {
-    weights,
-    panel,
-    start,
-    output,
-    groups,
-    blocks,
-  }: Readonly<Record<"weights" | "panel" | "start" | "output" | "groups" | "blocks", number>>,
-): void {
+/** Weights of another memory stay there: the row is small and goes to them, and its sums come back. */
+function multiplyRow({ kernels, others, scratch }: Thread, task: Task, panel: number): void {
+  const { product, weights, groups, groupBytes, blocks, start, output } = task;
+  const other = others.at(weights);
+  if (!other) {
+    kernels[product.row]!(weights, panel, start, output, groups, blocks, scratch);
+    return;
+  }
   const panelLength = blocks * panelBlockBytes[product.panel];
-  const groupBytes = blocks * packedBlockBytes[product.weights];
-  const most = groupsOnDesk(panelLength);
-  const x = desk + lineBytes;
-  const first = x + roundUp(panelLength, lineBytes);
-  put(x, panel, panelLength);
+  const x = other.desk + lineBytes;
+  const sums = x + roundUp(panelLength, lineBytes);
+  const most = Math.floor((other.desk + deskBytes - sums) / (2 * groupSumBytes));
+  other.put(x, panel, panelLength);
   for (let group = 0; group < groups; group += most) {
     const count = Math.min(most, groups - group);
     const bytes = count * groupSumBytes;
-    put(first, start + group * groupSumBytes, bytes);
-    kernels[product.row]!(weights + group * groupBytes, x, first, first + bytes, count, blocks, desk);
-    bring(output + group * groupSumBytes, first + bytes, bytes);
+    other.put(sums, start + group * groupSumBytes, bytes);
+    other.kernels[product.row]!(weights + group * groupBytes, x, sums, sums + bytes, count, blocks, other.desk);
+    other.bring(output + group * groupSumBytes, sums + bytes, bytes);
   }
 }

@@ -51,10 +51,12 @@ export function embed({ kernels, others }: Thread, numbers: Float64Array, at: nu
   const row = numbers[at + 3]! + item * numbers[at + 4]!;
   const kernel = embedKernels[type];
   const other = others.at(group);
-  if (other) {
-    other.kernels[kernel]!(group, token % groupOutputs, other.desk, blocks);
-    other.bring(row, other.desk, blocks * blockInputs * 4);
-  } else kernels[kernel]!(group, token % groupOutputs, row, blocks);
+  if (!other) {
+    kernels[kernel]!(group, token % groupOutputs, row, blocks);
+    return;
+  }
+  other.kernels[kernel]!(group, token % groupOutputs, other.desk, blocks);
+  other.bring(row, other.desk, blocks * blockInputs * 4);
 }
 
 /** input, gain, output, stride, norms in a row, width, epsilon */
