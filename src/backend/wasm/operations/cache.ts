@@ -106,6 +106,7 @@ export function cacheScratchBytes(headDim: number): number {
  *
  * There is room for one at least: `mostInputs` bounds heads of queries, of which there are no fewer than of keys.
  */
+
 /**
  * Rotates rows of keys, and puts them and rows of values into the cache.
  *
