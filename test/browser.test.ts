@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type KernelVariant, kernelVariants } from "../src/backend/wasm/builder/variant.ts";
+import { moduleName } from "../src/backend/wasm/variants.ts";
 import { type LoadOptions, loadModel, type ModelSource } from "../src/index.ts";
 import { randomAdapter } from "./adapter-models.ts";
 import { chromium, type Served } from "./browser-page.ts";
@@ -136,7 +137,7 @@ describe.runIf(chromium !== undefined).each([true, false])(
       const [relaxed, pairs, plain] = onTwoThreads.map(({ logits }) => logits);
       expect(isSame(relaxed!, pairs!)).toBe(true);
       expect(isSame(relaxed!, plain!)).toBe(false);
-      for (const kind of kernelVariants) expect(page.requests).toContain(`/skein/kernels-${kind}-32.wasm.gz`);
+      for (const kind of kernelVariants) expect(page.requests).toContain(`/skein/${moduleName(kind)}`);
     });
 
     test("two threads compute the same bits as one", () => {
