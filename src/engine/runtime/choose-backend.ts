@@ -18,8 +18,9 @@ const kernelChoices = ["auto", "wide", ...kernelVariants] as const;
 
 /** Beyond this, one memory, of 4 GiB, may not do: there has to be room for computing. */
 const mostInOneMemory = 3.5 * 2 ** 30;
-/** Then there are more of them besides, one for each GiB that is needed: other sequences need more. Each takes 8 GiB of addresses and nothing else. */
-const bytesForEachMemory = 2 ** 30;
+/** Then there are more of them besides, with twice the room that is needed, for other sequences. Each takes 8 GiB of addresses and nothing else. */
+const bytesForEachMemory = 2 * 2 ** 30;
+const leastMemories = 4;
 const mostMemories = 31;
 
 /** Weights of fewer bytes are read and multiplied before the kernels with wide vectors would be compiled and checked. */
@@ -78,7 +79,7 @@ export async function chooseBackend(
   const weightBytes = packedBytes(specs);
   const needed = weightBytes + window * cacheBytesPerToken({ layers, keyValueHeads, headDim, type: cache });
   const isLarge = needed > mostInOneMemory && hasSeveralMemories();
-  const others = isLarge ? Math.min(mostMemories, Math.ceil(needed / bytesForEachMemory)) : 0;
+  const others = isLarge ? Math.min(mostMemories, Math.max(leastMemories, Math.ceil(needed / bytesForEachMemory))) : 0;
   const { used, warnings } = chooseThreads(threads);
   const isWide = canWiden() && (kernels === "wide" || (kernels === "auto" && weightBytes >= leastWideBytes));
   const module = isWide ? await loadWideKernels(variant, specs, cache, headDim).catch(withoutRoom) : undefined;
