@@ -55,10 +55,12 @@ export interface PrefillTask {
 
 export interface DecodeTask {
   readonly kind: "decode";
-  /** The text before the tokens that are generated: restored where it or a longer one was saved, read and saved where not. */
+  /** The text before the tokens that are generated: restored as far as it was saved before, read and saved where not. */
   readonly text: SavedText;
   /** The most tokens of a saved text that may be restored in its place. */
   readonly longest?: number;
+  /** A shorter saved text may be restored and read on. */
+  readonly fromShorter?: boolean;
   /** Tokens that are read after the text in any case. */
   readonly readOn?: number;
 }

@@ -55,6 +55,11 @@ test("a long prompt is kept for the answers behind it, a short text is not", () 
   expect(taskOf(parseFigure("decode@128", shape), shape, pathOf)).toMatchObject({ text: { path: undefined } });
 });
 
+test("a shorter text is read on as long as a longer one has the same encoding", () => {
+  expect(taskOf(parseFigure("decode@16384", shape), shape, pathOf)).toMatchObject({ fromShorter: true });
+  expect(taskOf(parseFigure("decode@32768", shape), shape, pathOf)).toMatchObject({ fromShorter: false });
+});
+
 test("values are in the figure's unit, and the best is the fastest or the smallest", () => {
   const measurement = { loadSeconds: 2, rates: [3, 9, 4], peakBytes: 2 ** 31 };
   const valueFor = (text: string): number => figureValue(parseFigure(text, shape), measurement);

@@ -59,7 +59,8 @@ export function taskOf(figure: Figure, shape: Shape, pathOf: (length: number) =>
     return { kind: "decode", text, longest: tokens, readOn: all - text.length };
   }
   const text = textOf(Math.min(tokens, largestWindow(shape) - answerRoom));
-  if (kind === "decode") return { kind, text };
+  // Past the native window a longer text has another factor, so that nothing of a shorter one can be kept.
+  if (kind === "decode") return { kind, text, fromShorter: roomFor(figure, shape) <= shape.max_position_embeddings };
   return { kind, tokens, save: text.path === undefined ? undefined : text };
 }
 

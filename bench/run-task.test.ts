@@ -96,6 +96,21 @@ test("a longer text that was saved is cut, and only one of the same setting", as
   expect(calls.some((call) => call.startsWith("append 2100"))).toBe(false);
 });
 
+test("a shorter text that was saved is read on where that is allowed, and what comes of it is kept", async () => {
+  for (const name of ["e-500.text", "e-1500.text"]) await writeFile(join(folder, name), JSON.stringify([]));
+  const task = { kind: "decode", text: { length: 2100, path: join(folder, "e-2100.text") } } as const;
+  await run({ ...task, fromShorter: true });
+  expect(calls.filter((call) => /^restore|^append 6|^save/.test(call)).slice(1)).toEqual([
+    "restore e-1500.text",
+    "append 600",
+    "save 600", // this sequence holds nothing of what it restores
+  ]);
+  await rm(join(folder, "e-2100.text"));
+  calls = [];
+  await run(task);
+  expect(calls).toContain("append 2100");
+});
+
 test("where memory is measured, no longer text than fits stands for it, and its end is read in any case", async () => {
   for (const name of ["d-5000.text", "d-3000.text"]) await writeFile(join(folder, name), "");
   const task = { kind: "decode", longest: 2500, readOn: 300 } as const;

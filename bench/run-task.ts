@@ -87,12 +87,9 @@ async function prefill(engine: Engine, task: PrefillTask, { onProgress }: TaskEv
   return rates;
 }
 
-async function decode(
-  engine: Engine,
-  { text, longest, readOn = 0 }: DecodeTask,
-  events: TaskEvents,
-): Promise<number[]> {
-  const sequence = await openText(engine, text, longest, events);
+async function decode(engine: Engine, task: DecodeTask, events: TaskEvents): Promise<number[]> {
+  const { text, readOn = 0 } = task;
+  const sequence = await openText(engine, task, events);
   const length = text.length + readOn;
   if (readOn > 0) await sequence.append(randomTokens(length, engine.vocabulary).slice(text.length), () => {});
   const rates = await decodeBehind(sequence, length, events);
@@ -140,27 +137,30 @@ async function grow(engine: Engine, { lengths, save: text }: GrowthTask, events:
   return depths;
 }
 
-/** @returns a sequence that holds the text, restored if it or a longer one was saved before */
+/** @returns a sequence that holds the text: restored as far as it was saved before, and saved itself where any of it had to be read */
 async function openText(
   engine: Engine,
-  text: SavedText,
-  longest: number | undefined,
+  { text, longest, fromShorter = false }: DecodeTask,
   { onProgress, onNote }: TaskEvents,
 ): Promise<Sequence> {
   const { length } = text;
-  const saved = await findSaved(text, longest ?? Number.POSITIVE_INFINITY);
+  const saved = await findSaved(text, { longest: longest ?? Number.POSITIVE_INFINITY, fromShorter });
+  let sequence: Sequence | undefined;
   if (saved !== undefined) {
     try {
-      const sequence = await engine.restoreSequence(saved);
-      await sequence.truncate(length);
-      return sequence;
+      sequence = await engine.restoreSequence(saved.path);
     } catch (error) {
-      onNote(`${saved} is of no use any more (${(error as Error).message}) and is not used`);
+      onNote(`${saved.path} is of no use any more (${(error as Error).message}) and is not used`);
     }
   }
-  const sequence = await engine.createSequence();
-  await sequence.append(randomTokens(length, engine.vocabulary), (completed) =>
-    onProgress("Reading", completed, length),
+  if (sequence && saved && saved.length >= length) {
+    await sequence.truncate(length);
+    return sequence;
+  }
+  const start = sequence && saved ? saved.length : 0;
+  sequence ??= await engine.createSequence();
+  await sequence.append(randomTokens(length, engine.vocabulary).slice(start), (completed) =>
+    onProgress("Reading", start + completed, length),
   );
   await save(sequence, text);
   return sequence;
@@ -173,15 +173,23 @@ async function save(sequence: Sequence, { path }: SavedText): Promise<void> {
   await rename(`${path}.partial`, path);
 }
 
-/** @returns the shortest saved text that begins with this one, of so many tokens at most */
-async function findSaved({ length, path }: SavedText, longest: number): Promise<string | undefined> {
+/**
+ * @returns the shortest saved text that begins with this one, of so many tokens at most
+ *   (`fromShorter`: where there is none, the longest that this one begins with)
+ */
+async function findSaved(
+  { length, path }: SavedText,
+  { longest, fromShorter }: { readonly longest: number; readonly fromShorter: boolean },
+): Promise<{ readonly path: string; readonly length: number } | undefined> {
   if (path === undefined) return undefined;
   const [folder, name] = [dirname(path), basename(path)];
   const at = name.lastIndexOf(String(length)); // names differ in the length alone
   const [before, after] = [name.slice(0, at), name.slice(at + String(length).length)];
   const lengths = (await readdir(folder))
     .filter((other) => other.startsWith(before) && other.endsWith(after))
-    .map((other) => Number(other.slice(before.length, other.length - after.length)))
-    .filter((other) => other >= length && other <= longest);
-  return lengths.length === 0 ? undefined : join(folder, `${before}${Math.min(...lengths)}${after}`);
+    .map((other) => Number(other.slice(before.length, other.length - after.length)));
+  const longer = lengths.filter((other) => other >= length && other <= longest);
+  const shorter = lengths.filter((other) => other > 0 && other < length);
+  const found = longer.length > 0 ? Math.min(...longer) : fromShorter ? Math.max(...shorter) : Number.NEGATIVE_INFINITY;
+  return found > 0 ? { path: join(folder, `${before}${found}${after}`), length: found } : undefined;
 }
