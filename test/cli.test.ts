@@ -364,6 +364,10 @@ describe("wrong use is one line that helps", () => {
     const refused = await skein(["generate", tiny, "--prompt", "x", "--max-tokens", "400", "--json"]);
     expect(refused.code).toBe(1);
     expect(JSON.parse(refused.stdout)).toMatchObject({ type: "error", code: "context_length_exceeded" });
+    const unknown = await skein(["generate", tiny, "--wat", "--json"]);
+    expect(unknown.code).toBe(2);
+    expect(JSON.parse(unknown.stdout)).toMatchObject({ type: "error", code: "usage" });
+    expect(JSON.parse(unknown.stdout).message).toMatch(/^unknown option '--wat'.*; skein generate --help/);
     const nowhere = await skein([
       "generate",
       tiny,

@@ -37,6 +37,13 @@ export function reportError(
   return error instanceof UsageError || error instanceof InvalidOptionError ? 2 : 1;
 }
 
+/** Says in one line what of a command line cannot be understood. @param hint - where help is */
+export function reportUsage(message: string, { hint, json }: { readonly hint: string; readonly json: boolean }): void {
+  const line = `${describeError(message.trim()).replace(/\.$/, "")}; ${hint}`;
+  note(`${styleError(["red", "bold"], "skein:")} ${line}`);
+  if (json) printJson({ type: "error", code: "usage", message: line });
+}
+
 /** Says a warning of the API to stderr. */
 export function noteWarning({ message }: { readonly message: string }): void {
   note(`${styleError("yellow", "warning:")} ${fitForTerminal(inFlags(message))}`);

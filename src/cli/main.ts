@@ -3,18 +3,21 @@ import { Command, CommanderError } from "commander";
 import { createCacheCommand } from "./cache.ts";
 import { createChatCommand } from "./chat.ts";
 import { createDemoCommand } from "./demo.ts";
-import { reportError } from "./errors.ts";
+import { reportError, reportUsage } from "./errors.ts";
 import { createEvaluateCommand } from "./evaluate.ts";
 import { createGenerateCommand } from "./generate.ts";
 import { createInspectCommand } from "./inspect.ts";
 import { createListCommand } from "./list.ts";
 import { createMergeCommand } from "./merge.ts";
 import { interruption } from "./node/interruption.ts";
-import { note, quietOnClosedPipe, styleError } from "./node/terminal.ts";
+import { quietOnClosedPipe } from "./node/terminal.ts";
 import { createPullCommand } from "./pull.ts";
 import { createQuantizeCommand } from "./quantize.ts";
 import { createRemoveCommand } from "./remove.ts";
 import { version } from "./version.ts";
+
+/** As typed: what cannot be parsed is reported so, too. */
+const isJson = process.argv.includes("--json");
 
 const program = new Command("skein")
   .description(
@@ -59,11 +62,7 @@ inOneLine(program, "skein --help has the commands");
 /** Errors of use are one line, as all others are. */
 function inOneLine(command: Command, hint: string): Command {
   const outputError = (message: string): void => {
-    const text = message
-      .replace(/^error: /, "")
-      .trim()
-      .replaceAll(/\s*\n\s*/g, " ");
-    note(`${styleError(["red", "bold"], "skein:")} ${text.replace(/\.$/, "")}; ${hint}`);
+    reportUsage(message.replace(/^error: /, ""), { hint, json: isJson });
   };
   return command.exitOverride().configureOutput({ outputError });
 }
@@ -76,7 +75,7 @@ try {
   else
     process.exitCode = reportError(error, {
       debug: process.argv.includes("--debug"),
-      json: process.argv.includes("--json"),
+      json: isJson,
       interruptedBy: interruption.signal.aborted ? interruption.exitCode : undefined,
     });
 }
