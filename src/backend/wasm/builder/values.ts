@@ -160,6 +160,8 @@ export const i8x16 = {
   const: (x: number | readonly number[]): Value<"v128"> =>
     value("v128", `(v128.const i8x16 ${(typeof x === "number" ? Array(16).fill(x) : x).join(" ")})`),
   narrowI16: binary<"v128", "v128">("i8x16.narrow_i16x8_s", "v128") as Binary<"v128", "v128">,
+  /** (a + b + 1) / 2, rounded down, of unsigned bytes. */
+  avgrU: binary<"v128", "v128">("i8x16.avgr_u", "v128") as Binary<"v128", "v128">,
   /** Bytes of a (0 to 15) and b (16 to 31) by their numbers. */
   shuffle: (a: Value<"v128">, b: Value<"v128">, lanes: readonly number[]): Value<"v128"> =>
     value("v128", `(i8x16.shuffle ${lanes.join(" ")} ${a.text} ${b.text})`),
