@@ -1,8 +1,8 @@
 import { InvalidOptionError } from "../errors.ts";
 
 /**
- * How the next token is chosen from the logits. Every field may be left out; what is left out changes nothing, so that
- * `{}` draws from the model's own distribution.
+ * How the next token is chosen from the logits. Every field may be left out. A model generates with its own `generationDefaults` in place of those of
+ * temperature, top-k, top-p, min-p and repetition penalty; elsewhere what is left out changes nothing: `{}` draws from the model's own distribution.
  *
  * The processors run in transformers' order: repetition penalty, frequency and presence penalty, temperature, top-k,
  * top-p, min-p, draw.
@@ -10,15 +10,15 @@ import { InvalidOptionError } from "../errors.ts";
  * @see https://github.com/huggingface/transformers/blob/main/src/transformers/generation/utils.py (`_get_logits_processor`)
  */
 export interface SamplingOptions {
-  /** Divides the logits; 0 takes the best token (greedy), 1 leaves the distribution as it is. At least 0; default 1. */
+  /** Divides the logits; 0 takes the best token (greedy), 1 leaves the distribution as it is. At least 0. */
   readonly temperature?: number | undefined;
-  /** Only the `topK` best tokens stay, and those that tie with the last of them. 0 (default) keeps all. */
+  /** Only the `topK` best tokens stay, and those that tie with the last of them. 0 keeps all. */
   readonly topK?: number | undefined;
-  /** Only the smallest set of best tokens stays whose probabilities reach `topP`. In (0, 1]; 1 (default) keeps all. */
+  /** Only the smallest set of best tokens stays whose probabilities reach `topP`. In (0, 1]; 1 keeps all. */
   readonly topP?: number | undefined;
-  /** Only tokens stay that are at least `minP` times as probable as the best one. In [0, 1]; 0 (default) keeps all. */
+  /** Only tokens stay that are at least `minP` times as probable as the best one. In [0, 1]; 0 keeps all. */
   readonly minP?: number | undefined;
-  /** Above 1 makes tokens of the prompt and of the answer so far less likely. In [0.01, 100]; default 1. */
+  /** Above 1 makes tokens of the prompt and of the answer so far less likely. In [0.01, 100]; 1 changes nothing. */
   readonly repetitionPenalty?: number | undefined;
   /** Subtracted from the logit of every token generated so far. In [-2, 2]; default 0. */
   readonly presencePenalty?: number | undefined;

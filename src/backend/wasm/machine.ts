@@ -17,6 +17,8 @@ export interface MachineOptions {
   readonly threads: number;
   /** Memories for weights and cache besides the one that is computed in, each of 4 GiB at the most; 0, the default: all is in that one. */
   readonly others?: number;
+  /** Bytes of the memory that is computed in, up to which weights and cache lie there before the others are used; 0 by default. */
+  readonly workingEnd?: number | undefined;
   /** The most that one of these has; for tests. */
   readonly mostOfOther?: number;
   readonly variant: KernelVariant;
@@ -44,12 +46,13 @@ export class Machine {
   #isCancelled = false;
 
   /** @throws SkeinError (codes `out_of_memory`, `worker_failed`) when memory or a thread cannot be had */
-  static async create({ threads, others = 0, mostOfOther, variant, module: given }: MachineOptions): Promise<Machine> {
+  static async create(options: MachineOptions): Promise<Machine> {
+    const { threads, others = 0, workingEnd, mostOfOther, variant, module: given } = options;
     const module = given ?? (await loadKernels(variant));
     const control = new Control(threads);
     const begin = await Promise.all(Array.from({ length: threads - 1 }, openThread));
     // Last: there may be fewer of them where the room for addresses ends, and threads need some, too.
-    const own = new Memories({ others, reserved: reservedBytes(threads), most: mostOfOther });
+    const own = new Memories({ others, workingEnd, reserved: reservedBytes(threads), most: mostOfOther });
     const memories = own.all.map(({ memory }) => memory);
     const { exports } = await WebAssembly.instantiate(module, { engine: { memory: own.working.memory } });
     const machine = new Machine(own, { module, memories, kernels: exports as Kernels, control, index: 0 });

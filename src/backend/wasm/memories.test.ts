@@ -34,6 +34,20 @@ test("what lasts lies in the others, whole, behind what is reserved; freed piece
   expect(memories.allocate(1.5 * mebibyte)).toBe(pieces[2]);
 });
 
+test("what has its place in the working memory lies there first; what steps have taken of it counts", () => {
+  const memories = new Memories({ others: 3, workingEnd: 4 * mebibyte, reserved: mebibyte, most: 5 * mebibyte });
+  const [first, second] = [memories.allocate(1.5 * mebibyte), memories.allocate(2 * mebibyte)];
+  expect([first, second].map(memoryOf)).toEqual([0, 0]);
+  expect(memoryOf(memories.allocate(mebibyte))).toBe(1);
+  expect(memoryOf(memories.allocate(0.25 * mebibyte))).toBe(0); // what is left
+  const step = memories.working.allocate(3 * mebibyte);
+  expect(step + 3 * mebibyte).toBeGreaterThan(4 * mebibyte); // steps may reach further
+  memories.free(first, 1.5 * mebibyte);
+  memories.working.free(step, 3 * mebibyte);
+  expect(memoryOf(memories.allocate(2 * mebibyte))).toBe(1); // neither the gap nor what ends behind 4 MiB will do
+  expect(memories.allocate(1.5 * mebibyte)).toBe(first);
+});
+
 test("what no memory has room for is an error that says how much there would be, and nothing is lost", () => {
   const memories = several();
   const used = Array.from({ length: 3 }, () => memories.allocate(3 * mebibyte));

@@ -6,6 +6,8 @@ import { Memory, outOfMemory } from "./memory.ts";
 export interface MemoriesOptions {
   /** How many besides the working memory; 0: all is in that one. */
   readonly others: number;
+  /** Up to where what lasts lies in the working memory, too, before it goes to the others. */
+  readonly workingEnd?: number | undefined;
   /** The first bytes of each of these, which are not handed out. */
   readonly reserved: number;
   /** The most that one of these has; for tests. */
@@ -14,8 +16,8 @@ export interface MemoriesOptions {
 
 /**
  * The memories of a backend. What is computed with is in the first, the working memory. What lasts and may be large, matrices and tiles of the cache, is in the
- * others, where there are any: each has 32-bit addresses, and ends at 4 GiB. An address says which memory it is in, and where (see `memoryOf`); no piece lies
- * in two.
+ * others, where there are any, as far as it does not have its place in the working memory: each has 32-bit addresses, and ends at 4 GiB. An address says which
+ * memory it is in, and where (see `memoryOf`); no piece lies in two.
  *
  * @see docs/decisions/0041-memories-of-4-gib.md
  */
@@ -23,13 +25,15 @@ export class Memories {
   readonly working: Memory;
   /** By their numbers; the working memory has 0. */
   readonly all: readonly Memory[];
+  readonly #workingEnd: number;
 
   /**
    * There may be fewer others than were asked for, or none, where the room for addresses ends.
    * @throws SkeinError (code `out_of_memory`) when there is not even a working memory
    */
-  constructor({ others, reserved, most }: MemoriesOptions) {
+  constructor({ others, workingEnd = 0, reserved, most }: MemoriesOptions) {
     this.working = new Memory();
+    this.#workingEnd = workingEnd;
     const all = [this.working];
     try {
       for (let number = 1; number <= others; number++)
@@ -47,8 +51,8 @@ export class Memories {
    */
   allocate(bytes: number): number {
     const [working, ...others] = this.all as [Memory, ...Memory[]];
-    if (others.length === 0) return working.allocate(bytes);
-    // Never in the working memory: what steps need there cannot be known.
+    // Not in all of the working memory: what steps need there cannot be known.
+    if (others.length === 0 || working.hasRoom(bytes, this.#workingEnd)) return working.allocate(bytes);
     const found = others.find((memory) => memory.hasRoom(bytes));
     if (found) return found.allocate(bytes);
     throw outOfMemory(bytes, `in one piece, which none of ${others.length} memories of 4 GiB has`);

@@ -52,3 +52,13 @@ test("the last byte of a memory is used, and nothing behind it is handed out", a
   expect(last + 2048).toBeLessThanOrEqual(2 * memoryBytes);
   expect(last + 2 * 2048).toBeGreaterThan(2 * memoryBytes);
 });
+
+test.for(caches)("%s: what lies partly in the working memory computes the same bits", async (cache) => {
+  const use = { matrices, cache, headDim: 64 };
+  const expected = await exercise(await createWasmBackend({ threads: 1, variant: "relaxed" }), use);
+  for (const kibibytes of [64, 128, 192, 256, 384, 512, 768, 1024]) {
+    const workingEnd = kibibytes * 1024;
+    const backend = await createWasmBackend({ threads: 1, others: 1, workingEnd, variant: "relaxed" });
+    expect(await exercise(backend, use), `${kibibytes} KiB`).toEqual(expected);
+  }
+});

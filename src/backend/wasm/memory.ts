@@ -44,12 +44,15 @@ export class Memory {
     return this.memory.buffer.byteLength;
   }
 
-  /** Whether so many bytes in one piece are free, or there may be in the memory when it grows. */
-  hasRoom(bytes: number): boolean {
+  /**
+   * Whether so many bytes in one piece are free, or there may be in the memory when it grows.
+   * @param most - how far the piece may reach
+   */
+  hasRoom(bytes: number, most: number = this.#most): boolean {
     const size = sizeOf(bytes);
     const last = this.#free.at(-1);
-    const end = last?.end === this.#end ? last.start : this.#end;
-    return end + size <= this.#most || this.#free.some(({ start, end }) => end - start >= size);
+    const rest = { start: last?.end === this.#end ? last.start : this.#end, end: this.#most };
+    return [...this.#free, rest].some(({ start, end }) => start + size <= Math.min(end, most));
   }
 
   /**

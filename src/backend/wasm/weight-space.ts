@@ -38,13 +38,13 @@ export class WasmWeightSpace implements WeightSpace {
     try {
       for (const i of order) {
         const { name, shape, type, isFine = false } = specs[i]!;
-        if (memories.all.length > 1 && shape[1]! > mostInputs)
-          throw new UnsupportedError(`${name}: ${shape[1]} inputs; models beyond 4 GiB may have ${mostInputs}`);
         const size = packedSize(shape, type);
         const bytes = roundUp(size.bytes, lineBytes);
         const isLarge = isMatrix(specs[i]!);
         const address = (isLarge ? memories : memories.working).allocate(bytes);
         this.#pieces.push({ address, bytes });
+        if (memoryOf(address) > 0 && shape[1]! > mostInputs)
+          throw new UnsupportedError(`${name}: ${shape[1]} inputs; models beyond 4 GiB may have ${mostInputs}`);
         weights[i] = { name, shape, type: isLarge ? type : "f32", isFine, address, ...size };
       }
     } catch (error) {

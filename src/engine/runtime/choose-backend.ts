@@ -57,14 +57,14 @@ export function checkBackendOptions({
 }
 
 /**
- * @param window - the most tokens that a sequence may have
+ * @param windows - the most tokens that a sequence may have, and how many without any scaling
  * @throws UnsupportedError when `kernels` asks for what this engine does not have
  */
 export async function chooseBackend(
   { backend = "auto", threads, kernels = "auto", cache = "f32" }: LoadCall,
   config: ModelConfig,
   specs: readonly WeightSpec[],
-  window: number,
+  windows: { readonly native: number; readonly extended: number },
 ): Promise<ChosenBackend> {
   if (backend === "reference") {
     const isIdle = threads !== undefined && threads > 1;
@@ -77,14 +77,17 @@ export async function chooseBackend(
   const variant = kernels === "auto" || kernels === "wide" ? fastestVariant() : kernels;
   const { num_hidden_layers: layers, num_key_value_heads: keyValueHeads, head_dim: headDim } = config;
   const weightBytes = packedBytes(specs);
-  const needed = weightBytes + window * cacheBytesPerToken({ layers, keyValueHeads, headDim, type: cache });
+  const tokenBytes = cacheBytesPerToken({ layers, keyValueHeads, headDim, type: cache });
+  const needed = weightBytes + windows.extended * tokenBytes;
   const isLarge = needed > mostInOneMemory && hasSeveralMemories();
+  // A window that could be extended changes nothing for those who stay in the native one: what would lie in one memory does.
+  const workingEnd = weightBytes + windows.native * tokenBytes > mostInOneMemory ? 0 : mostInOneMemory;
   const others = isLarge ? Math.min(mostMemories, Math.max(leastMemories, Math.ceil(needed / bytesForEachMemory))) : 0;
   const { used, warnings } = chooseThreads(threads);
   const isWide = canWiden() && (kernels === "wide" || (kernels === "auto" && weightBytes >= leastWideBytes));
   const module = isWide ? await loadWideKernels(variant, specs, cache, headDim).catch(withoutRoom) : undefined;
   return {
-    backend: await createWasmBackend({ threads: used, others, variant, module }),
+    backend: await createWasmBackend({ threads: used, others, workingEnd, variant, module }),
     warnings: isWide && !module ? [...warnings, { code: "kernels", message: notWide }] : warnings,
   };
 }

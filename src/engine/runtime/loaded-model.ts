@@ -61,13 +61,15 @@ export async function loadCheckpoint(
   const prepared: PreparedAdapter[] = [];
   for (const [i, adapter] of (call.adapters ?? []).entries())
     prepared.push(await prepareAdapter(adapterFiles[i]!, adapter, config, context));
+  const contexts = [context, ...prepared.map((adapter) => adapter.context)].map(({ settings }) => settings);
   const chosen = await chooseBackend(
     call,
     config,
     [...specs, ...prepared.flatMap((adapter) => adapterSpecs(adapter, call.backend === "reference"))],
-    Math.max(
-      ...[context, ...prepared.map((adapter) => adapter.context)].map(({ settings }) => settings.extendedWindow),
-    ),
+    {
+      native: Math.max(...contexts.map(({ nativeWindow }) => nativeWindow)),
+      extended: Math.max(...contexts.map(({ extendedWindow }) => extendedWindow)),
+    },
   );
   const { backend } = chosen;
   const { pairs } = rotaryRows(resolveEncoding(config, chooseEncoding(context.settings, 1)), [0]);
