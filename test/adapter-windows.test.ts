@@ -160,6 +160,18 @@ test("a saved session goes on with the windows that its adapter had, where one h
   }
 });
 
+test("an adapter that was loaded is listed, also when the listener of its warnings throws", async () => {
+  const onWarning = (): never => {
+    throw new Error("mine");
+  };
+  await using strict = await loadModel(tiny, { onWarning });
+  const longer = withTuning(stretched.files, { window: 384 });
+  await expect(strict.loadAdapter("longer", longer)).rejects.toThrow("mine");
+  expect([...strict.adapters.keys()]).toEqual(["longer"]);
+  await strict.unloadAdapter("longer");
+  expect(strict.adapters.size).toBe(0);
+});
+
 test.each<[object, RegExp]>([
   [{ window: 0 }, /^skein\.json: window: must be a whole number/],
   [{ factor: 0.5 }, /^skein\.json: factor: must be a number/],

@@ -384,6 +384,30 @@ describe("what an independent reader of the promises found", () => {
     expect((await yarn.generate({ tokens: tokens(5), maxTokens: 3, endTokens: [] }).result()).tokens).toHaveLength(3);
   });
 
+  test("a session whose listener throws has what it had before, and goes on from there", async () => {
+    await using model = await loadModel(tiny, { context: { extend: "yarn", factor: 4 }, cache: "q8" });
+    await using session = await model.createSession({ plannedTokens: 1024 });
+    await using fresh = await model.createSession({ plannedTokens: 1024 });
+    await using neighbour = await model.createSession({ plannedTokens: 1024 });
+    for (const each of [session, fresh]) await each.append(tokens(100));
+    const expected = await allLogits(fresh, tokens(300, 2));
+    for (let turn = 0; turn < 3; turn++) {
+      const beside = neighbour.append(tokens(300, turn));
+      let events = 0;
+      const onProgress = (): never => {
+        events++;
+        throw new Error("mine");
+      };
+      await expect(session.append(tokens(900, 1), { onProgress })).rejects.toThrow("mine");
+      expect([session.length, events]).toEqual([100, 1]);
+      // At once, while steps may still be computed.
+      expect(await allLogits(session, tokens(300, 2))).toEqual(expected);
+      await session.truncate(100);
+      await beside;
+      expect(neighbour.length).toBe(300 * (turn + 1));
+    }
+  });
+
   test("stop texts need text", async () => {
     await expect(yarn.generate({ tokens: [1], maxTokens: 2, stop: "x" }).result()).rejects.toMatchObject({
       option: "stop",

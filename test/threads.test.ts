@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { cachedDataVersionTag } from "node:v8";
+import { expect, test, vi } from "vitest";
 import { loadModel } from "../src/index.ts";
 import { createChatModel } from "./chat-model.ts";
 import { someTokens, tiny } from "./tiny.ts";
@@ -51,6 +52,20 @@ test("Node's own flags are no obstacle", async () => {
   const { stdout } = await run(process.execPath, ["--max-old-space-size=4096", "--expose-gc", file]);
   await rm(folder, { recursive: true });
   expect(stdout).toBe("2\n");
+});
+
+test.runIf(process.arch === "x64")("a load that is given up leaves V8's flags as they were (needs x64)", async () => {
+  const before = cachedDataVersionTag(); // of V8's version and flags
+  const load = async (signal?: AbortSignal): Promise<void> => {
+    await using _ = await loadModel(tiny, { kernels: "wide", signal });
+  };
+  await load();
+  const began = performance.now();
+  await load();
+  const whole = performance.now() - began;
+  for (let part = 0.3; part < 1; part += 0.05)
+    await load(AbortSignal.timeout(Math.round(whole * part))).catch(() => {});
+  await vi.waitFor(() => expect(cachedDataVersionTag()).toBe(before), { timeout: 5000 });
 });
 
 test("the caller's thread is not held up: loading, tokenising, reading, saving", async () => {

@@ -52,6 +52,9 @@ interface PendingCall {
   readonly reject: (error: unknown) => void;
   readonly onEvent: ((event: unknown) => void) | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly abandon: boolean;
+  /** What its listener threw. */
+  failure?: { readonly error: unknown };
 }
 
 /** Calls into a worker. While a call is pending the worker keeps the process alive; an idle one does not. */
@@ -89,7 +92,8 @@ export class WorkerClient<M extends Methods<M>> {
     let stop: (() => void) | undefined;
     try {
       return await new Promise<unknown>((resolve, reject) => {
-        this.#pending.set(id, { resolve, reject, onEvent: onEvent as ((event: unknown) => void) | undefined, signal });
+        const listener = onEvent as ((event: unknown) => void) | undefined;
+        this.#pending.set(id, { resolve, reject, onEvent: listener, signal, abandon });
         stop = (): void => {
           this.#post({ id, abort: true }, []);
           if (abandon) reject(signal?.reason);
@@ -135,18 +139,20 @@ export class WorkerClient<M extends Methods<M>> {
     const call = this.#pending.get(message.id);
     if (!call) return; // abandoned
     if ("event" in message) this.#tell(message.id, call, message.event);
+    else if (call.failure) call.reject(call.failure.error);
     else if ("result" in message) call.resolve(message.result);
     else if (call.signal?.aborted && message.error.name === "AbortError") call.reject(call.signal.reason);
     else call.reject(unpackError(message.error));
   }
 
-  /** A listener of the caller's that throws ends its call, not the process. */
+  /** A listener of the caller's that throws ends its call, when the worker has stopped, and not the process. */
   #tell(id: number, call: PendingCall, event: unknown): void {
     try {
-      call.onEvent?.(event);
+      if (!call.failure) call.onEvent?.(event);
     } catch (error) {
+      call.failure = { error };
       this.#post({ id, abort: true }, []);
-      call.reject(error);
+      if (call.abandon) call.reject(error);
     }
   }
 

@@ -96,8 +96,8 @@ export class Model implements AsyncDisposable {
     const { call, transfer, stop } = sendAdapter(name, await resolveAdapter(adapter, options));
     try {
       const { facts, warnings } = await this.#parts.engine.call("loadAdapter", call, { signal, transfer });
-      for (const warning of warnings) this.#onWarning(warning);
       this.#adapters.set(name, facts);
+      for (const warning of warnings) this.#onWarning(warning);
       return facts;
     } finally {
       stop();

@@ -135,6 +135,27 @@ test("threads that fell asleep, waiting for a program or for a phase's end, wake
   expect(words[task.errors]).toBe(0);
 });
 
+test("a program that leaves sleeping threads alone wakes none, neither when it begins nor when a phase is over", async () => {
+  const { control, words, begin, runPhase, end } = await startThreads(2);
+  await new Promise((resolve) => setTimeout(resolve, 30)); // the other thread falls asleep
+  const notify = vi.spyOn(Atomics, "notify");
+  begin(1, true);
+  while (runPhase());
+  expect(control.isOver(control.state)).toBe(true);
+  expect([notify.mock.calls.length, Atomics.load(words, task.done)]).toEqual([0, itemsOf(1)]);
+  notify.mockRestore();
+  await end();
+});
+
+test("in the middle of a program a thread waits a second at the most, and looks after what has happened meanwhile", () => {
+  const control = new Control(2);
+  const state = beginItems(control, 1);
+  const began = performance.now();
+  control.waitAfter(state);
+  expect(control.state).toBe(state);
+  expect(performance.now() - began).toBeGreaterThan(900);
+});
+
 /** For phases that no phase of one item follows. */
 const never = (): void => {
   throw new Error("there is no phase of one item");
@@ -266,6 +287,14 @@ test("a record has as many items as are allowed, and no more are", () => {
   for (let left = mostItems; left > 0; left--) if (control.take(state, 0) !== left) throw new Error(`${left} left`);
   expect(control.take(state, 0)).toBe(0);
   expect(() => control.begin(control.firstNumber, new Array(2 ** 20).fill(1), [], true)).toThrow("too many");
+});
+
+test("a program has room for 256 sequences with an adapter each: some 25 operations in each of 80 layers", () => {
+  const control = new Control(1);
+  const records = 256 * 25 * 80;
+  const items = new Array<number>(records).fill(1);
+  control.begin(control.firstNumber, items, [{ first: 0, end: records, items: records }], true);
+  expect([0, records - 1].map((record) => control.take(control.state, record))).toEqual([1, 1]);
 });
 
 test("a thread that has failed is not waited for", () => {

@@ -18,12 +18,14 @@ const pageBytes = 65536;
 const words = { state: 0, done: 16, sleepers: 32, phases: 48, records: 49, cancelled: 64, failed: 80 } as const;
 
 const firstCounter = 1024;
-const mostRecords = 32_768;
+/** As many sequences as a step may have, each with an adapter of its own, in 80 layers. What is not used takes no memory. */
+const mostRecords = 2 ** 19;
 const firstPhase: number = firstCounter + mostRecords;
 const mostPhases = 16_384;
 /** Numbers of a phase: its first record, the end of its records, its items. */
 const phaseWords = 3;
 const scratchNumbers = (firstPhase + mostPhases * phaseWords) / 2;
+const firstPages = Math.ceil((scratchNumbers * 8) / pageBytes) + 1;
 
 /** Items of one record, at most. */
 export const mostItems = 0xffff;
@@ -37,7 +39,7 @@ const phaseSpins = 20_000;
 /** How long a thread waits for the next program before it sleeps, in milliseconds: as long as a decoder pauses between tokens. */
 const idleMilliseconds = 0.3;
 
-/** How often a sleeper looks whether a thread has failed. */
+/** How long a thread sleeps in the middle of a program before it looks whether another one has failed. */
 const failureMilliseconds = 1000;
 
 /** A phase of a program: its records, from the first up to the end, and how many items they have together. */
@@ -54,7 +56,7 @@ export class Control {
   #words: Int32Array;
   #numbers: Float64Array;
 
-  constructor(threads: number, memory: WebAssembly.Memory = createMemory(16, 4096)[0]) {
+  constructor(threads: number, memory: WebAssembly.Memory = createMemory(firstPages, 4096)[0]) {
     this.threads = threads;
     this.memory = memory;
     this.#words = new Int32Array(memory.buffer);
@@ -179,7 +181,8 @@ export class Control {
   }
 
   /**
-   * Waits until the state is another one; sleeps if that takes long.
+   * Waits until the state is another one; sleeps if that takes long. In the middle of a program it waits a second at the most, so that the thread that begins
+   * programs comes to hear of one that was ended from outside.
    * @throws SkeinError (code `internal`) when a thread has failed
    */
   waitAfter(state: number): void {
@@ -191,12 +194,16 @@ export class Control {
       }
     }
     for (let i = 0; i < phaseSpins; i++) if (Atomics.load(shared, words.state) !== state) return;
-    Atomics.add(shared, words.sleepers, 1);
-    while (Atomics.load(shared, words.state) === state) {
-      this.checkFailure();
-      Atomics.wait(shared, words.state, state, this.isOver(state) ? Number.POSITIVE_INFINITY : failureMilliseconds);
+    this.checkFailure();
+    if (this.isOver(state)) {
+      // Not one of those that the end of a phase wakes: small programs are done without.
+      Atomics.wait(shared, words.state, state);
+      return;
     }
+    Atomics.add(shared, words.sleepers, 1);
+    Atomics.wait(shared, words.state, state, failureMilliseconds);
     Atomics.sub(shared, words.sleepers, 1);
+    this.checkFailure();
   }
 
   #itemsOf(state: number): number {

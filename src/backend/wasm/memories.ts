@@ -55,7 +55,8 @@ export class Memories {
     if (others.length === 0 || working.hasRoom(bytes, this.#workingEnd)) return working.allocate(bytes);
     const found = others.find((memory) => memory.hasRoom(bytes));
     if (found) return found.allocate(bytes);
-    throw outOfMemory(bytes, `in one piece, which none of ${others.length} memories of 4 GiB has`);
+    const used = this.all.reduce((sum, { byteLength }) => sum + byteLength, 0) / 2 ** 20;
+    throw outOfMemory(bytes, `in one piece beside ${used.toFixed()} MiB, which none of ${others.length} memories has`);
   }
 
   /** @param bytes - as many as were allocated */

@@ -6,6 +6,7 @@ import {
   mkdtemp,
   open,
   realpath,
+  rename,
   rm,
   symlink,
   truncate,
@@ -153,6 +154,19 @@ test("a file is identified by size, time and beginning; a folder by its real pat
   await writeFile(path, bytes);
   await utimes(path, 1e9, 1e9);
   expect((await identify())?.headerHash).not.toBe(headerHash);
+});
+
+test("a file that is open is identified as itself when another one has its place", async () => {
+  const path = join(folder, "model", "replaced.bin");
+  const [old, other] = [new Uint8Array(100).fill(1), new Uint8Array(100).fill(1)];
+  await writeFile(path, old);
+  await utimes(path, 1e9, 1e9);
+  const files = await openDirectory(join(folder, "model"));
+  await files.read("replaced.bin", 0, 10);
+  await writeFile(`${path}.new`, other);
+  await rename(`${path}.new`, path);
+  expect(await files.identify?.("replaced.bin")).toMatchObject({ size: 100, modified: 1e12 });
+  await files.close();
 });
 
 test("what is not there, a folder, and a broken link have no size", async () => {

@@ -75,9 +75,9 @@ export async function openDirectory(
   }
 
   async function identify(name: string): Promise<FileIdentity> {
-    const status = await statusOf(name);
-    if (status === undefined) throw missingFile(name, path);
-    const { size, mtimeMs: modified } = status;
+    if ((await statusOf(name)) === undefined) throw missingFile(name, path);
+    // Of the file that is open, and read: its place may have got another one since.
+    const { size, mtimeMs: modified } = await (await handleOf(name)).stat();
     const beginning = await read(name, 0, Math.min(size, IDENTIFYING_BYTES));
     return { name, size, modified, headerHash: createHash("sha256").update(beginning).digest("hex") };
   }

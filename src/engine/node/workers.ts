@@ -1,4 +1,5 @@
 import { type Transferable, Worker } from "node:worker_threads";
+import { takeBackAfter, wideningFacts } from "../../backend/wasm/node/widening-flags.ts";
 import type { WorkerHandle } from "../channel.ts";
 import type { Workers } from "../platform.ts";
 import { spawnTemplateProcess } from "./spawn-template-process.ts";
@@ -13,8 +14,13 @@ const textWorkerMegabytes = 4096;
 const flags = process.execArgv.some((flag) => flag.startsWith("--input-type")) ? { execArgv: [] } : {};
 
 export const workers: Workers = {
-  spawnEngineWorker: () =>
-    handleOf(new Worker(new URL("../engine-worker.ts", import.meta.url), { name: "skein-engine", ...flags })),
+  spawnEngineWorker: () => {
+    const widening = wideningFacts();
+    const url = new URL("../engine-worker.ts", import.meta.url);
+    const worker = new Worker(url, { name: "skein-engine", workerData: { widening }, ...flags });
+    worker.once("exit", () => void takeBackAfter(widening));
+    return handleOf(worker);
+  },
   spawnTextWorker: () =>
     handleOf(
       new Worker(new URL("../text-worker.ts", import.meta.url), {

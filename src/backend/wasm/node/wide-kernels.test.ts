@@ -4,7 +4,8 @@ import { cachedDataVersionTag } from "node:v8";
 import { expect, test } from "vitest";
 import type { CacheType, MatrixType } from "../../backend.ts";
 import { kernelVariants } from "../builder/variant.ts";
-import { canWiden, isSame, loadWideKernels, type ProcessFacts } from "./wide-kernels.ts";
+import { isSame, loadWideKernels } from "./wide-kernels.ts";
+import { canWiden, type ProcessFacts } from "./widening-flags.ts";
 
 const here: ProcessFacts = { arch: "x64", versions: { v8: "14.6.202.34-node.34" }, execArgv: [] };
 

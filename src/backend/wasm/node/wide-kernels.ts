@@ -1,27 +1,17 @@
-import { setFlagsFromString } from "node:v8";
-import * as threads from "node:worker_threads";
 import { kernelBytes } from "#kernels";
 import type { CacheType, WeightSpec } from "../../backend.ts";
 import type { KernelVariant } from "../builder/variant.ts";
 import { exercise, type KernelUse } from "../exercise.ts";
 import { createWasmBackend } from "../wasm.ts";
+import { compileJoined, whileOthersWait } from "./widening-flags.ts";
+
+export { canWiden } from "./widening-flags.ts";
 
 /*
  * V8 can join neighbouring operations on 128-bit vectors, which is what WebAssembly has, to one of 256 bits: same bits, up to twice as fast on
  * processors with AVX2. It is behind a flag, which counts for whatever is compiled while it is set. So it is set only while the kernels are compiled: they
  * are made hot after their first call, and then compiled at once, by the thread that calls them, instead of some time later by another.
  */
-const joinVectors = "experimental-wasm-revectorize";
-const compileAtOnce = "wasm-sync-tier-up";
-const callsUntilHot = "wasm-tiering-budget";
-/** V8's own; a test tells when that changes. */
-const usualBudget = 13_000_000;
-
-/** Whose joined vectors have passed the tests of the kernels; older ones join hardly anything, or have other flags. */
-const leastV8 = 13;
-
-/** Of all threads of the process; Node has them since version 24.5. */
-const { locks }: { readonly locks?: LockManager } = threads;
 
 /** What {@link canWiden} asks for, in words. */
 export const wideNeeds =
@@ -30,24 +20,6 @@ export const wideNeeds =
 /** Said where kernels with joined vectors are not used after all. */
 export const notWide =
   "kernels: vectors of 256 bits computed something else than those of 128, or could not be tried; those of 128 are used. Please report this with your version of Node and your processor";
-
-/** What of a process tells whether V8's flags may be set in it. */
-export type ProcessFacts = Pick<NodeJS.Process, "arch" | "execArgv"> & {
-  readonly versions: Readonly<Record<string, string | undefined>>;
-};
-
-/**
- * @returns whether vectors may be joined here. Not in Electron, whose V8 may end the process when a flag is set late, nor where whoever started the process chose
- * V8's WebAssembly flags. Whether the processor has vectors of 256 bits is V8's to know: where it has none, nothing is joined.
- */
-export function canWiden({ arch, versions, execArgv }: ProcessFacts = process): boolean {
-  const { v8 = "0", electron, bun, deno } = versions;
-  const isNode = [electron, bun, deno].every((version) => version === undefined);
-  // --experimental-wasm-modules is Node's own.
-  const ofV8 = /^--(no-?)?(wasm|liftoff|experimental-wasm-(?!modules))/;
-  const isTuned = execArgv.some((flag) => ofV8.test(flag.replaceAll("_", "-")));
-  return arch === "x64" && isNode && Number.parseInt(v8, 10) >= leastV8 && locks !== undefined && !isTuned;
-}
 
 /**
  * Loads the kernels with joined vectors, and compares what they compute with what those of 128 bits do.
@@ -68,9 +40,11 @@ export async function loadWideKernels(
   const use = { matrices: matricesOf(specs), cache, headDim };
   const run = async (module: WebAssembly.Module): Promise<readonly Float32Array[]> =>
     exercise(await createWasmBackend({ variant, threads: 1, module }), use);
-  const expected = await run(await WebAssembly.compile(bytes));
-  // One at a time in a process, whose threads have the flags in common: who is done first would take them from the other.
-  const { module, result } = await locks!.request("skein: V8's flags", () => compileWide(bytes, run));
+  // One at a time in a process, whose threads have the flags in common: who is done first would take them from the other, and what is to be without them had them.
+  const [expected, { module, result }] = await whileOthersWait(async () => [
+    await run(await WebAssembly.compile(bytes)),
+    await compileJoined(withMark(bytes), run),
+  ]);
   return isSame(result, expected) ? module : undefined;
 }
 
@@ -92,28 +66,6 @@ export function isSame(a: readonly Float32Array[], b: readonly Float32Array[]): 
       return numbers.length === expected.length && bitsOf(numbers).every((bits, at) => bits === expected[at]);
     })
   );
-}
-
-/** Compiles the kernels with joined vectors: those that `use` calls. @returns the module, and what `use` returned */
-async function compileWide<T>(
-  bytes: Uint8Array,
-  use: (module: WebAssembly.Module) => Promise<T>,
-): Promise<{ readonly module: WebAssembly.Module; readonly result: T }> {
-  setFlagsFromString(`--${callsUntilHot}=1`);
-  let module: WebAssembly.Module;
-  try {
-    module = new WebAssembly.Module(withMark(bytes));
-  } finally {
-    setFlagsFromString(`--${callsUntilHot}=${usualBudget}`);
-  }
-  setFlagsFromString(`--${joinVectors}`);
-  setFlagsFromString(`--${compileAtOnce}`);
-  try {
-    return { module, result: await use(module) };
-  } finally {
-    setFlagsFromString(`--no-${compileAtOnce}`);
-    setFlagsFromString(`--no-${joinVectors}`);
-  }
 }
 
 /** The module with a section that means nothing: of equal modules in a process V8 compiles one, and this one is to have code of its own. */
