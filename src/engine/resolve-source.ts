@@ -3,7 +3,7 @@ import { HubError } from "../checkpoint/hub/errors.ts";
 import type { Hub, HubModel } from "../checkpoint/hub/hub.ts";
 import { formatModelId, type ModelId, parseModelId } from "../checkpoint/hub/model-id.ts";
 import { InvalidOptionError, SkeinError } from "../errors.ts";
-import { findPublishedConfig } from "../model/published.ts";
+import { isPublished } from "../model/published.ts";
 import type { LoadOptions } from "./options.ts";
 import type { ModelSource } from "./source.ts";
 
@@ -24,7 +24,7 @@ export async function resolveSource(source: ModelSource, options: ResolveOptions
   if (id === undefined || typeof source !== "string") return source;
   if (platform.openHub === undefined) {
     // In a page it may be a path on the page's own server.
-    if (findPublishedConfig(source)) throw new SkeinError("not_found", `${source}: ${onlyConfiguration}`);
+    if (isPublished(source)) throw new SkeinError("not_found", `${source}: ${onlyConfiguration}`);
     return source;
   }
   const hub = await platform.openHub();
@@ -81,7 +81,7 @@ async function pullAsked(
 }
 
 function notCached({ folder, offline, endpoint }: Hub, source: string, missing: string): HubError {
-  const known = findPublishedConfig(source) ? "only its configuration is built in (for inspecting); " : "";
+  const known = isPublished(source) ? "only its configuration is built in (for inspecting); " : "";
   const remedy = offline
     ? "HF_HUB_OFFLINE forbids downloading it"
     : `skein pull ${source}, or download: true, downloads it from ${new URL(endpoint).host}`;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { expectedTensors, parseModelConfig } from "./config.ts";
 import { parseGenerationConfig } from "./generation-config.ts";
-import { findPublishedConfig, publishedConfigs } from "./published.ts";
+import { findPublishedConfig, isPublished, publishedConfigs } from "./published.ts";
 
 test("four sizes, base and Instruct, by their names in any case", () => {
   expect([...publishedConfigs.keys()]).toEqual(
@@ -9,9 +9,19 @@ test("four sizes, base and Instruct, by their names in any case", () => {
   );
   expect(findPublishedConfig("qwen/qwen2-7b-instruct")?.name).toBe("Qwen/Qwen2-7B-Instruct");
   expect(findPublishedConfig("Qwen/Qwen2-7B")?.name).toBe("Qwen/Qwen2-7B");
-  for (const name of ["Qwen2-7B", "Qwen/Qwen2-9B", "", "__proto__", "constructor"]) {
-    expect(findPublishedConfig(name)).toBeUndefined();
+  for (const name of [
+    "Qwen2-7B",
+    "Qwen/Qwen2-9B",
+    "",
+    "__proto__",
+    "constructor",
+    "Qwen/Qwen2-0-5B",
+    "Qwen/Qwen2-7B-Instruct-GPTQ",
+  ]) {
+    expect([findPublishedConfig(name), isPublished(name)]).toEqual([undefined, false]);
   }
+  for (const name of publishedConfigs.keys())
+    expect([isPublished(name), isPublished(name.toLowerCase())]).toEqual([true, true]);
 });
 
 function parse(name: string) {

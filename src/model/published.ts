@@ -34,16 +34,23 @@ const DIFFERENCES = {
  *
  * @see https://huggingface.co/collections/Qwen/qwen2
  */
-export const publishedConfigs: ReadonlyMap<string, PublishedConfig> = new Map(
-  (["0.5B", "1.5B", "7B", "72B"] as const)
-    .flatMap((size) => [baseModel(size), instructModel(size)])
-    .map((published) => [published.name, published]),
-);
+export const publishedConfigs: ReadonlyMap<string, PublishedConfig> = /* @__PURE__ */ listPublished();
+
+/** Whether the configuration of this name is built in. A page that loads models needs nothing else of this file. */
+export function isPublished(name: string): boolean {
+  return /^qwen\/qwen2-(0\.5|1\.5|7|72)b(-instruct)?$/i.test(name);
+}
 
 /** The published configuration of a model, by its name on the Hub in any case; `undefined` when it is not built in. */
 export function findPublishedConfig(name: string): PublishedConfig | undefined {
   const wanted = name.toLowerCase();
   return [...publishedConfigs.values()].find((published) => published.name.toLowerCase() === wanted);
+}
+
+function listPublished(): ReadonlyMap<string, PublishedConfig> {
+  const sizes = ["0.5B", "1.5B", "7B", "72B"] as const;
+  const published = sizes.flatMap((size) => [baseModel(size), instructModel(size)]);
+  return new Map(published.map((model) => [model.name, model]));
 }
 
 function baseModel(size: keyof typeof SIZES): PublishedConfig {
