@@ -58,8 +58,10 @@ export function describeError(error: unknown): string {
 /** A message of the API in the words of the command line. */
 function inFlags(message: string): string {
   return message
-    .replaceAll(/context: \{ extend: "(\w+)", factor: ([\d.]+) \}/g, (_, extend, factor) =>
-      extend === "yarn" ? `--yarn --factor ${factor}` : `--extend ${extend} --factor ${factor}`,
+    .replaceAll(
+      /context: \{ extend: "(\w+)", factor: ([\d.]+)(?:,( nativeWindow: \d+))? \}/g,
+      (_, extend, factor, window = "") =>
+        `${extend === "yarn" ? "--yarn" : `--extend ${extend}`} --factor ${factor}${window}`,
     )
     .replaceAll(/nativeWindow: (\d+)/g, "--native-window $1")
     .replaceAll(/cache: "(\w+)"/g, "--cache $1")

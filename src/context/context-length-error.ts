@@ -89,14 +89,16 @@ export function openEndError(settings: ContextSettings, tokensNeeded: number, fa
 }
 
 function suggest(settings: ContextSettings, tokensNeeded: number): ContextOptions | undefined {
-  if (settings.method === "trained") return undefined;
+  const { method, givenWindow: nativeWindow } = settings;
+  if (method === "trained") return undefined;
   const factor = [2, provenFactor].find((step) => settings.originalWindow * step >= tokensNeeded);
   if (factor === undefined || factor <= settings.maximumFactor) return undefined;
-  return { extend: settings.method === "linear" || settings.method === "ntk" ? settings.method : "yarn", factor };
+  // The factor refers to the window that was given; without it, the configuration's would be taken again.
+  return { extend: method === "none" ? "yarn" : method, factor, ...(nativeWindow && { nativeWindow }) };
 }
 
-function formatOption({ extend, factor }: ContextOptions): string {
-  return `context: { extend: "${extend}", factor: ${factor} }`;
+function formatOption({ extend, factor, nativeWindow }: ContextOptions): string {
+  return `context: { extend: "${extend}", factor: ${factor}${nativeWindow ? `, nativeWindow: ${nativeWindow}` : ""} }`;
 }
 
 function describe(fields: ContextLengthFields): string {

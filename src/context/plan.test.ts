@@ -57,6 +57,24 @@ test("past the extended window nothing is suggested that would not help", () => 
   expect(caught(() => plan(settings({ extend: "yarn" }), { tokens: 1024, maxTokens: 1 })).option).toBeUndefined();
 });
 
+test("what is suggested can be followed as it stands, also where a native window was given", () => {
+  const multiplied = { ...config, max_position_embeddings: 1024 };
+  const block = { rope_scaling: { rope_type: "yarn", factor: 1.5 } }; // without its original window
+  for (const [read, options] of [
+    [multiplied, { nativeWindow: 256 }],
+    [{ ...multiplied, ...block }, { nativeWindow: 256 }],
+    [multiplied, { nativeWindow: 256, extend: "linear", factor: 2 }],
+  ] as const) {
+    const error = caught(() => plan(resolveContext(read, options), { tokens: 600, maxTokens: 1 }));
+    const extend = "extend" in options ? options.extend : "yarn";
+    expect(error.suggestion).toEqual({ extend, factor: 4, nativeWindow: 256 });
+    expect(error.option).toBe(`context: { extend: "${extend}", factor: 4, nativeWindow: 256 }`);
+    const again = resolveContext(read, error.suggestion);
+    expect(again).toMatchObject({ nativeWindow: 256, originalWindow: 256, extendedWindow: 1024 });
+    expect(plan(again, { tokens: 600, maxTokens: 1 }).factor).toBe(4);
+  }
+});
+
 test("only allowBeyondWindow lets more through, at the largest factor", () => {
   const beyond = settings({ extend: "yarn", factor: 2, allowBeyondWindow: true });
   expect(plan(beyond, { tokens: 5000, maxTokens: 1 }).factor).toBe(2);

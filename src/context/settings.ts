@@ -37,6 +37,8 @@ export interface ContextSettings {
   readonly declared: RotaryMethod;
   /** The name of the adapter whose windows these are, where it has its own. */
   readonly adapter?: string;
+  /** The native window that the options gave in place of the configuration's. */
+  readonly givenWindow?: number | undefined;
 }
 
 /** The part of a model configuration that context planning reads. */
@@ -76,6 +78,7 @@ function resolveBase(config: ContextConfig, options: ContextOptions): ContextSet
     growth: options.growth ?? "recompute",
     allowBeyondWindow: options.allowBeyondWindow ?? false,
     declared: parameters.method,
+    givenWindow: options.nativeWindow,
   };
   const trained = isTrained(config, parameters);
   const extend = options.extend ?? "declared";
@@ -113,7 +116,7 @@ export function isTrained(config: ContextConfig, parameters: RotaryParameters): 
 
 type Facts = Pick<
   ContextSettings,
-  "nativeWindow" | "originalWindow" | "minimumFactor" | "growth" | "allowBeyondWindow" | "declared"
+  "nativeWindow" | "originalWindow" | "minimumFactor" | "growth" | "allowBeyondWindow" | "declared" | "givenWindow"
 >;
 
 function followTrained(options: ContextOptions, parameters: RotaryParameters, facts: Facts): ContextSettings {
