@@ -408,6 +408,26 @@ describe("what an independent reader of the promises found", () => {
     }
   });
 
+  test("calls that wait their turn have the tokens that they were given, though their buffer is filled again", async () => {
+    await using session = await yarn.createSession();
+    await using fresh = await yarn.createSession();
+    const buffer = new Uint32Array(10);
+    const options = { maxTokens: 1, temperature: 0, endTokens: [] };
+    const calls: Promise<unknown>[] = [];
+    for (const salt of [1, 2]) {
+      buffer.set(tokens(10, salt));
+      calls.push(session.append(buffer));
+    }
+    buffer.set(tokens(10, 3));
+    const answer = session.generate({ ...options, tokens: buffer }).result();
+    buffer.fill(0);
+    await Promise.all(calls);
+    await fresh.append([...tokens(10, 1), ...tokens(10, 2)]);
+    const expected = await fresh.generate({ ...options, tokens: tokens(10, 3) }).result();
+    expect((await answer).tokens).toEqual(expected.tokens);
+    expect(await allLogits(session, tokens(5))).toEqual(await allLogits(fresh, tokens(5)));
+  });
+
   test("stop texts need text", async () => {
     await expect(yarn.generate({ tokens: [1], maxTokens: 2, stop: "x" }).result()).rejects.toMatchObject({
       option: "stop",

@@ -50,12 +50,13 @@ export class Session implements AsyncDisposable {
   async append(tokens: ArrayLike<number>, options: AppendOptions = {}): Promise<AppendResult> {
     checkOptions(options);
     const { logits = "none", logprobs = false, onProgress } = options;
+    // Taken now: whose buffer it is may fill it again while the call waits.
+    const call = { session: this.#id, tokens: toTokens(tokens), logits, logprobs };
     return this.#inTurn(async (signal) => {
       if (!["none", "last", "all"].includes(logits)) {
         throw new InvalidOptionError("logits", `must be "none", "last" or "all", not ${JSON.stringify(logits)}`);
       }
       if (typeof logprobs !== "boolean") throw new InvalidOptionError("logprobs", "must be true or false");
-      const call = { session: this.#id, tokens: toTokens(tokens), logits, logprobs };
       const { length, factor, ...result } = await this.#parts.engine.call("append", call, {
         signal,
         onEvent: onProgress,
@@ -72,27 +73,27 @@ export class Session implements AsyncDisposable {
    * @see {@link Model.generate}
    */
   generate(options: GenerateOptions = {}): Generation {
-    return new Generation(
-      (outer, onEvent) =>
-        this.#inTurn(async (signal) => {
-          const before = this.#state.length;
-          const call = await prepareGenerateCall(options, this.#parts, { id: this.#id, length: before }, signal);
-          let made = 0;
-          return this.#parts.engine.call("generate", call, {
-            signal,
-            onEvent: (event) => {
-              if (event.type === "progress") options.onProgress?.(event.progress);
-              else
-                this.#state = {
-                  length: (call.replace ? 0 : before) + call.tokens.length + ++made,
-                  factor: event.factor,
-                };
-              onEvent(event);
-            },
-          });
-        }, outer),
-      options,
-    );
+    return new Generation((outer, onEvent) => {
+      const tokens = options.tokens && toTokens(options.tokens); // as in append
+      return this.#inTurn(async (signal) => {
+        const before = this.#state.length;
+        const session = { id: this.#id, length: before };
+        const call = await prepareGenerateCall({ ...options, tokens }, this.#parts, session, signal);
+        let made = 0;
+        return this.#parts.engine.call("generate", call, {
+          signal,
+          onEvent: (event) => {
+            if (event.type === "progress") options.onProgress?.(event.progress);
+            else
+              this.#state = {
+                length: (call.replace ? 0 : before) + call.tokens.length + ++made,
+                factor: event.factor,
+              };
+            onEvent(event);
+          },
+        });
+      }, outer);
+    }, options);
   }
 
   /** @returns a session with the same tokens; the cached blocks are shared until either changes them */
