@@ -35,6 +35,12 @@ async function allLogits(session: Session, ids: readonly number[], piece = ids.l
   return out;
 }
 
+async function save(session: Session): Promise<Blob> {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  await session.save(new WritableStream({ write: (piece) => void pieces.push(piece.slice()) }));
+  return new Blob(pieces);
+}
+
 let plain: Model;
 let yarn: Model;
 let fixed: Model;
@@ -337,11 +343,6 @@ describe("what an independent reader of the promises found", () => {
   });
 
   test("an empty session is saved and restored with its plan, and a narrowed one stays narrow", async () => {
-    const save = async (session: Session): Promise<Blob> => {
-      const pieces: Uint8Array<ArrayBuffer>[] = [];
-      await session.save(new WritableStream({ write: (piece) => void pieces.push(piece.slice()) }));
-      return new Blob(pieces);
-    };
     await using empty = await yarn.createSession({ plannedTokens: 200 });
     await using planned = await yarn.restoreSession(await save(empty));
     expect([planned.length, planned.factor]).toEqual([0, 4]);
@@ -355,6 +356,24 @@ describe("what an independent reader of the promises found", () => {
     await small.append(tokens(40));
     await using again = await yarn.restoreSession(await save(small));
     expect(await allLogits(again, tokens(5))).toEqual(await allLogits(small, tokens(5)));
+  });
+
+  test("a session that was cut is planned afresh, also when it was saved between", async () => {
+    await using session = await yarn.createSession();
+    await session.append(tokens(200));
+    await session.truncate(40);
+    await using restored = await yarn.restoreSession(await save(session));
+    expect([restored.length, restored.factor]).toEqual([40, 4]);
+    for (const each of [session, restored]) {
+      await each.append(tokens(10, 1));
+      expect(each.factor).toBe(1);
+    }
+    await using kept = await yarn.createSession();
+    const endTokens = Array.from({ length: 256 }, (_, token) => token); // it ends at once
+    await kept.generate({ tokens: tokens(20), maxTokens: 200, endTokens }).result();
+    await using again = await yarn.restoreSession(await save(kept));
+    await again.append(tokens(10, 1));
+    expect(again.factor).toBe(4);
   });
 
   test("turned keys never come back to a smaller factor", async () => {

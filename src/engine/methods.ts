@@ -109,6 +109,8 @@ export interface SnapshotHeader {
   readonly adapter: string | null;
   readonly layout: CacheLayout;
   readonly encoding: EncodingChoice;
+  /** Whether its next plan keeps the factor; false after it was cut. */
+  readonly keepsFactor: boolean;
   /** The options that the session has over those of its model, or the model's own. */
   readonly context: ContextOptions;
   readonly plannedTokens: number;

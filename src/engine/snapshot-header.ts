@@ -37,6 +37,7 @@ export function parseSnapshotHeader(json: unknown): SnapshotHeader {
         }),
       },
     },
+    keepsFactor: header.keepsFactor !== false, // files of before do not say, and keep it
     context: contextOptions(header.context),
     plannedTokens: count(header.plannedTokens, "plannedTokens"),
     length: count(header.length, "length"),

@@ -23,6 +23,7 @@ export interface SequenceOptions {
 export interface SequenceMark {
   readonly length: number;
   readonly encoding: EncodingChoice;
+  /** Whether no plan goes below its factor: it was only added to since it had that. */
   readonly keepsFactor: boolean;
 }
 
@@ -170,17 +171,16 @@ export class Sequence {
     const { plannedTokens, ownOptions, adapter } = this;
     const cache = this.cache.fork();
     const copy = new Sequence(this.#config, this.#pool, this.context, { plannedTokens, ownOptions, cache, adapter });
-    copy.restore(this.#tokens, this.#encoding);
-    copy.#keepsFactor = this.#keepsFactor;
+    copy.restore(this.#tokens, this.mark());
     return copy;
   }
 
-  /** Takes over tokens and the encoding under which they were, or will be, cached. */
-  restore(tokens: readonly number[], encoding: EncodingChoice): void {
+  /** Takes over tokens, the encoding under which they were, or will be, cached, and whether its factor is kept. */
+  restore(tokens: readonly number[], { encoding, keepsFactor }: Omit<SequenceMark, "length">): void {
     this.#tokens = [...tokens];
     this.#encoding = encoding;
     this.#rotary = resolveEncoding(this.#config, encoding);
-    this.#keepsFactor = true;
+    this.#keepsFactor = keepsFactor;
   }
 
   release(): void {

@@ -17,9 +17,9 @@ export async function describeSnapshot(
   const fingerprint = await model.fingerprint();
   if (fingerprint === undefined) throw noDigest();
   const adapter = (await sequence.adapter?.fingerprint()) ?? null;
-  const { length, encoding, cache, plannedTokens, ownOptions: context } = sequence;
+  const { cache, plannedTokens, ownOptions: context } = sequence;
   const { layout } = pool.store;
-  const header = { fingerprint, adapter, layout, encoding, context, plannedTokens, length, cached: cache.length };
+  const header = { fingerprint, adapter, layout, context, plannedTokens, ...sequence.mark(), cached: cache.length };
   return { header, tokens: Uint32Array.from(sequence.tokens) };
 }
 
@@ -50,7 +50,7 @@ export async function restoreSnapshot(
     throw contextLengthError(settings, header.length);
   const { plannedTokens, context: ownOptions } = header;
   const sequence = new Sequence(model.config, model.pool, context, { plannedTokens, ownOptions, adapter });
-  sequence.restore([...tokens], encoding);
+  sequence.restore([...tokens], { encoding, keepsFactor: header.keepsFactor });
   return sequence;
 }
 
