@@ -376,6 +376,17 @@ describe("what an independent reader of the promises found", () => {
     expect(again.factor).toBe(4);
   });
 
+  test("a session whose last request was narrower is saved, and goes on as it would itself", async () => {
+    for (const context of [{ nativeWindow: 32 }, { extend: "none" }] as const) {
+      await using session = await yarn.createSession();
+      await session.generate({ tokens: tokens(50), maxTokens: 5, context, endTokens: [] }).result();
+      await using restored = await yarn.restoreSession(await save(session));
+      expect([restored.length, restored.factor]).toEqual([55, session.factor]);
+      expect(await allLogits(restored, tokens(5))).toEqual(await allLogits(session, tokens(5)));
+      expect(restored.factor).toBe(session.factor);
+    }
+  });
+
   test("turned keys never come back to a smaller factor", async () => {
     await using session = await yarn.createSession({ context: { growth: "rerotate" } });
     await session.append(tokens(50));

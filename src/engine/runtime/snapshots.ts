@@ -13,13 +13,16 @@ export async function describeSnapshot(
   model: LoadedModel,
   sequence: Sequence,
 ): Promise<{ readonly header: SnapshotHeader; readonly tokens: Uint32Array<ArrayBuffer> }> {
-  const { pool } = model;
   const fingerprint = await model.fingerprint();
   if (fingerprint === undefined) throw noDigest();
   const adapter = (await sequence.adapter?.fingerprint()) ?? null;
   const { cache, plannedTokens, ownOptions: context } = sequence;
-  const { layout } = pool.store;
-  const header = { fingerprint, adapter, layout, context, plannedTokens, ...sequence.mark(), cached: cache.length };
+  const { layout } = model.pool.store;
+  const mark = sequence.mark();
+  // A request that was narrower may have left keys of its own encoding, which the session's next turn would not keep either.
+  const encoding = chooseEncoding(sequence.context.settings, mark.encoding.factor);
+  const cached = sameEncoding(encoding, mark.encoding) ? cache.length : 0;
+  const header = { fingerprint, adapter, layout, context, plannedTokens, ...mark, encoding, cached };
   return { header, tokens: Uint32Array.from(sequence.tokens) };
 }
 
