@@ -141,6 +141,29 @@ test("guesses take no room from the logits of others", async () => {
   expect(steps[1]!.segments).toMatchObject([{ rows: 8, final: 1 }]);
 });
 
+test("a long text whose logits are all wanted leaves others theirs", async () => {
+  const { scheduler, steps, open } = create(2 ** 21); // a step has room for eight rows of logits
+  const reading = open(40);
+  let hasRead = false;
+  const read = scheduler.compute({ sequence: reading, wanted: { from: 0, to: 39 } }).then(() => {
+    hasRead = true;
+  });
+  const answers = [1, 2, 3].map((length) => open(length));
+  let answered = 0;
+  await Promise.all(
+    answers.map(async (sequence) => {
+      while (!hasRead) {
+        expect(await ask(scheduler, sequence, [])).toHaveLength(1);
+        sequence.push([7]);
+        answered++;
+      }
+    }),
+  );
+  await read;
+  expect(answered).toBeGreaterThan(3 * 6); // in each of the steps, five of whose rows are the text's
+  expect(Math.max(...steps.map(({ outputRows }) => outputRows.length))).toBe(8);
+});
+
 test("a step that a sequence has for itself takes 800 ms, one that several share 80 ms, from the first one on", async () => {
   let now = 0; // a millisecond a row
   const clock = vi.spyOn(performance, "now").mockImplementation(() => now);

@@ -138,13 +138,14 @@ export class Scheduler {
       Math.floor(Math.max(guessRows, hungry > 0 ? 0 : spare) / sequences),
       Math.max(0, Math.floor(logits / sequences) - 1), // they take no room from others' logits
     );
+    let later = sequences;
     for (const entry of queue) {
       const start = entry.sequence.cache.length;
       const lacked = lackedBy(entry);
       let count = Math.min(share, lacked);
       if (count === lacked) count += Math.min(guessesOf(entry), guessShare);
-      const wanted = wantedIn(entry, start, count);
-      if (wanted > logits) count = Math.max(0, count - (wanted - logits));
+      const room = Math.min(logits, Math.max(1, logits - --later)); // those that come later get one each
+      if (wantedIn(entry, start, count) > room) count = Math.max(0, entry.wanted!.from - start) + room;
       if (count === 0) continue; // its logits come in a later step
       logits -= wantedIn(entry, start, count);
       try {
