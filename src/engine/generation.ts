@@ -38,24 +38,35 @@ export class Generation implements AsyncIterable<GenerationChunk> {
     return collect(this.#chunks, summary);
   }
 
-  /** @throws what stopped the work, after the pieces that were made */
-  async *[Symbol.asyncIterator](): AsyncGenerator<GenerationChunk, void, undefined> {
-    const work = this.#run();
-    work.catch(() => {}); // awaited below, unless the loop is left
-    let next = 0;
-    try {
-      for (;;) {
-        while (next < this.#chunks.length) yield this.#chunks[next++]!;
-        if (this.#isSettled) break;
-        await new Promise<void>((resolve) => this.#waiting.push(resolve));
-      }
-      await work;
-    } finally {
-      if (!this.#isSettled) {
-        this.#leave.abort(new DOMException("the loop over this generation was left", "AbortError"));
-        await work.catch(() => {});
-      }
-    }
+  /**
+   * No generator, whose `return` would wait for the piece that it waits for: a stream that is cancelled while the prompt is read stops the work at once.
+   *
+   * @throws what stopped the work, after the pieces that were made
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<GenerationChunk, void, undefined> {
+    let work: Promise<GenerateSummary> | undefined;
+    let made = 0;
+    let isOver = false;
+    const loop: AsyncIterableIterator<GenerationChunk, void, undefined> = {
+      next: async () => {
+        work ??= this.#run();
+        work.catch(() => {}); // awaited below, unless the loop is left
+        while (!isOver) {
+          if (made < this.#chunks.length) return { value: this.#chunks[made++]!, done: false };
+          isOver = this.#isSettled;
+          await (isOver ? work : new Promise<void>((resolve) => this.#waiting.push(resolve)));
+        }
+        return { value: undefined, done: true };
+      },
+      return: async () => {
+        isOver = true;
+        if (work) this.#leave.abort(new DOMException("the loop over this generation was left", "AbortError"));
+        await work?.catch(() => {});
+        return { value: undefined, done: true };
+      },
+      [Symbol.asyncIterator]: () => loop,
+    };
+    return loop;
   }
 
   #run(): Promise<GenerateSummary> {
