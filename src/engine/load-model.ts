@@ -37,11 +37,12 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   }
   signal?.throwIfAborted();
   const adapters = await sendAdapters(options.adapters, { ...options, onWarning });
-  const resolved = await resolveSource(source, { ...options, onWarning }).catch((error: unknown) => {
-    for (const adapter of adapters) adapter.stop();
-    throw error;
-  });
-  const sent = sendSource(resolved);
+  const [resolved, sent] = await resolveSource(source, { ...options, onWarning })
+    .then((resolved) => [resolved, sendSource(resolved)] as const)
+    .catch((error: unknown) => {
+      for (const adapter of adapters) adapter.stop();
+      throw error;
+    });
 
   const engine = new WorkerClient<EngineMethods>(workers.spawnEngineWorker());
   const text = new TextClient(workers, resolved);

@@ -35,18 +35,20 @@ export async function mergeAdapter(
   const early: Warning[] = [];
   const resolving = { ...options, onWarning: (warning: Warning) => void early.push(warning) };
   const baseSource = await resolveSource(source, resolving);
-  const added = sendAdapter("to merge", await resolveAdapter(adapter, resolving), "adapter");
-  const base = sendSource(baseSource);
+  const adapterSource = await resolveAdapter(adapter, resolving);
   const worker = new WorkerClient<MergeMethods>(workers.spawnMergeWorker());
+  const stops = [() => worker.close(new SkeinError("disposed", "the merge is over"))];
   try {
+    const added = sendAdapter("to merge", adapterSource, "adapter");
+    stops.push(added.stop);
+    const base = sendSource(baseSource);
+    stops.push(base.stop);
     const call = { source: base.description, adapter: added.call, folder };
     const transfer = [...base.transfer, ...added.transfer];
     // Not abandoned: the worker takes away what it has written by then.
     const merged = await worker.call("merge", call, { signal, onEvent: onProgress, transfer });
     return { folder, ...merged, warnings: [...early, ...merged.warnings] };
   } finally {
-    worker.close(new SkeinError("disposed", "the merge is over"));
-    base.stop();
-    added.stop();
+    for (const stop of stops) stop();
   }
 }

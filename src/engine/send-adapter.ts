@@ -19,7 +19,14 @@ export async function sendAdapters(
 ): Promise<SentAdapter[]> {
   const resolved: [string, ModelSource | AdapterOptions][] = [];
   for (const [name, adapter] of listAdapters(adapters)) resolved.push([name, await resolveAdapter(adapter, options)]);
-  return resolved.map(([name, adapter]) => sendAdapter(name, adapter));
+  const sent: SentAdapter[] = [];
+  try {
+    for (const [name, adapter] of resolved) sent.push(sendAdapter(name, adapter));
+  } catch (error) {
+    for (const { stop } of sent) stop();
+    throw error;
+  }
+  return sent;
 }
 
 /** @throws InvalidOptionError when the option is no object */
