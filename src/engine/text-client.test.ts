@@ -69,3 +69,30 @@ test("a longer text may take longer", async () => {
   await vi.advanceTimersByTimeAsync(2000);
   expect(await culprit).toMatchObject({ code: "tokenizer_timeout" });
 });
+
+test("a call that is aborted already leaves no worker's failure to nobody", async () => {
+  const spawnTextWorker = (): WorkerHandle => {
+    let fail: (error: Error) => void = () => {};
+    return {
+      post: () => queueMicrotask(() => fail(new Error("no memory"))),
+      onMessage: () => {},
+      onFailure: (listener) => {
+        fail = listener;
+      },
+      keepAlive: () => {},
+      terminate: () => {},
+    };
+  };
+  const spawnTemplateWorker = (): never => {
+    throw new Error("no templates here");
+  };
+  const unhandled = vi.fn();
+  process.on("unhandledRejection", unhandled);
+  const client = new TextClient({ spawnTextWorker, spawnTemplateWorker }, "folder");
+  const call = { text: "hi", specialTokens: true, continues: false };
+  await expect(client.encode(call, AbortSignal.abort(new Error("no longer")))).rejects.toThrow("no longer");
+  vi.useRealTimers();
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  process.off("unhandledRejection", unhandled);
+  expect(unhandled).not.toHaveBeenCalled();
+});

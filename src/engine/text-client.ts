@@ -124,6 +124,7 @@ export class TextClient {
     const client = new WorkerClient<TextMethods>(this.#spawn());
     this.#client = client;
     this.#loading = this.#load(client, signal);
+    this.#loading.catch(() => {}); // who asked for it may have gone
     return this.#loading;
   }
 
