@@ -9,30 +9,23 @@ const provenFactor = 4;
 export class ContextLengthError extends SkeinError {
   override readonly name: string = "ContextLengthError";
   /** Tokens that the sequence would have. */
-  readonly tokensNeeded: number;
+  declare readonly tokensNeeded: number;
   /** Tokens that fit. */
-  readonly tokensAvailable: number;
-  readonly nativeWindow: number;
-  readonly extendedWindow: number;
+  declare readonly tokensAvailable: number;
+  declare readonly nativeWindow: number;
+  declare readonly extendedWindow: number;
   /** The options that would make the tokens fit, as a user writes them; undefined when none does. */
-  readonly option: string | undefined;
+  declare readonly option: string | undefined;
   /** The same as an object. */
-  readonly suggestion: ContextOptions | undefined;
+  declare readonly suggestion: ContextOptions | undefined;
   /** Whether an answer without `maxTokens` came to the end of its window. */
-  readonly isOpenEnded: boolean;
+  declare readonly isOpenEnded: boolean;
   /** The name of the adapter whose windows these are, where it has its own. */
-  readonly adapter: string | undefined;
+  declare readonly adapter: string | undefined;
 
   constructor(fields: ContextLengthFields) {
     super("context_length_exceeded", describe(fields));
-    this.tokensNeeded = fields.tokensNeeded;
-    this.tokensAvailable = fields.tokensAvailable;
-    this.nativeWindow = fields.nativeWindow;
-    this.extendedWindow = fields.extendedWindow;
-    this.suggestion = fields.suggestion;
-    this.option = fields.option;
-    this.isOpenEnded = fields.isOpenEnded;
-    this.adapter = fields.adapter;
+    Object.assign(this, fields);
   }
 }
 

@@ -110,8 +110,7 @@ export function windowAt(settings: ContextSettings, factor: number): number {
 /** A Qwen model meets YaRN at inference; whatever else a configuration declares, the model was trained with. */
 export function isTrained(config: ContextConfig, parameters: RotaryParameters): boolean {
   if (!parameters.declared) return false;
-  const ownAttention = parameters.attentionFactor !== undefined || parameters.hasAttnFactor;
-  return !(isQwen(config) && parameters.method === "yarn" && !ownAttention);
+  return !(isQwen(config) && parameters.method === "yarn" && !hasOwnAttention(parameters));
 }
 
 type Facts = Pick<
@@ -153,7 +152,6 @@ function stretch(
     throw new InvalidOptionError("context.factor", reason);
   }
   const maximumFactor = options.factor ?? declared ?? defaultFactor;
-  const ownAttention = parameters.attentionFactor !== undefined || parameters.hasAttnFactor;
   // max_position_embeddings may be the final window of a yarn block: what is plain ends at the original one.
   const nativeWindow = declared ? (facts.givenWindow ?? facts.originalWindow) : facts.nativeWindow;
   const windows = { ...facts, nativeWindow };
@@ -162,7 +160,7 @@ function stretch(
     method,
     maximumFactor,
     extendedWindow: stretchedWindow(maximumFactor, windows),
-    schedule: options.schedule ?? (method === "yarn" && ownAttention ? "static" : "dynamic"),
+    schedule: options.schedule ?? (method === "yarn" && hasOwnAttention(parameters) ? "static" : "dynamic"),
     steps: cutSteps(options.steps, maximumFactor),
   };
 }
@@ -180,6 +178,10 @@ function chooseOriginalWindow(config: ContextConfig, parameters: RotaryParameter
 
 function declaredFactor(parameters: RotaryParameters): number {
   return Math.max(1, parameters.factor ?? 1);
+}
+
+function hasOwnAttention({ attentionFactor, hasAttnFactor }: RotaryParameters): boolean {
+  return attentionFactor !== undefined || hasAttnFactor;
 }
 
 function isQwen(config: ContextConfig): boolean {
