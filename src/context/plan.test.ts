@@ -75,6 +75,12 @@ test("what is suggested can be followed as it stands, also where a native window
   }
 });
 
+test("a factor that the model was trained with is not to be exceeded, and no other is suggested", () => {
+  const linear = { ...config, rope_scaling: { rope_type: "linear", factor: 2 } };
+  const dynamic = resolveContext(linear, { schedule: "dynamic" });
+  expect(caught(() => plan(dynamic, { tokens: 600, maxTokens: 1 })).suggestion).toBeUndefined();
+});
+
 test("only allowBeyondWindow lets more through, at the largest factor", () => {
   const beyond = settings({ extend: "yarn", factor: 2, allowBeyondWindow: true });
   expect(plan(beyond, { tokens: 5000, maxTokens: 1 }).factor).toBe(2);

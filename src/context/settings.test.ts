@@ -128,24 +128,6 @@ test("linear and ntk can be asked for; dynamic NTK that is declared reaches its 
   expect(windows(linear)).toMatchObject({ nativeWindow: 32768, extendedWindow: 32768, method: "trained" });
 });
 
-test("a yarn block of another family, made dynamic, is plain up to its original window and no further", () => {
-  const block = { rope_type: "yarn", factor: 32, original_max_position_embeddings: 4096 };
-  const final: ContextConfig = { ...llama, rope_scaling: block };
-  expect(windows(final)).toMatchObject({ nativeWindow: 131072, extendedWindow: 131072, method: "trained" });
-  for (const options of [{ schedule: "dynamic" }, { extend: "yarn" }, { extend: "ntk", factor: 32 }] as const) {
-    const settings = resolveContext(final, options);
-    expect(settings).toMatchObject({ nativeWindow: 4096, extendedWindow: 131072, schedule: "dynamic" });
-    expect([4096, 4097, 8193, 131072].map((tokens) => factorFor(settings, tokens))).toEqual([1, 2, 4, 32]);
-  }
-  const dynamic = resolveContext(final, { schedule: "dynamic" });
-  expect(resolveEncoding(final, chooseEncoding(dynamic, 32))).toEqual(
-    resolveEncoding(final, chooseEncoding(resolveContext(final), 32)),
-  );
-  expect(windows(final, { schedule: "dynamic", nativeWindow: 8192 })).toMatchObject({ nativeWindow: 8192 });
-  const doubled = { ...final, max_position_embeddings: 262144 };
-  expect(windows(doubled, { schedule: "dynamic" })).toMatchObject({ nativeWindow: 4096, extendedWindow: 131072 });
-});
-
 test("steps are cut to the largest factor, and always begin with 1", () => {
   expect(resolveContext(instruct, { extend: "yarn", factor: 3 }).steps).toEqual([1, 2, 3]);
   expect(resolveContext(instruct, { extend: "yarn", factor: 4, steps: [4, 1.5] }).steps).toEqual([1, 1.5, 4]);
@@ -173,10 +155,13 @@ test.each([
   );
 });
 
-test("schedule overrides where a dynamic form exists; dynamic NTK has one already, and linear none", () => {
-  // It comes with its final window and was trained with its scaling: positions that are plain up to there, it never saw.
+test("schedule overrides where a dynamic form exists; dynamic NTK has one already", () => {
   const linear = { ...instruct, rope_scaling: { type: "linear", factor: 2 } };
-  expect(() => resolveContext(linear, { schedule: "dynamic" })).toThrow(/linear scaling applies at every length/);
+  expect(windows(linear, { schedule: "dynamic" })).toMatchObject({
+    method: "linear",
+    maximumFactor: 2,
+    extendedWindow: 65536,
+  });
   const ntk = { ...instruct, rope_scaling: { type: "dynamic", factor: 2 } };
   expect(resolveContext(ntk, { schedule: "dynamic" })).toEqual(resolveContext(ntk));
   expect(windows(ntk, { schedule: "static" })).toMatchObject({ method: "trained", extendedWindow: 65536 });

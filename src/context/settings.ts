@@ -83,9 +83,9 @@ function resolveBase(config: ContextConfig, options: ContextOptions): ContextSet
   const trained = isTrained(config, parameters);
   const extend = options.extend ?? "declared";
   if (extend === "declared" && parameters.declared) {
-    const isStretched = !trained || (options.schedule === "dynamic" && parameters.method === "yarn");
+    const isStretched = !trained || (options.schedule === "dynamic" && ["yarn", "linear"].includes(parameters.method));
     if (!isStretched) return followTrained(options, parameters, facts);
-    return stretch("yarn", options, parameters, facts);
+    return stretch(parameters.method === "linear" ? "linear" : "yarn", options, parameters, facts);
   }
   if (extend === "none" || extend === "declared") {
     if ((options.factor ?? 1) !== 1) {
@@ -124,12 +124,11 @@ function followTrained(options: ContextOptions, parameters: RotaryParameters, fa
     const reason = `the model was trained with ${parameters.method} scaling of factor ${maximumFactor}, which cannot be changed`;
     throw new InvalidOptionError("context.factor", reason);
   }
-  const { method, originalWindow } = parameters;
-  if (options.schedule === "dynamic" && (method === "llama3" || method === "linear")) {
-    const reason = `${method} scaling applies at every length; it has no dynamic form`;
-    throw new InvalidOptionError("context.schedule", reason);
+  if (options.schedule === "dynamic" && parameters.method === "llama3") {
+    throw new InvalidOptionError("context.schedule", "llama3 scaling applies at every length; it has no dynamic form");
   }
   // These declare the window that they start from; the other blocks come with the final one.
+  const { method, originalWindow } = parameters;
   const reachesFurther =
     method === "yarn" || method === "dynamic" || (method === "longrope" && originalWindow === undefined);
   const extendedWindow = reachesFurther ? stretchedWindow(maximumFactor, facts) : facts.nativeWindow;
@@ -146,20 +145,17 @@ function stretch(
     const reason = `${method} cannot be put on ${parameters.method} scaling, which this model was trained with`;
     throw new InvalidOptionError("context.extend", reason);
   }
-  const declared = parameters.method === "yarn" ? declaredFactor(parameters) : undefined;
+  const declared = ["yarn", "linear"].includes(parameters.method) ? declaredFactor(parameters) : undefined;
   if (options.extend !== method && options.factor !== undefined && options.factor > (declared ?? 1)) {
     const reason = `${options.factor} is above the declared ${declared}; add extend: "yarn" to exceed it`;
     throw new InvalidOptionError("context.factor", reason);
   }
   const maximumFactor = options.factor ?? declared ?? defaultFactor;
-  // max_position_embeddings may be the final window of a yarn block: what is plain ends at the original one.
-  const nativeWindow = declared ? (facts.givenWindow ?? facts.originalWindow) : facts.nativeWindow;
-  const windows = { ...facts, nativeWindow };
   return {
-    ...windows,
+    ...facts,
     method,
     maximumFactor,
-    extendedWindow: stretchedWindow(maximumFactor, windows),
+    extendedWindow: stretchedWindow(maximumFactor, facts),
     schedule: options.schedule ?? (method === "yarn" && hasOwnAttention(parameters) ? "static" : "dynamic"),
     steps: cutSteps(options.steps, maximumFactor),
   };
