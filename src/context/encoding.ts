@@ -43,9 +43,7 @@ function encodingOptions(settings: ContextSettings, factor: number): RotaryOptio
       if (declared === "dynamic") {
         return { method: declared, originalWindow, sequenceLength: Math.round(factor * originalWindow) };
       }
-      if (declared === "longrope") {
-        return { method: declared, originalWindow, sequenceLength: originalWindow + (factor > 1 ? 1 : 0) };
-      }
+      if (declared === "longrope") return { method: declared, sequenceLength: originalWindow + (factor > 1 ? 1 : 0) };
       return declared === "yarn" ? { method: declared, originalWindow } : { method: declared };
     case "yarn":
       return factor === 1 ? { method: "default" } : { method: "yarn", factor, originalWindow };

@@ -193,23 +193,6 @@ test("longrope: short factors to the original window, long ones past it, for the
   }
 });
 
-test("nativeWindow mends a longrope block without its original window", () => {
-  const factors = { short_factor: Array(16).fill(1), long_factor: Array(16).fill(4) };
-  const block = { type: "longrope", factor: 4, ...factors };
-  const bare = { model_type: "phi3", head_dim: 32, max_position_embeddings: 256, rope_scaling: block };
-  const mended = resolveContext(bare, { nativeWindow: 64 });
-  expect(mended).toMatchObject({ nativeWindow: 64, originalWindow: 64, extendedWindow: 256 });
-  const right = { ...bare, original_max_position_embeddings: 64 };
-  for (const factor of [64, 65, 256].map((tokens) => factorFor(mended, tokens))) {
-    expect(resolveEncoding(bare, chooseEncoding(mended, factor))).toEqual(
-      resolveEncoding(right, chooseEncoding(resolveContext(right), factor)),
-    );
-  }
-  const divisorOf = (tokens: number) =>
-    resolveEncoding(bare, chooseEncoding(mended, factorFor(mended, tokens))).inverseFrequencies[0];
-  expect([64, 65, 256].map(divisorOf)).toEqual([1, 0.25, 0.25]);
-});
-
 test("nativeWindow mends a yarn block that was trained with, too", () => {
   const own = { type: "yarn", factor: 4, attention_factor: 1.2 };
   const bare = { model_type: "qwen2", head_dim: 32, max_position_embeddings: 256, rope_scaling: own };
