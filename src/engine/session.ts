@@ -57,12 +57,18 @@ export class Session implements AsyncDisposable {
         throw new InvalidOptionError("logits", `must be "none", "last" or "all", not ${JSON.stringify(logits)}`);
       }
       if (typeof logprobs !== "boolean") throw new InvalidOptionError("logprobs", "must be true or false");
-      const { length, factor, ...result } = await this.#parts.engine.call("append", call, {
-        signal,
-        onEvent: onProgress,
-      });
-      this.#state = { length, factor };
-      return result;
+      const before = this.#state.length;
+      const { engine } = this.#parts;
+      try {
+        const { length, factor, ...result } = await engine.call("append", call, { signal, onEvent: onProgress });
+        this.#state = { length, factor };
+        return result;
+      } catch (error) {
+        // It may have been done before it heard that its listener threw.
+        const isDone = !engine.closed && (await engine.call("state", { session: this.#id })).length > before;
+        if (isDone) await engine.call("truncate", { session: this.#id, length: before });
+        throw error;
+      }
     }, options.signal);
   }
 
