@@ -19,7 +19,7 @@ import {
   removeHubModel,
 } from "../src/index.ts";
 import { randomAdapter } from "./adapter-models.ts";
-import { tinyGguf } from "./gguf-models.ts";
+import { tinyGguf, tinyGgufParts } from "./gguf-models.ts";
 import { tiny } from "./tiny.ts";
 
 const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
@@ -126,6 +126,16 @@ describe("in a program", () => {
     await using model = await loadModel("owner/tiny-GGUF:q8_0", { download: true });
     expect((await model.generate(request).result()).tokens.length).toBe(4);
     expect(await readdir(snapshot("owner/tiny-GGUF"))).toEqual(["tiny-Q8_0.gguf"]);
+  });
+
+  test("a GGUF model that was split, in a folder of its repository", async () => {
+    const parts = await tinyGgufParts("Q8_0", 2);
+    const files = Object.fromEntries(parts.map((part, i) => [`Q8_0/m-0000${i + 1}-of-00002.gguf`, part]));
+    hub.repositories.set("owner/split", { commit, files });
+    await using model = await loadModel("owner/split:Q8_0", { download: true });
+    await using whole = await loadModel({ "m.gguf": new Blob([await tinyGguf("Q8_0")]) });
+    const { tokens } = await model.generate(request).result();
+    expect(tokens).toEqual((await whole.generate(request).result()).tokens);
   });
 
   test("an adapter, and the sources of quantizeModel and mergeAdapter", async () => {

@@ -95,6 +95,13 @@ test("a snapshot of the Hub's cache is links to the blobs beside it, and to noth
   await symlink(join("..", "..", "blobs", "abc"), join(snapshot, "config.json"));
   await symlink(join("..", "..", "other"), join(snapshot, "tokenizer.json"));
   await symlink(snapshot, join(folder, "alias-of-snapshot"));
+  await mkdir(join(snapshot, "Q8_0"));
+  await symlink(join("..", "..", "..", "blobs", "abc"), join(snapshot, "Q8_0", "part.gguf"));
+  await symlink(join("..", "..", "..", "other"), join(snapshot, "Q8_0", "other.gguf"));
+  const nested = await openDirectory(join(snapshot, "Q8_0"));
+  expect(await nested.size("part.gguf")).toBe(4);
+  await expect(nested.size("other.gguf")).rejects.toMatchObject({ code: "permission_denied" });
+  await nested.close();
   for (const path of [snapshot, join(folder, "alias-of-snapshot")]) {
     const files = await openDirectory(path);
     expect(new TextDecoder().decode(await files.read("config.json", 0, 4))).toBe("blob");

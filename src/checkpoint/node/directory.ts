@@ -142,9 +142,10 @@ export async function openDirectory(
 /** @throws CheckpointError when a link leads out of the folder */
 function checkInside(file: string, target: string, folder: string): void {
   if (isInside(target, folder)) return;
-  // models--NAME/snapshots/REVISION/config.json -> models--NAME/blobs/HASH
-  const repository = dirname(dirname(folder));
-  if (basename(dirname(folder)) === "snapshots" && isInside(target, join(repository, "blobs"))) return;
+  // models--NAME/snapshots/REVISION/config.json -> models--NAME/blobs/HASH; GGUF files may lie in folders of the snapshot, too.
+  for (let place = folder; dirname(place) !== place; place = dirname(place)) {
+    if (basename(dirname(place)) === "snapshots" && isInside(target, join(dirname(dirname(place)), "blobs"))) return;
+  }
   throw new CheckpointError(
     "permission_denied",
     `${file} is a link that leads out of the folder, to ${target}, and is not followed; copy that file there, or make it a hard link`,
