@@ -110,6 +110,29 @@ test("a snapshot of the Hub's cache is links to the blobs beside it, and to noth
   }
 });
 
+test("a blob may be a link to what the repositories of the cache share; a snapshot's own link there is refused", async () => {
+  const cache = join(folder, "shared-cache");
+  const [repository, hash] = [join(cache, "models--a--b"), "ab".repeat(32)];
+  const [snapshot, blobs] = [join(repository, "snapshots", "0123"), join(repository, "blobs")];
+  for (const path of [join(snapshot, "sub"), blobs, join(cache, "blobs", "ab")]) await mkdir(path, { recursive: true });
+  await writeFile(join(cache, "blobs", "ab", hash), "shared");
+  await writeFile(join(cache, "blobs", "notes"), "notes");
+  await symlink(join("..", "..", "blobs", "ab", hash), join(blobs, "etag"));
+  await symlink(join("..", "..", "blobs", "notes"), join(blobs, "odd"));
+  await symlink(join("..", "..", "..", "secret"), join(blobs, "outside"));
+  await writeFile(join(folder, "secret"), "secret");
+  await symlink(join("..", "..", "blobs", "etag"), join(snapshot, "model.safetensors"));
+  await symlink(join("..", "..", "..", "blobs", "etag"), join(snapshot, "sub", "m.gguf"));
+  await symlink(join("..", "..", "..", "blobs", "ab", hash), join(snapshot, "direct"));
+  for (const name of ["odd", "outside"]) await symlink(join("..", "..", "blobs", name), join(snapshot, name));
+  const files = await openDirectory(snapshot);
+  for (const name of ["model.safetensors", "sub/m.gguf"])
+    expect(new TextDecoder().decode(await files.read(name, 0, 6))).toBe("shared");
+  for (const name of ["direct", "odd", "outside"])
+    await expect(files.size(name), name).rejects.toMatchObject({ code: "permission_denied" });
+  await files.close();
+});
+
 test("a file in the place of a folder says what it is", async () => {
   const given = async (name: string, content: string) => {
     await writeFile(join(folder, name), content, "latin1");

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
-import { basename, dirname, isAbsolute, join, relative, sep } from "node:path";
+import { type FileHandle, open, readdir, readlink, realpath, stat } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { InvalidOptionError } from "../../errors.ts";
 import { CheckpointError } from "../errors.ts";
 import { type CheckpointFiles, checkFileName, checkRange, closedFiles, missingFile } from "../files.ts";
@@ -13,6 +13,9 @@ const READ_BYTES: number = 2 ** 30;
 
 /** How much of a file's beginning identifies it, in bytes. */
 const IDENTIFYING_BYTES: number = 2 ** 20;
+
+/** Where contents lie in what the repositories of a Hub's cache share. */
+const sharedBlob = /^([0-9a-f]{2})[\\/]\1[0-9a-f]{62}$/;
 
 /** What a folder is taken for. */
 export type DirectoryContent = "model" | "adapter";
@@ -31,8 +34,8 @@ const advice: Readonly<Record<DirectoryContent, { readonly missing: string; read
 
 /**
  * A checkpoint from a folder. Files are opened when they are first read and stay open until `close()`. Links are followed
- * inside the folder, and from a snapshot of the Hub's cache to the blobs beside it; elsewhere they are refused, because
- * whoever made the checkpoint does not decide which files of this machine are read.
+ * inside the folder, and from a snapshot of the Hub's cache to its blobs; elsewhere they are refused, because whoever made
+ * the checkpoint does not decide which files of this machine are read.
  *
  * @param options.named - a file that the user named: it may be a link to anywhere
  * @param options.content - what the folder is to hold, for messages that say what to give; a model by default
@@ -60,7 +63,7 @@ export async function openDirectory(
     const file = join(path, name);
     try {
       const status = await stat(file);
-      if (name !== named) checkInside(file, await realpath(file), realPath);
+      if (name !== named) await checkInside(file, await realpath(file), realPath);
       // A folder is no file; a pipe or device would block or never end.
       return status.isFile() ? status : undefined;
     } catch (error) {
@@ -140,16 +143,27 @@ export async function openDirectory(
 }
 
 /** @throws CheckpointError when a link leads out of the folder */
-function checkInside(file: string, target: string, folder: string): void {
+async function checkInside(file: string, target: string, folder: string): Promise<void> {
   if (isInside(target, folder)) return;
   // models--NAME/snapshots/REVISION/config.json -> models--NAME/blobs/HASH; GGUF files may lie in folders of the snapshot, too.
   for (let place = folder; dirname(place) !== place; place = dirname(place)) {
-    if (basename(dirname(place)) === "snapshots" && isInside(target, join(dirname(dirname(place)), "blobs"))) return;
+    if (basename(dirname(place)) !== "snapshots") continue;
+    const repository = dirname(dirname(place));
+    const blobs = join(repository, "blobs");
+    if (isInside(target, blobs)) return;
+    // The newest Python makes the blob a link itself, to what repositories share: blobs/HA/HASH of the cache.
+    const isShared = sharedBlob.test(relative(join(dirname(repository), "blobs"), target));
+    if (isShared && isInside(await firstTarget(file), blobs)) return;
   }
   throw new CheckpointError(
     "permission_denied",
     `${file} is a link that leads out of the folder, to ${target}, and is not followed; copy that file there, or make it a hard link`,
   );
+}
+
+/** What a link names, be it a link itself or not; of what is no link its folder. */
+async function firstTarget(file: string): Promise<string> {
+  return resolve(await realpath(dirname(file)), await readlink(file).catch(() => ""));
 }
 
 function isInside(path: string, folder: string): boolean {

@@ -161,6 +161,28 @@ test("all of a repository is removed, and no other", async () => {
   await expect(removeModel(settings, requireModelId("owner/name"), true)).rejects.toMatchObject({ code: "not_cached" });
 });
 
+test("what the newest Python keeps where repositories share it is found and listed; removing takes its links and leaves it there", async () => {
+  const folder = await lay("owner/name", commit, whole);
+  const hash = "cd".repeat(32);
+  await mkdir(join(cache, "blobs", "cd"), { recursive: true });
+  await writeFile(join(cache, "blobs", "cd", hash), "shared");
+  await rm(join(folder, "blobs", "w1"));
+  await symlink(`../../blobs/cd/${hash}`, join(folder, "blobs", "w1"));
+  expect(await find("owner/name")).toMatchObject({ model: { bytes: 14 } });
+  expect((await listModels(settings)).models).toMatchObject([{ repository: "owner/name", bytes: 14 }]);
+  for (const everything of [true, false]) {
+    await lay("owner/only", commit, { "m-Q8_0.gguf": "q8" });
+    const blob = join(cache, "models--owner--only", "blobs", "q8");
+    await rm(blob);
+    await symlink(`../../blobs/cd/${hash}`, blob);
+    expect(await find("owner/only")).toHaveProperty("model");
+    expect(await removeModel(settings, requireModelId("owner/only"), everything)).toEqual({ files: 1, bytes: 6 });
+    expect((await readdir(cache)).sort()).toEqual(["blobs", "models--owner--name"]);
+  }
+  expect(await removeModel(settings, requireModelId("owner/name"), true)).toEqual({ files: 5, bytes: 14 });
+  expect(await readdir(join(cache, "blobs", "cd"))).toEqual([hash]);
+});
+
 test("one GGUF model is removed, with all its parts", async () => {
   const parts = { "m-f16-00001-of-00002.gguf": "p1", "m-f16-00002-of-00002.gguf": "p2" };
   const folder = await lay("owner/g", commit, { ...parts, "m-Q8_0.gguf": "q8" });

@@ -1,10 +1,10 @@
-import { lstat, readdir, readlink, rm } from "node:fs/promises";
+import { readdir, readlink, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { HubError } from "../errors.ts";
 import { chooseGguf } from "../gguf-choice.ts";
 import type { RemovedModel } from "../hub.ts";
 import { formatModelId, type ModelId } from "../model-id.ts";
-import { RepositoryFolder } from "./cache-layout.ts";
+import { RepositoryFolder, sizeOf } from "./cache-layout.ts";
 import { onDisk } from "./disk-error.ts";
 import { isBeingDownloaded } from "./download-file.ts";
 import { listSnapshot } from "./find-cached.ts";
@@ -68,13 +68,13 @@ async function removeUnneeded(folder: RepositoryFolder): Promise<void> {
     if (!needed.has(name) && !name.endsWith(".incomplete")) await rm(join(blobs, name));
 }
 
-/** Path to size of everything with content. */
+/** Path to size of everything with content: files, and blobs that are links to what repositories share. */
 async function contentsOf({ path }: RepositoryFolder): Promise<Map<string, number>> {
   const found = new Map<string, number>();
   for (const part of ["blobs", "snapshots"]) {
     for (const entry of await readdir(join(path, part), { recursive: true, withFileTypes: true }).catch(() => [])) {
       const file = join(entry.parentPath, entry.name);
-      if (entry.isFile()) found.set(file, (await lstat(file)).size);
+      if (entry.isFile() || (part === "blobs" && entry.isSymbolicLink())) found.set(file, (await sizeOf(file)) ?? 0);
     }
   }
   return found;
