@@ -1,8 +1,21 @@
 import { mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { isLocked, takeLock } from "./lock.ts";
+
+/** Permissions do not bind root, whom tests may run as: what renaming is refused with, and how often it was tried. */
+const renaming = vi.hoisted(() => ({ refusedWith: undefined as string | undefined, attempts: 0 }));
+
+vi.mock("node:fs/promises", async (importOriginal) => {
+  const original = await importOriginal<typeof import("node:fs/promises")>();
+  const refusingRename: typeof original.rename = async (...call) => {
+    renaming.attempts++;
+    if (renaming.refusedWith === undefined) return original.rename(...call);
+    throw Object.assign(new Error(renaming.refusedWith), { code: renaming.refusedWith });
+  };
+  return { ...original, rename: refusingRename };
+});
 
 let folder: string;
 let path: string;
@@ -10,7 +23,10 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "skein-lock-"));
   path = join(folder, "deep", "file.lock");
 });
-afterEach(() => rm(folder, { recursive: true }));
+afterEach(async () => {
+  Object.assign(renaming, { refusedWith: undefined, attempts: 0 });
+  await rm(folder, { recursive: true });
+});
 
 const never = async (): Promise<boolean> => false;
 
@@ -60,4 +76,23 @@ test("a lock of another machine that gives signs of life is left alone", async (
   await (await takeLock(path, never, undefined))!.release();
   await writeFile(path, "1 another-machine x");
   await expect(takeLock(path, never, AbortSignal.timeout(300))).rejects.toMatchObject({ name: "TimeoutError" });
+});
+
+test("a lock that was left and may not be removed is an error that names it", async () => {
+  await (await takeLock(path, never, undefined))!.release();
+  await writeFile(path, `999999999 ${hostname()} x`);
+  renaming.refusedWith = "EACCES";
+  await expect(takeLock(path, never, AbortSignal.timeout(2000))).rejects.toMatchObject({
+    name: "HubError",
+    code: "write_failed",
+    message: expect.stringMatching(/file\.lock was left by a process that has ended, and cannot be removed \(EACCES\)/),
+  });
+});
+
+test("who is slower than another one at taking a lock away does not spin, and can be told to stop", async () => {
+  await (await takeLock(path, never, undefined))!.release();
+  await writeFile(path, `999999999 ${hostname()} x`);
+  renaming.refusedWith = "ENOENT";
+  await expect(takeLock(path, never, AbortSignal.timeout(500))).rejects.toMatchObject({ name: "TimeoutError" });
+  expect(renaming.attempts).toBeLessThan(10);
 });

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, stat, unlink, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
+import { HubError } from "../errors.ts";
 import { codeOf } from "./cache-layout.ts";
 import { pause } from "./request.ts";
 
@@ -23,7 +24,7 @@ const lookAgain = 200;
  * @param path - a file that exists as long as the lock is held
  * @param isDone - asked while waiting: whether the lock is not needed any more
  * @returns undefined when it is not needed any more
- * @throws Error of the file system; the signal's reason
+ * @throws Error of the file system; HubError when a lock that was left cannot be removed; the signal's reason
  */
 export async function takeLock(
   path: string,
@@ -35,8 +36,8 @@ export async function takeLock(
   while (!(await create(path, owner))) {
     if (await isDone()) return undefined;
     const abandoned = await findAbandoned(path);
-    if (abandoned === undefined) await pause(lookAgain, signal);
-    else await takeAway(path, abandoned);
+    if (abandoned === undefined || !(await takeAway(path, abandoned))) await pause(lookAgain, signal);
+    signal?.throwIfAborted();
   }
   const timer = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => {}), beat);
   timer.unref();
@@ -86,14 +87,25 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Of several who find the same lock abandoned, one takes it away; who comes late may get hold of the next one, and puts that back. */
-async function takeAway(path: string, abandoned: string): Promise<void> {
+/**
+ * Of several who find the same lock abandoned, one takes it away; who comes late may get hold of the next one, and puts that back.
+ *
+ * @returns false when somebody else was quicker
+ * @throws HubError when it may not be removed
+ */
+async function takeAway(path: string, abandoned: string): Promise<boolean> {
   const taken = `${path}.${randomUUID()}`;
   try {
     await rename(path, taken);
     if ((await readFile(taken, "utf8")) === abandoned) await unlink(taken);
     else await rename(taken, path);
-  } catch {
-    // Somebody else was quicker.
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return false;
+    throw new HubError(
+      "write_failed",
+      `${path} was left by a process that has ended, and cannot be removed (${codeOf(error)}); remove it, or make its folder writable`,
+      { cause: error },
+    );
   }
 }
