@@ -1,8 +1,10 @@
+import { spawn } from "node:child_process";
 import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDirectory } from "../src/checkpoint/node/directory.ts";
+import { ranged, serve } from "../src/checkpoint/node/test-server.ts";
 import { openTensors } from "../src/checkpoint/tensors.ts";
 import { inspectModel, loadModel, type Model, mergeAdapter, type Progress } from "../src/index.ts";
 import { mergedByHand, randomAdapter, type TestAdapter } from "./adapter-models.ts";
@@ -207,6 +209,42 @@ describe("a base in two files of float32", () => {
     await expect(mergeAdapter(tiny, large, path)).rejects.toThrow(/a merged weight is not finite/);
     expect(await exists(path)).toBe(false);
     expect((await readdir(folder)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  });
+
+  test("a process that goes at once in the middle of a merge leaves nothing behind", async () => {
+    const own = await mkdtemp(join(folder, "ended-"));
+    await mkdir(join(own, "adapter"));
+    for (const [name, file] of Object.entries(adapter.files))
+      await writeFile(join(own, "adapter", name), new Uint8Array(await file.arrayBuffer()));
+    // The weights' header comes, and no number of them ever.
+    const weights = new Uint8Array(await readFile(join(tiny, "model.safetensors")));
+    const served = ["config.json", "tokenizer.json", "tokenizer_config.json"].map(
+      async (name) => [`/model/${name}`, ranged(new Uint8Array(await readFile(join(tiny, name))))] as const,
+    );
+    const server = await serve({
+      ...Object.fromEntries(await Promise.all(served)),
+      "/model/model.safetensors": (request, response) => {
+        if (request.headers.range?.startsWith("bytes=0-")) ranged(weights)(request, response);
+      },
+    });
+    const program = `
+      import { mergeAdapter } from ${JSON.stringify(new URL("../src/index.ts", import.meta.url).href)};
+      const [base, adapter, folder] = process.argv.slice(1);
+      const onProgress = () => setTimeout(() => process.exit(7), 500);
+      await mergeAdapter(new URL(base), adapter, folder, { onProgress });
+    `;
+    const args = ["--input-type=module", "-e", program, server.url.href, join(own, "adapter"), join(own, "merged")];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
+    let written: string[] = [];
+    const watching = setInterval(async () => {
+      const names = (await readdir(own)).filter((name) => name.endsWith(".tmp"));
+      if (names.length > 0) written = names;
+    }, 20);
+    const code = await new Promise((resolve) => child.on("exit", resolve));
+    clearInterval(watching);
+    await server.close();
+    expect([code, written.length]).toEqual([7, 1]);
+    expect(await readdir(own)).toEqual(["adapter"]);
   });
 
   test("what cannot be merged is refused, with the reason", async () => {

@@ -36,7 +36,7 @@ export async function mergeAdapter(
   const resolving = { ...options, onWarning: (warning: Warning) => void early.push(warning) };
   const baseSource = await resolveSource(source, resolving);
   const adapterSource = await resolveAdapter(adapter, resolving);
-  const worker = new WorkerClient<MergeMethods>(workers.spawnMergeWorker());
+  const worker = new WorkerClient<MergeMethods>(workers.spawnMergeWorker(folder));
   const stops = [() => worker.close(new SkeinError("disposed", "the merge is over"))];
   try {
     const added = sendAdapter("to merge", adapterSource, "adapter");

@@ -60,8 +60,8 @@ export interface Workers {
   readonly spawnGgufWorker: (() => WorkerHandle) | undefined;
   /** Undefined where there are no files to write. */
   readonly spawnQuantizeWorker: (() => WorkerHandle) | undefined;
-  /** Undefined where there are no folders to write. */
-  readonly spawnMergeWorker: (() => WorkerHandle) | undefined;
+  /** Undefined where there are no folders to write. @param folder - that it may write */
+  readonly spawnMergeWorker: ((folder: string) => WorkerHandle) | undefined;
   /** In Node a process. */
   readonly spawnTemplateWorker: () => WorkerHandle;
 }

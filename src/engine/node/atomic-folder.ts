@@ -2,26 +2,35 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir } from "node:f
 import { dirname, join, resolve } from "node:path";
 import { InvalidOptionError } from "../../errors.ts";
 import type { AtomicFolder } from "../platform.ts";
-import { forget, keepTrack, temporaryBeside, writeFully } from "./unfinished.ts";
+import { temporaryBeside, writeFully } from "./unfinished.ts";
 import { explainWriteError } from "./write-error.ts";
+
+/** Where a folder will be, and where it is written until it is complete. */
+export interface FolderPlace {
+  readonly target: string;
+  readonly temporary: string;
+}
+
+/** @param path - of a folder, which need not be there */
+export function placeOf(path: string): FolderPlace {
+  const target = resolve(path);
+  return { target, temporary: temporaryBeside(target) };
+}
 
 /**
  * Writes beside the final path under another name, and renames when all of it is on the disk.
  *
  * @param path - of a folder that there is not, or that is empty
+ * @param place - of this folder; whoever chose it takes the temporary one away when this thread is ended
  * @throws InvalidOptionError when something is there; SkeinError (code `write_failed`) with the path and the reason
  */
-export async function createAtomicFolder(path: string): Promise<AtomicFolder> {
-  const target = resolve(path);
+export async function createAtomicFolder(path: string, { target, temporary }: FolderPlace): Promise<AtomicFolder> {
   await explainWriteError(path, () => refuseOccupied(path));
-  const temporary = temporaryBeside(target);
   await explainWriteError(path, () => mkdir(temporary));
-  keepTrack(temporary);
   const opened = new Set<FileHandle>();
   const discard = async (): Promise<void> => {
     for (const file of opened) await file.close().catch(() => {});
     await rm(temporary, { recursive: true, force: true });
-    forget(temporary);
   };
   return {
     createFile: (name) =>
@@ -45,7 +54,6 @@ export async function createAtomicFolder(path: string): Promise<AtomicFolder> {
         await refuseOccupied(path);
         await rmdir(target).catch(() => {}); // an empty one, which not every system replaces
         await rename(temporary, target);
-        forget(temporary);
       }),
     discard,
   };

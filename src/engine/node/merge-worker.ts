@@ -1,9 +1,13 @@
+import { workerData } from "node:worker_threads";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { serve } from "../channel.ts";
 import { mergeCheckpoint } from "../merge-checkpoint.ts";
 import type { MergeMethods } from "../merge-methods.ts";
 import { createAtomicFolder } from "./atomic-folder.ts";
 import { platform } from "./platform.ts";
+import type { MergeWorkerData } from "./spawn-merge-worker.ts";
+
+const { place } = workerData as MergeWorkerData;
 
 /** The worker that merges an adapter into its base and writes the checkpoint. One folder, then it is ended. */
 serve<MergeMethods>(platform.ownerPort(), {
@@ -13,7 +17,7 @@ serve<MergeMethods>(platform.ownerPort(), {
       opened.push(await platform.openSource(source));
       opened.push(await platform.openSource(adapter.source, "adapter"));
       const [files, adapterFiles] = opened;
-      const folder = await createAtomicFolder(path);
+      const folder = await createAtomicFolder(path, place);
       try {
         const merged = await mergeCheckpoint(files!, adapterFiles!, adapter, { folder, signal, onProgress: emit });
         await folder.commit();

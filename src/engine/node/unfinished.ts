@@ -20,7 +20,7 @@ export function keepTrack(temporary: string): void {
   process.on("exit", () => {
     for (const path of unfinished) {
       try {
-        rmSync(path, { recursive: true, force: true });
+        rmSync(path, { recursive: true, force: true, maxRetries: 3 }); // a worker may be writing there still
       } catch {
         // It will never go.
       }

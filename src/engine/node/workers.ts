@@ -2,6 +2,7 @@ import { type Transferable, Worker } from "node:worker_threads";
 import { takeBackAfter, wideningFacts } from "../../backend/wasm/node/widening-flags.ts";
 import type { WorkerHandle } from "../channel.ts";
 import type { Workers } from "../platform.ts";
+import { spawnMergeWorker } from "./spawn-merge-worker.ts";
 import { spawnTemplateProcess } from "./spawn-template-process.ts";
 
 /** Memory that the text worker may take. Building a tokenizer takes 0.5 GB. */
@@ -32,8 +33,7 @@ export const workers: Workers = {
   spawnGgufWorker: undefined,
   spawnQuantizeWorker: () =>
     handleOf(new Worker(new URL("./quantize-worker.ts", import.meta.url), { name: "skein-quantize", ...flags })),
-  spawnMergeWorker: () =>
-    handleOf(new Worker(new URL("./merge-worker.ts", import.meta.url), { name: "skein-merge", ...flags })),
+  spawnMergeWorker: (folder) => handleOf(spawnMergeWorker(folder, { name: "skein-merge", ...flags })),
   spawnTemplateWorker: spawnTemplateProcess,
 };
 
