@@ -17,6 +17,7 @@ import {
   pullModel,
   quantizeModel,
   removeHubModel,
+  type Warning,
 } from "../src/index.ts";
 import { randomAdapter } from "./adapter-models.ts";
 import { tinyGguf, tinyGgufParts } from "./gguf-models.ts";
@@ -136,6 +137,37 @@ describe("in a program", () => {
     await using whole = await loadModel({ "m.gguf": new Blob([await tinyGguf("Q8_0")]) });
     const { tokens } = await model.generate(request).result();
     expect(tokens).toEqual((await whole.generate(request).result()).tokens);
+  });
+
+  test("a GGUF file in the cache is not taken for the safetensors files that a name without a choice means", async () => {
+    const { files } = hub.repositories.get("owner/tiny")!;
+    hub.repositories.set("owner/both", { commit, files: { ...files, "tiny-Q8_0.gguf": await tinyGguf("Q8_0") } });
+    await pullModel("owner/both:Q8_0");
+    const warnings: Warning[] = [];
+    const onWarning = (warning: Warning) => void warnings.push(warning);
+    await using cached = await loadModel("owner/both", { onWarning });
+    expect(cached.context.nativeWindow).toBe(256);
+    const said = {
+      code: "hub_not_reached",
+      message: expect.stringMatching(/owner\/both\/tiny-Q8_0\.gguf means this file$/),
+    };
+    expect(warnings).toContainEqual(said);
+    await using chosen = await loadModel("owner/both:Q8_0", { download: true, onWarning });
+    expect(chosen.context.nativeWindow).toBe(256);
+    await using model = await loadModel("owner/both", { download: true, onWarning });
+    await using local = await loadModel(tiny);
+    const { tokens } = await local.generate(request).result();
+    expect((await model.generate(request).result()).tokens).toEqual(tokens);
+    expect(await readdir(snapshot("owner/both"))).toContain("model.safetensors");
+    expect(warnings.filter(({ code }) => code === "hub_not_reached").length).toBe(1);
+
+    hub.repositories.set("owner/only", { commit, files: { "tiny-Q8_0.gguf": await tinyGguf("Q8_0") } });
+    await pullModel("owner/only:Q8_0");
+    hub.requests.length = 0;
+    await using only = await loadModel("owner/only", { download: true, onWarning });
+    expect(only.context.nativeWindow).toBe(256);
+    expect(hub.requests).toEqual([]);
+    expect(warnings.filter(({ code }) => code === "hub_not_reached").length).toBe(1);
   });
 
   test("an adapter, and the sources of quantizeModel and mergeAdapter", async () => {

@@ -29,19 +29,24 @@ export async function resolveSource(source: ModelSource, options: ResolveOptions
   }
   const hub = await platform.openHub();
   const found = await hub.find(id);
-  if ("model" in found && (found.isComplete || !download || hub.offline)) return found.model.path;
-  if (!download || hub.offline) throw notCached(hub, source, "missing" in found ? found.missing : "");
-  if (!("model" in found)) return (await pullAsked(hub, id, source, options)).path;
-  try {
-    // What is there is completed; a newer commit would be another model.
-    return (await pullAsked(hub, { ...id, revision: found.model.commit }, source, options)).path;
-  } catch (error) {
-    if (!(error instanceof HubError) || ["disk_full", "write_failed"].includes(error.code)) throw error;
-    if (error.code === "not_cached") return found.model.path; // `download` said no
-    const message = `the Hub did not give small files that the cache may lack (${error.message}); what is there is used`;
-    options.onWarning?.({ code: "hub_not_reached", message: `${formatModelId(id)}: ${message}` });
-    return found.model.path;
+  if (!("model" in found)) {
+    if (!download || hub.offline) throw notCached(hub, source, found.missing);
+    return (await pullAsked(hub, id, source, options)).path;
   }
+  let { doubt } = found;
+  if (!found.isComplete && download && !hub.offline) {
+    try {
+      // What is there is completed; a newer commit would be another model.
+      return (await pullAsked(hub, { ...id, revision: found.model.commit }, source, options)).path;
+    } catch (error) {
+      if (!(error instanceof HubError) || ["disk_full", "write_failed"].includes(error.code)) throw error;
+      // Else `download` said no.
+      if (error.code !== "not_cached")
+        doubt = `the Hub did not give what the cache may lack (${error.message}); what is there is used`;
+    }
+  }
+  if (doubt) options.onWarning?.({ code: "hub_not_reached", message: `${formatModelId(id)}: ${doubt}` });
+  return found.model.path;
 }
 
 /** The id that a source is, unless a folder or file has this name. */

@@ -74,8 +74,13 @@ export interface RemovedModel {
 export type FoundModel =
   | {
       readonly model: HubModel;
-      /** False: a small file is not there (a tokenizer, generation settings), and nothing says that the repository has none. */
+      /**
+       * False: a small file is not there (a tokenizer, generation settings), and nothing says that the repository has none; or a GGUF file was taken that
+       * nobody chose, and the repository may have safetensors files, which the id would mean.
+       */
       readonly isComplete: boolean;
+      /** Says that, where it is the second. */
+      readonly doubt?: string;
     }
   | { readonly missing: string };
 

@@ -17,6 +17,13 @@ export function optionalFiles(names: readonly string[]): readonly string[] {
   return names.includes("config.json") ? ofModels : ofAdapters;
 }
 
+/** A repository that lacks the first, or both others, has no model but those of its GGUF files. */
+export const safetensorsModel: readonly [string, string, string] = [
+  "config.json",
+  "model.safetensors",
+  "model.safetensors.index.json",
+];
+
 /** What is needed of a repository. */
 export interface SelectedFiles {
   readonly names: readonly string[];

@@ -111,7 +111,7 @@ test("a model without its weights, or with a shard missing, is none", async () =
 test("GGUF files in the cache: the only one, the one that is meant, or an error that lists them", async () => {
   const folder = await lay("owner/g", commit, { "m-Q8_0.gguf": "q8" });
   const path = (name: string) => join(folder, "snapshots", commit, name);
-  expect(await find("owner/g")).toMatchObject({ model: { path: path("m-Q8_0.gguf") }, isComplete: true });
+  expect(await find("owner/g")).toMatchObject({ model: { path: path("m-Q8_0.gguf") } });
   await lay("owner/g", commit, { "sub/m-Q4_0.gguf": "q4" });
   expect(await find("owner/g:q4_0")).toMatchObject({ model: { path: path("sub/m-Q4_0.gguf") } });
   expect(await find("owner/g/m-Q8_0.gguf")).toMatchObject({ model: { path: path("m-Q8_0.gguf") } });
@@ -119,6 +119,31 @@ test("GGUF files in the cache: the only one, the one that is meant, or an error 
     missing: expect.stringContaining("choose one of: owner/g:Q8_0, owner/g:Q4_0"),
   });
   expect(await find("owner/g:Q2_K")).toEqual({ missing: expect.stringContaining("no GGUF model") });
+});
+
+test("a GGUF file that nobody chose is the model when the repository is known to have no safetensors files", async () => {
+  const folder = await lay("owner/g", commit, { "m-Q8_0.gguf": "q8" });
+  const mark = async (name: string) => {
+    await mkdir(join(folder, ".no_exist", commit), { recursive: true });
+    await writeFile(join(folder, ".no_exist", commit, name), "");
+  };
+  const doubtful = {
+    isComplete: false,
+    doubt: expect.stringMatching(/^m-Q8_0\.gguf is .*; owner\/g\/m-Q8_0\.gguf means/),
+  };
+  expect(await find("owner/g")).toMatchObject(doubtful);
+  for (const id of ["owner/g:Q8_0", "owner/g/m-Q8_0.gguf"]) {
+    const found = await find(id);
+    expect(found, id).toMatchObject({ isComplete: true });
+    expect(found, id).not.toHaveProperty("doubt");
+  }
+  await mark("model.safetensors");
+  expect(await find("owner/g")).toMatchObject(doubtful);
+  await mark("model.safetensors.index.json");
+  expect(await find("owner/g")).toMatchObject({ isComplete: true });
+  await rm(join(folder, ".no_exist"), { recursive: true });
+  await mark("config.json");
+  expect(await find("owner/g")).toMatchObject({ isComplete: true });
 });
 
 test("a list: sizes without counting twice what revisions share, names, what is not complete; other things are passed over", async () => {

@@ -4,7 +4,7 @@ import { openDirectory } from "../../node/directory.ts";
 import { HubError } from "../errors.ts";
 import type { FoundModel } from "../hub.ts";
 import { formatModelId, type ModelId } from "../model-id.ts";
-import { optionalFiles, selectFiles } from "../select-files.ts";
+import { optionalFiles, safetensorsModel, selectFiles } from "../select-files.ts";
 import { RepositoryFolder, sizeOf } from "./cache-layout.ts";
 import type { HubSettings } from "./settings.ts";
 
@@ -26,6 +26,10 @@ export async function findCached(settings: HubSettings, id: ModelId): Promise<Fo
     const selected = await selectFiles(id, names, { ...files, label: `${formatModelId(id)} in the cache` });
     const found = present.filter(({ name }) => selected.names.includes(name));
     const { repository, revision } = id;
+    const doubt =
+      selected.gguf === undefined
+        ? undefined
+        : await doubtOf(id, selected.gguf, (name) => folder.isMissing(commit, name));
     return {
       model: {
         id: formatModelId(id),
@@ -36,7 +40,8 @@ export async function findCached(settings: HubSettings, id: ModelId): Promise<Fo
         files: found,
         bytes: found.reduce((sum, { size }) => sum + size, 0),
       },
-      isComplete: selected.gguf !== undefined || (await hasOptionalFiles(folder, commit, names)),
+      isComplete: selected.gguf === undefined ? await hasOptionalFiles(folder, commit, names) : doubt === undefined,
+      ...(doubt === undefined ? {} : { doubt }),
     };
   } catch (error) {
     if (error instanceof HubError && error.code === "not_found") return { missing: error.message };
@@ -44,6 +49,19 @@ export async function findCached(settings: HubSettings, id: ModelId): Promise<Fo
   } finally {
     await files.close();
   }
+}
+
+/** Whether the id may mean other weights than those of a GGUF file, which are taken because the cache has nothing else. */
+async function doubtOf(
+  id: ModelId,
+  gguf: string,
+  isMissing: (name: string) => Promise<boolean>,
+): Promise<string | undefined> {
+  if (id.file !== undefined || id.quantisation !== undefined) return undefined;
+  const [config, single, index] = safetensorsModel;
+  if ((await isMissing(config)) || ((await isMissing(single)) && (await isMissing(index)))) return undefined;
+  const chosen = formatModelId({ ...id, file: gguf });
+  return `${gguf} is what the cache has of it, and whether the Hub has safetensors files, which the name means then, is not known; ${chosen} means this file`;
 }
 
 /** The files of a snapshot that are really there. */

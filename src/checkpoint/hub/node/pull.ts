@@ -5,7 +5,7 @@ import { HubError } from "../errors.ts";
 import type { DownloadPlan, HubModel, PullOptions } from "../hub.ts";
 import { formatModelId, type ModelId } from "../model-id.ts";
 import type { HubFile, HubRepository } from "../repository.ts";
-import { optionalFiles, type SelectedFiles, selectFiles } from "../select-files.ts";
+import { optionalFiles, type SelectedFiles, safetensorsModel, selectFiles } from "../select-files.ts";
 import { RepositoryFolder, sizeOf } from "./cache-layout.ts";
 import { onDisk } from "./disk-error.ts";
 import { type Download, downloadFile, partPath } from "./download-file.ts";
@@ -41,10 +41,8 @@ export async function pull(settings: HubSettings, id: ModelId, options: PullOpti
     await checkSpace(settings.cache, plan);
     const tell = countBytes(files, missing, onProgress);
     await downloadAll({ settings, repository, folder, signal }, missing, tell);
-    if (selected.gguf === undefined) {
-      for (const name of optionalFiles(names))
-        if (!names.includes(name)) await folder.markMissing(repository.commit, name);
-    }
+    for (const name of selected.gguf === undefined ? optionalFiles(names) : safetensorsModel)
+      if (!names.includes(name)) await folder.markMissing(repository.commit, name);
     if (id.revision !== repository.commit) await folder.setCommit(id.revision, repository.commit);
   });
   return model;
