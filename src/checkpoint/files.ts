@@ -37,7 +37,7 @@ export interface CheckpointFiles {
 const MEBIBYTE = 2 ** 20;
 
 /** The largest file that is read as text: no configuration or tokenizer comes near it. */
-const TEXT_LIMIT: number = 64 * MEBIBYTE;
+export const TEXT_LIMIT: number = 64 * MEBIBYTE;
 
 /**
  * A whole file as text, or `undefined` when there is no such file.

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { afterEach, expect, test } from "vitest";
 import { openUrl } from "./http.ts";
 import { type Handler, ranged, serve as startServer, type TestServer, whole } from "./node/test-server.ts";
@@ -65,6 +66,34 @@ test("a server that ignores Range is asked once for each file", async () => {
   expect([size, first, last]).toEqual([200_000, data.slice(0, 10), data.slice(199_990)]);
   expect(await files.read("data.bin", 0, 200_000)).toEqual(data);
   expect(requests).toHaveLength(1);
+  await files.close();
+});
+
+test("a server that ignores Range fills no memory: text, and what is not announced, ends at 64 MiB", async () => {
+  const piece = new Uint8Array(2 ** 20);
+  const endless: Handler = (_, response) => {
+    response.writeHead(200);
+    const send = () => {
+      while (!response.destroyed && response.write(piece));
+    };
+    response.on("drain", send);
+    send();
+  };
+  const zipped = gzipSync(new Uint8Array(65 * 2 ** 20), { level: 1 });
+  const { url } = await serve({
+    "/model/config.json": whole(new Uint8Array(65 * 2 ** 20), { "content-length": String(65 * 2 ** 20) }),
+    "/model/endless.jinja": endless,
+    "/model/endless.safetensors": endless,
+    "/model/zipped.gguf": whole(zipped, { "content-encoding": "gzip", "content-length": String(zipped.length) }),
+    "/model/model.safetensors": whole(new Uint8Array(65 * 2 ** 20), { "content-length": String(65 * 2 ** 20) }),
+  });
+  const files = openUrl(url);
+  for (const name of ["config.json", "endless.jinja", "endless.safetensors", "zipped.gguf"])
+    await expect(files.size(name), name).rejects.toMatchObject({
+      code: "network",
+      message: expect.stringMatching(/ sent more than 67108864 bytes/),
+    });
+  expect(await files.size("model.safetensors")).toBe(65 * 2 ** 20);
   await files.close();
 });
 

@@ -1,6 +1,6 @@
 import { InvalidOptionError } from "../errors.ts";
 import { CheckpointError } from "./errors.ts";
-import { type CheckpointFiles, checkFileName, checkRange, closedFiles, missingFile } from "./files.ts";
+import { type CheckpointFiles, checkFileName, checkRange, closedFiles, missingFile, TEXT_LIMIT } from "./files.ts";
 
 /** What a first request asks for: whole configuration files, and the header of most weight files. */
 const HEAD_BYTES: number = 64 * 2 ** 10;
@@ -110,7 +110,7 @@ async function openRemote(address: URL, signal: AbortSignal): Promise<RemoteFile
     return { size: 0, head: new Uint8Array(0), tag };
   }
   if (response.status === 200) {
-    const whole = await receive(address, signal, () => response.blob());
+    const whole = await readWhole(address, response, signal);
     return { size: whole.size, head: new Uint8Array(0), tag, whole };
   }
   checkPartial(address, response, 0);
@@ -144,7 +144,7 @@ async function readRange(
       throw networkError(address, "changed while it was read; open the model again");
     }
     if (response.status === 200) {
-      const whole = await receive(address, signal, () => response.blob());
+      const whole = await readWhole(address, response, signal);
       if (whole.size === remote.size) return whole;
       throw networkError(address, `has ${whole.size} bytes now, ${remote.size} before`);
     }
@@ -195,6 +195,18 @@ function checkPartial(address: URL, response: Response, start: number): void {
   }
 }
 
+/** The whole file: of weights as much as the server announces, of what is not announced, or is text, {@link TEXT_LIMIT} at most. */
+async function readWhole(address: URL, response: Response, signal: AbortSignal): Promise<Blob> {
+  const { headers } = response;
+  const isBounded =
+    /\.(safetensors|gguf)$/i.test(address.pathname) &&
+    headers.has("content-length") &&
+    !headers.has("content-encoding");
+  return await receive(address, signal, async () =>
+    isBounded ? response.blob() : new Blob([await readBody(response, TEXT_LIMIT)]),
+  );
+}
+
 /** The body's bytes; more than `limit` of them are an error, and are not stored. */
 async function readBody(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(limit);
@@ -203,7 +215,10 @@ async function readBody(response: Response, limit: number): Promise<Uint8Array<A
   for (let step = await reader?.read(); step?.value !== undefined; step = await reader?.read()) {
     if (filled + step.value.length > limit) {
       await reader?.cancel();
-      throw new CheckpointError("network", `${response.url} sent more than the ${limit} bytes that were asked for`);
+      throw new CheckpointError(
+        "network",
+        `${response.url} sent more than ${limit} bytes, the most that is read of it at once`,
+      );
     }
     bytes.set(step.value, filled);
     filled += step.value.length;
