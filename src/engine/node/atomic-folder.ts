@@ -1,4 +1,5 @@
-import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
+import { realpathSync } from "node:fs";
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { InvalidOptionError } from "../../errors.ts";
 import type { AtomicFolder } from "../platform.ts";
@@ -11,9 +12,14 @@ export interface FolderPlace {
   readonly temporary: string;
 }
 
-/** @param path - of a folder, which need not be there */
+/** Links are followed. @param path - of a folder, which need not be there */
 export function placeOf(path: string): FolderPlace {
-  const target = resolve(path);
+  let target = resolve(path);
+  try {
+    target = realpathSync(target);
+  } catch {
+    // There is none yet; whatever else is wrong shows when it is written.
+  }
   return { target, temporary: temporaryBeside(target) };
 }
 
@@ -25,7 +31,7 @@ export function placeOf(path: string): FolderPlace {
  * @throws InvalidOptionError when something is there; SkeinError (code `write_failed`) with the path and the reason
  */
 export async function createAtomicFolder(path: string, { target, temporary }: FolderPlace): Promise<AtomicFolder> {
-  await explainWriteError(path, () => refuseOccupied(path));
+  await explainWriteError(path, () => refuseOccupied(path, target));
   await explainWriteError(path, () => mkdir(temporary));
   const opened = new Set<FileHandle>();
   const discard = async (): Promise<void> => {
@@ -51,7 +57,7 @@ export async function createAtomicFolder(path: string, { target, temporary }: Fo
       }),
     commit: () =>
       explainWriteError(path, async () => {
-        await refuseOccupied(path);
+        await refuseOccupied(path, target);
         await rmdir(target).catch(() => {}); // an empty one, which not every system replaces
         await rename(temporary, target);
       }),
@@ -59,14 +65,23 @@ export async function createAtomicFolder(path: string, { target, temporary }: Fo
   };
 }
 
-async function refuseOccupied(path: string): Promise<void> {
-  const names = await readdir(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
+/** Said before all the work: what has something in it, and what renaming cannot replace. */
+async function refuseOccupied(path: string, target: string): Promise<void> {
+  const found = await lstat(target).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
     throw error;
   });
-  if (names.length > 0)
+  if (found === undefined) return;
+  if (found.isSymbolicLink())
+    throw new InvalidOptionError("folder", `${path} is a link to what there is not; name the folder itself`);
+  if ((await readdir(target)).length > 0)
     throw new InvalidOptionError(
       "folder",
       `${path} is not empty; name a folder that there is not, so that nothing is mixed or lost`,
+    );
+  if (found.dev !== (await stat(dirname(target))).dev)
+    throw new InvalidOptionError(
+      "folder",
+      `${path} is where another disk begins (a mount point), which cannot be replaced; name a folder in it that there is not`,
     );
 }
