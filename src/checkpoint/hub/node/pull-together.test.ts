@@ -190,6 +190,17 @@ test("files are read where they lie, in ranges, with or without a server that fo
     return true;
   };
   expect(await files.read("model.safetensors", 1000, 1100)).toEqual(weights.slice(1000, 1100));
+  for (const range of [`bytes 0-99/${weights.length}`, undefined]) {
+    hub.intercept = ({ at }, _, response) => {
+      if (at !== "storage") return false;
+      response.writeHead(206, range === undefined ? {} : { "content-range": range }).end(weights.slice(0, 100));
+      return true;
+    };
+    await expect(files.read("model.safetensors", 1000, 1100)).rejects.toMatchObject({
+      name: "HubError",
+      message: expect.stringMatching(/sent another part than was asked for/),
+    });
+  }
   await expect(files.read("model.safetensors", 0, weights.length + 1)).rejects.toMatchObject({
     code: "invalid_checkpoint",
   });

@@ -270,6 +270,44 @@ test("lists that cannot be followed are errors in one line", async () => {
   }
 });
 
+test("answers of another kind than was asked for are errors in one line", async () => {
+  for (const [part, body] of [
+    ["/revision/", "null"],
+    ["/revision/", "[]"],
+    ["/tree/", "{}"],
+    ["/tree/", "null"],
+    ["/tree/", '"files"'],
+  ] as const) {
+    hub.intercept = ({ path }, _, response) => {
+      if (!path.includes(part)) return false;
+      response.writeHead(200).end(body);
+      return true;
+    };
+    const error = (await pull(settings, id, {}).catch((reason: unknown) => reason)) as Error;
+    expect(error, `${part} ${body}`).toMatchObject({ name: "HubError", code: "network" });
+    expect(error.message).not.toContain("\n");
+  }
+});
+
+test("a list that never ends is given up on", async () => {
+  const folders = (count: number) => Array.from({ length: count }, (_, i) => ({ type: "directory", path: `d${i}` }));
+  for (const [page, next, most] of [
+    [[], "https://huggingface.co/api/models/owner/model/tree/main?cursor=1", 3],
+    [folders(1000), "https://huggingface.co/api/models/owner/model/tree/main?cursor=1", 30],
+    [folders(1), "https://huggingface.co/api/models/owner/model/tree/main?cursor=1", 1100],
+    [folders(1), "https://:::", 3],
+  ] as const) {
+    hub.requests.length = 0;
+    hub.intercept = ({ path }, _, response) => {
+      if (!path.includes("/tree/")) return false;
+      response.writeHead(200, { link: `<${next}>; rel="next"` }).end(JSON.stringify(page));
+      return true;
+    };
+    await expect(pull(settings, id, {})).rejects.toMatchObject({ name: "HubError", code: "network" });
+    expect(hub.requests.length).toBeLessThan(most);
+  }
+});
+
 test("shards are those that the index names, and nothing else", async () => {
   const index = JSON.stringify({
     weight_map: { a: "model-00001-of-00002.safetensors", b: "model-00002-of-00002.safetensors" },

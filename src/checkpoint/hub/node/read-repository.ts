@@ -1,6 +1,7 @@
 import { listFiles, modelInfo } from "@huggingface/hub";
 import { quoteName } from "../../errors.ts";
 import { checkFileName } from "../../files.ts";
+import { isRecord } from "../../json-record.ts";
 import { HubError } from "../errors.ts";
 import { formatModelId, type ModelId } from "../model-id.ts";
 import type { HubFile, HubRepository } from "../repository.ts";
@@ -8,8 +9,9 @@ import { request } from "./request.ts";
 import type { HubSettings } from "./settings.ts";
 import type { Subject } from "./status.ts";
 
-/** More than any repository of a model has. */
-const mostFiles = 20_000;
+/** More files and folders than any repository of a model has, and more pages than any list of them. */
+const mostEntries = 20_000;
+const mostPages = 1000;
 /** The longest answer that is read: a page of the list has a thousand files at most. */
 const longestAnswer = 32 * 2 ** 20;
 
@@ -24,19 +26,27 @@ export async function readRepository(
   signal: AbortSignal | undefined,
 ): Promise<HubRepository> {
   const subject = subjectOf(settings, { repository, revision });
-  const hub = { hubUrl: settings.endpoint, fetch: fetchFor(settings, subject, signal) };
-  const { sha: commit } = await modelInfo({ ...hub, name: repository, revision, additionalFields: ["sha"] });
+  const hubUrl = settings.endpoint;
+  const { sha: commit } = await modelInfo({
+    hubUrl,
+    fetch: fetchFor(settings, subject, signal, isRecord),
+    name: repository,
+    revision,
+    additionalFields: ["sha"],
+  });
   if (typeof commit !== "string" || !/^[0-9a-f]{40}$/.test(commit)) throw unusable(subject, "names no commit");
   const files: HubFile[] = [];
+  let entries = 0;
   for await (const entry of listFiles({
-    ...hub,
+    hubUrl,
+    fetch: fetchFor(settings, subject, signal, Array.isArray),
     repo: { type: "model", name: repository },
     revision: commit,
     recursive: true,
   })) {
+    if (++entries > mostEntries) throw unusable(subject, `lists more than ${mostEntries} files and folders`);
     const file = readEntry(entry, subject);
     if (file !== undefined) files.push(file);
-    if (files.length > mostFiles) throw unusable(subject, `lists more than ${mostFiles} files`);
   }
   return { repository, revision, commit, files };
 }
@@ -47,12 +57,24 @@ export function subjectOf({ endpoint }: HubSettings, { repository, revision }: M
   return { label: file === undefined ? id : `${file} of ${id}`, repository, revision, host: new URL(endpoint).host };
 }
 
-/** `fetch` for the library: with our token, redirects, attempts and errors, and every address at the endpoint. */
-function fetchFor(settings: HubSettings, subject: Subject, signal: AbortSignal | undefined): typeof fetch {
+/**
+ * `fetch` for the library: with our token, redirects, attempts and errors, and every address at the endpoint.
+ *
+ * @param isExpected - whether an answer is of the kind that the library takes it for
+ */
+function fetchFor(
+  settings: HubSettings,
+  subject: Subject,
+  signal: AbortSignal | undefined,
+  isExpected: (answer: unknown) => boolean,
+): typeof fetch {
+  let pages = 0;
   return async (input) => {
-    const url = atEndpoint(new URL(String(input instanceof Request ? input.url : input)), settings);
+    const address = String(input instanceof Request ? input.url : input);
+    if (!URL.canParse(address)) throw unusable(subject, "names a next page that is no address");
+    if (++pages > mostPages) throw unusable(subject, `has more than ${mostPages} pages`);
     const { response, pieces } = await request(settings, {
-      url: url.href,
+      url: atEndpoint(new URL(address), settings).href,
       subject,
       kind: "question",
       signal,
@@ -66,8 +88,12 @@ function fetchFor(settings: HubSettings, subject: Subject, signal: AbortSignal |
       parts.push(new Uint8Array(piece));
     }
     const text = await new Blob(parts).text();
-    if (!isJson(text)) throw unusable(subject, "is no JSON");
+    const answer = parse(text);
+    if (answer === undefined) throw unusable(subject, "is no JSON");
+    if (!isExpected(answer)) throw unusable(subject, "is not what a Hub answers");
     const link = response.headers.get("link");
+    if (link !== null && Array.isArray(answer) && answer.length === 0)
+      throw unusable(subject, "is an empty page before the last one");
     return new Response(text, { headers: link === null ? {} : { link } });
   };
 }
@@ -96,12 +122,12 @@ function readEntry(entry: unknown, subject: Subject): HubFile | undefined {
   return { name: path, size: file.size as number, etag: file.etag as string, hash: file.hash };
 }
 
-function isJson(text: string): boolean {
+/** @returns undefined for what is no JSON */
+function parse(text: string): unknown {
   try {
-    JSON.parse(text);
-    return true;
+    return JSON.parse(text);
   } catch {
-    return false;
+    return undefined;
   }
 }
 

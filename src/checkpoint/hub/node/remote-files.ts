@@ -25,13 +25,21 @@ export function openRemoteFiles(
       const bytes = new Uint8Array(end - start);
       if (bytes.length === 0) return bytes;
       const subject = subjectOf(settings, repository, name);
-      const { response, pieces } = await request(settings, {
+      const { response, pieces, discard } = await request(settings, {
         url: fileUrl(settings, repository, file),
         headers: { range: `bytes=${start}-${end - 1}` },
         subject,
         kind: "question",
         signal,
       });
+      const first = /^bytes (\d+)-\d+\/(?:\d+|\*)$/.exec(response.headers.get("content-range") ?? "")?.[1];
+      if (response.status === 206 && Number(first) !== start) {
+        await discard();
+        throw new HubError(
+          "network",
+          `${subject.label}: ${subject.host} sent another part than was asked for (from byte ${first ?? "?"} in place of ${start}); name another mirror in HF_ENDPOINT`,
+        );
+      }
       // A server that ignores ranges sends the file from its beginning.
       let position = response.status === 206 ? start : 0;
       for await (const piece of pieces()) {
