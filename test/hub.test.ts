@@ -210,6 +210,14 @@ describe("in a program", () => {
       context: { nativeWindow: 256 },
     });
     expect(await inspectModel("owner/tiny-GGUF:F16")).toMatchObject({ context: { nativeWindow: 256 } });
+    const tinyFiles = hub.repositories.get("owner/tiny")!.files;
+    const [config, q8] = [{ "config.json": tinyFiles["config.json"]! }, { "tiny-Q8_0.gguf": await tinyGguf("Q8_0") }];
+    hub.repositories.set("owner/beside", { commit, files: { ...config, ...q8 } });
+    expect(await inspectModel("owner/beside")).toMatchObject({ format: "gguf", context: { nativeWindow: 256 } });
+    hub.repositories.set("owner/both", { commit, files: { ...tinyFiles, ...q8 } });
+    expect(await inspectModel("owner/both")).toMatchObject({ format: "checkpoint", weights: { files: 1 } });
+    hub.repositories.set("owner/bare", { commit, files: config });
+    expect(await inspectModel("owner/bare")).toMatchObject({ format: "checkpoint", weights: null });
     const { files } = randomAdapter(3);
     const bytes = await Promise.all(
       Object.entries(files).map(async ([name, file]) => [name, new Uint8Array(await file.arrayBuffer())]),

@@ -1,5 +1,6 @@
 import { followGguf } from "../../gguf/follow-gguf.ts";
 import { HubError } from "../errors.ts";
+import { ggufChoices } from "../gguf-choice.ts";
 import type { Hub } from "../hub.ts";
 import { formatModelId, type ModelId } from "../model-id.ts";
 import { selectFiles } from "../select-files.ts";
@@ -32,8 +33,9 @@ export async function openHub(): Promise<Hub> {
       const repository = await readRepository(settings, id, undefined);
       const files = openRemoteFiles(settings, repository, undefined);
       const names = repository.files.map(({ name }) => name);
-      const isFolder = id.file === undefined && id.quantisation === undefined && names.includes("config.json");
-      if (isFolder) return files;
+      const isChosen = id.file !== undefined || id.quantisation !== undefined;
+      // A configuration can be looked at without any weights.
+      if (!isChosen && names.includes("config.json") && ggufChoices(names).length === 0) return files;
       return followGguf(files, (await selectFiles(id, names, files)).gguf);
     },
     list: () => listModels(settings),
