@@ -131,7 +131,7 @@ describe("in a program", () => {
 
   test("a GGUF model that was split, in a folder of its repository", async () => {
     const parts = await tinyGgufParts("Q8_0", 2);
-    const files = Object.fromEntries(parts.map((part, i) => [`Q8_0/m-0000${i + 1}-of-00002.gguf`, part]));
+    const files = Object.fromEntries(parts.map((part, i) => [`Q8_0/m-Q8_0-0000${i + 1}-of-00002.gguf`, part]));
     hub.repositories.set("owner/split", { commit, files });
     await using model = await loadModel("owner/split:Q8_0", { download: true });
     await using whole = await loadModel({ "m.gguf": new Blob([await tinyGguf("Q8_0")]) });
