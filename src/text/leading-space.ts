@@ -28,10 +28,17 @@ export function spaceMakersAt(parts: SpaceMakers, place: TextPlace): SpaceMakers
   return isSame ? parts : { normalizer, pre_tokenizer };
 }
 
-/** The library does not split at the spaces that `Metaspace` marks, as the reference does unless `split` is false: here, that is a part of its own. */
-export function splitAtSpaces(preTokenizer: unknown): unknown {
+/**
+ * Splitters as the reference has them. At the spaces that `Metaspace` marks the library does not split, which the reference does unless `split` is false: here,
+ * that is a part of its own. Of what is done with what is found it knows `Isolated` and `Removed`, and takes marks of punctuation that stand together for one:
+ * other splitters get a name that it refuses.
+ */
+export function toReferenceSplitters(preTokenizer: unknown): unknown {
   return changeParts(preTokenizer, "pretokenizers", (part) => {
-    if (part.type !== "Metaspace" || part.split === false) return part;
+    const { type, behavior = "Isolated" } = part;
+    const name = `${type} ${behavior}`;
+    if (/^Split [MC]|^Punctuation (?!C)/.test(name)) return { type: name }; // M for merged
+    if (type !== "Metaspace" || part.split === false) return part;
     const split = {
       type: "Split",
       pattern: { Regex: "\u2581[^\u2581]*|[^\u2581]+" },

@@ -208,6 +208,11 @@ describe("files that cannot be followed name the field", () => {
   const withModel = (changes: object) => ({ ...good, model: { ...model, ...changes } });
   const withVocab = (changes: object) => withModel({ vocab: { ...model.vocab, ...changes } });
   const withAdded = (...added: unknown[]) => ({ ...good, added_tokens: added });
+  const withSplitter = (type: string, behavior?: string) => {
+    const splitter = { type, behavior, pattern: { Regex: " " }, invert: false };
+    const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false };
+    return { ...good, pre_tokenizer: { type: "Sequence", pretokenizers: [splitter, byteLevel] } };
+  };
   const { a: _, ...vocabWithoutA } = model.vocab;
 
   test("the file that the cases below change is good", () => {
@@ -263,10 +268,27 @@ describe("files that cannot be followed name the field", () => {
     ["no decoder", { ...good, decoder: null }, /decoder of type null is not supported/],
     ["a mark at the end of words", withModel({ end_of_word_suffix: "</w>" }), /end_of_word_suffix is not supported/],
     ["an unknown normalizer", { ...good, normalizer: { type: "Rot13" } }, /Unknown Normalizer type: Rot13/],
+    [
+      "a splitter that merges",
+      withSplitter("Split", "MergedWithNext"),
+      /Unknown PreTokenizer type: Split MergedWithNext;/,
+    ],
+    ["a splitter of runs", withSplitter("Split", "Contiguous"), /Unknown PreTokenizer type: Split Contiguous;/],
+    ["punctuation mark by mark", withSplitter("Punctuation"), /Unknown PreTokenizer type: Punctuation Isolated;/],
     ["whole words only", withAdded({ id: 300, content: "<x>", single_word: true }), /single_word is not supported/],
   ])("%s is not supported", (_name, json, message) => {
     expect(() => createTokenizer(json, {})).toThrow(expect.objectContaining({ code: "unsupported" }));
     expect(() => createTokenizer(json, {})).toThrow(message as RegExp);
+  });
+
+  test.each([
+    ["Split", "Isolated"],
+    ["Split", "Removed"],
+    ["Punctuation", "Contiguous"],
+  ])("%s that is %s is followed", (type, behavior) => {
+    expect(createTokenizer(withSplitter(type, behavior), {}).encode("a b")).toHaveLength(
+      behavior === "Removed" ? 2 : 3,
+    );
   });
 
   test("the configuration is checked too", () => {

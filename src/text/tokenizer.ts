@@ -1,6 +1,6 @@
 import { type BPE, Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { InvalidConfigError, InvalidOptionError, SkeinError, UnsupportedError } from "../errors.ts";
-import { type SpaceMakers, spaceMakersAt, splitAtSpaces, type TextPlace } from "./leading-space.ts";
+import { type SpaceMakers, spaceMakersAt, type TextPlace, toReferenceSplitters } from "./leading-space.ts";
 import { readSpelling, type TokenSpelling } from "./token-spelling.ts";
 import { createTokenTable, type TokenTable } from "./token-table.ts";
 import {
@@ -114,7 +114,7 @@ type Libraries = (place: TextPlace, withControl: boolean) => LibraryTokenizer;
  */
 function createLibraries(file: TokenizerFile, controlIds: ReadonlySet<number>): Libraries {
   const { normalizer = null, pre_tokenizer = null } = file.json;
-  const parts = { normalizer, pre_tokenizer: splitAtSpaces(pre_tokenizer) };
+  const parts = { normalizer, pre_tokenizer: toReferenceSplitters(pre_tokenizer) };
   const ordinary = file.addedTokens.filter(({ id }) => !controlIds.has(id));
   const main = buildLibraryTokenizer(file, parts, file.json.model, file.addedTokens);
   const { merges, bpe_ranks: ranks } = main.model as BPE;
