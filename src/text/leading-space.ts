@@ -37,7 +37,7 @@ export function toReferenceSplitters(preTokenizer: unknown): unknown {
   return changeParts(preTokenizer, "pretokenizers", (part) => {
     const { type, behavior = "Isolated" } = part;
     const name = `${type} ${behavior}`;
-    if (/^Split [MC]|^Punctuation (?!C)/.test(name)) return { type: name }; // M for merged
+    if (/^Split [MC]|^Punctuation (?!C)/.test(name)) return { type: name }; // Merged, Contiguous
     if (type !== "Metaspace" || part.split === false) return part;
     const split = {
       type: "Split",

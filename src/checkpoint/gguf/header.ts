@@ -53,6 +53,7 @@ export async function readGgufHeader(files: CheckpointFiles, file: string): Prom
   });
   if (!parsed.littleEndian) throw refuse(where, "has its numbers in big-endian order; convert it for this machine");
   const metadata = new Map(Object.entries(parsed.metadata).map(([key, value]) => [key, toValue(value)] as const));
+  restoreByteOrderMark(metadata);
   const version = metadata.get("version");
   if (version !== 2 && version !== 3) throw refuse(where, `has version ${String(version)}; 2 and 3 are followed`);
   // Behind the end of the file the library has read zeros.
@@ -63,6 +64,16 @@ export async function readGgufHeader(files: CheckpointFiles, file: string): Prom
     placeTensor({ name, dimensions: shape.map(Number), dtype, start: dataStart + Number(offset), file, size, where }),
   );
   return { metadata, tensors };
+}
+
+/** The library drops a byte order mark that a text begins with. Llama 2 has a token that is nothing else, and no token of SentencePiece is empty. */
+function restoreByteOrderMark(metadata: Map<string, GgufValue>): void {
+  const tokens = metadata.get("tokenizer.ggml.tokens");
+  if (metadata.get("tokenizer.ggml.model") !== "llama" || !Array.isArray(tokens)) return;
+  metadata.set(
+    "tokenizer.ggml.tokens",
+    tokens.map((token: GgufValue) => (token === "" ? "\uFEFF" : token)),
+  );
 }
 
 function isGguf(start: Uint8Array): boolean {

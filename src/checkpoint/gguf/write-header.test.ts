@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { openBlobs } from "../blobs.ts";
+import { readGgufHeader } from "./header.ts";
 import { encodeGgufHeader, tensorBytes, type WrittenTensor } from "./write-header.ts";
 
 const tensors: readonly WrittenTensor[] = [
@@ -34,6 +36,20 @@ test("a header holds metadata, and tensors with the fastest dimension first, pad
   expect([...header.subarray(0, expected.length)]).toEqual(expected);
   expect(header.length % 32).toBe(0);
   expect(header.length - expected.length).toBeLessThan(32);
+});
+
+test("a token that is a byte order mark comes back as it was", async () => {
+  const written = ["<unk>", "\uFEFF", "a"];
+  const header = encodeGgufHeader(
+    {
+      "tokenizer.ggml.model": { type: "string", value: "llama" },
+      "tokenizer.ggml.tokens": { type: "strings", value: written },
+    },
+    [],
+  );
+  const files = openBlobs({ "m.gguf": new Blob([new Uint8Array(header)]) });
+  const { metadata } = await readGgufHeader(files, "m.gguf");
+  expect(metadata.get("tokenizer.ggml.tokens")).toEqual(written);
 });
 
 test("tensors have the bytes of their blocks", () => {
