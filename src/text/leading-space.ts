@@ -36,8 +36,12 @@ export function spaceMakersAt(parts: SpaceMakers, place: TextPlace): SpaceMakers
 export function toReferenceSplitters(preTokenizer: unknown): unknown {
   return changeParts(preTokenizer, "pretokenizers", (part) => {
     const { type, behavior = "Isolated" } = part;
-    const name = `${type} ${behavior}`;
-    if (/^Split [MC]|^Punctuation (?!C)/.test(name)) return { type: name }; // Merged, Contiguous
+    // Text alone: of what is nested deeply no text can be made.
+    if (typeof behavior === "string") {
+      const isMerging = /^(Merged|Contig)/.test(behavior);
+      if (type === "Split" ? isMerging : type === "Punctuation" && behavior !== "Contiguous")
+        return { type: `${type} ${behavior}` };
+    }
     if (type !== "Metaspace" || part.split === false) return part;
     const split = {
       type: "Split",
