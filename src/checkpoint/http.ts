@@ -90,7 +90,7 @@ function checkUrl(url: URL): void {
   if (/\.(safetensors|json|gguf|bin)$/i.test(url.pathname)) {
     throw new InvalidOptionError(
       "source",
-      `${url.origin}${url.pathname} is a file; give the address of the folder that holds config.json and the weights`,
+      `${url.origin}${url.pathname} is a file; give the address of the folder that it is in`,
     );
   }
 }
@@ -105,7 +105,7 @@ async function openRemote(address: URL, signal: AbortSignal): Promise<RemoteFile
   const tag = response.headers.get("etag");
   const range = parseContentRange(response);
   // No byte of an empty file can be asked for, and servers say so in two ways.
-  if (response.status === 416 && (range?.total ?? 0) === 0) {
+  if (response.status === 416 && !range?.total) {
     await response.body?.cancel();
     return { size: 0, head: new Uint8Array(0), tag };
   }
@@ -146,7 +146,7 @@ async function readRange(
     if (response.status === 200) {
       const whole = await readWhole(address, response, signal);
       if (whole.size === remote.size) return whole;
-      throw networkError(address, `has ${whole.size} bytes now, ${remote.size} before`);
+      throw networkError(address, "changed while it was read; open the model again");
     }
     checkPartial(address, response, start + filled);
     const piece = await receive(address, signal, () => readBody(response, bytes.length - filled));
@@ -188,10 +188,10 @@ function checkPartial(address: URL, response: Response, start: number): void {
     void response.body?.cancel();
     throw networkError(address, `answered ${`${response.status} ${response.statusText}`.trim()}`);
   }
-  const range = parseContentRange(response);
-  if (range !== undefined && range.start !== start) {
+  const first = parseContentRange(response)?.start ?? start;
+  if (first !== start) {
     void response.body?.cancel();
-    throw networkError(address, `sent bytes from ${range.start} when asked for those from ${start}`);
+    throw networkError(address, `sent bytes from ${first}, not from ${start}`);
   }
 }
 
@@ -215,10 +215,7 @@ async function readBody(response: Response, limit: number): Promise<Uint8Array<A
   for (let step = await reader?.read(); step?.value !== undefined; step = await reader?.read()) {
     if (filled + step.value.length > limit) {
       await reader?.cancel();
-      throw new CheckpointError(
-        "network",
-        `${response.url} sent more than ${limit} bytes, the most that is read of it at once`,
-      );
+      throw new CheckpointError("network", `${response.url} sent more than the ${limit} bytes that were asked for`);
     }
     bytes.set(step.value, filled);
     filled += step.value.length;
@@ -229,8 +226,8 @@ async function readBody(response: Response, limit: number): Promise<Uint8Array<A
 async function sizeByHead(address: URL, signal: AbortSignal): Promise<number> {
   const response = await request(address, signal, undefined);
   const length = response.headers.get("content-length");
-  if (!response.ok || length === null || !/^\d{1,15}$/.test(length)) {
-    throw networkError(address, "does not tell its size (neither Content-Range nor Content-Length can be read)");
+  if (!response.ok || !/^\d{1,15}$/.test(length ?? "")) {
+    throw networkError(address, "tells neither Content-Range nor Content-Length");
   }
   return Number(length);
 }

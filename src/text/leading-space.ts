@@ -36,12 +36,12 @@ export function spaceMakersAt(parts: SpaceMakers, place: TextPlace): SpaceMakers
 export function toReferenceSplitters(preTokenizer: unknown): unknown {
   return changeParts(preTokenizer, "pretokenizers", (part) => {
     const { type, behavior = "Isolated" } = part;
-    // Text alone: of what is nested deeply no text can be made.
-    if (typeof behavior === "string") {
-      const isMerging = /^(Merged|Contig)/.test(behavior);
-      if (type === "Split" ? isMerging : type === "Punctuation" && behavior !== "Contiguous")
-        return { type: `${type} ${behavior}` };
-    }
+    if (
+      type === "Split"
+        ? behavior !== "Isolated" && behavior !== "Removed"
+        : type === "Punctuation" && behavior !== "Contiguous"
+    )
+      return { type: `${type} of this behavior` };
     if (type !== "Metaspace" || part.split === false) return part;
     const split = {
       type: "Split",

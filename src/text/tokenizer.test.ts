@@ -271,10 +271,14 @@ describe("files that cannot be followed name the field", () => {
     [
       "a splitter that merges",
       withSplitter("Split", "MergedWithNext"),
-      /Unknown PreTokenizer type: Split MergedWithNext;/,
+      /Unknown PreTokenizer type: Split of this behavior;/,
     ],
-    ["a splitter of runs", withSplitter("Split", "Contiguous"), /Unknown PreTokenizer type: Split Contiguous;/],
-    ["punctuation mark by mark", withSplitter("Punctuation"), /Unknown PreTokenizer type: Punctuation Isolated;/],
+    ["a splitter of runs", withSplitter("Split", "Contiguous"), /Unknown PreTokenizer type: Split of this behavior;/],
+    [
+      "punctuation mark by mark",
+      withSplitter("Punctuation"),
+      /Unknown PreTokenizer type: Punctuation of this behavior;/,
+    ],
     ["whole words only", withAdded({ id: 300, content: "<x>", single_word: true }), /single_word is not supported/],
   ])("%s is not supported", (_name, json, message) => {
     expect(() => createTokenizer(json, {})).toThrow(expect.objectContaining({ code: "unsupported" }));
