@@ -2,7 +2,8 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink } from "node:fs/p
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createAtomicFolder, placeOf } from "./atomic-folder.ts";
+import { createAtomicFolder } from "./atomic-folder.ts";
+import { placeOf } from "./spawn-merge-worker.ts";
 
 /** A folder of this name is on another disk than what lies in it. */
 const otherDisk = "parent-of-a-mount";

@@ -1,26 +1,14 @@
-import { realpathSync } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { InvalidOptionError } from "../../errors.ts";
 import type { AtomicFolder } from "../platform.ts";
-import { temporaryBeside, writeFully } from "./unfinished.ts";
+import { writeFully } from "./unfinished.ts";
 import { explainWriteError } from "./write-error.ts";
 
 /** Where a folder will be, and where it is written until it is complete. */
 export interface FolderPlace {
   readonly target: string;
   readonly temporary: string;
-}
-
-/** Links are followed. @param path - of a folder, which need not be there */
-export function placeOf(path: string): FolderPlace {
-  let target = resolve(path);
-  try {
-    target = realpathSync(target);
-  } catch {
-    // There is none yet; whatever else is wrong shows when it is written.
-  }
-  return { target, temporary: temporaryBeside(target) };
 }
 
 /**

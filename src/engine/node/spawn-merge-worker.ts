@@ -1,7 +1,9 @@
+import { realpathSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { resolve } from "node:path";
 import { Worker, type WorkerOptions } from "node:worker_threads";
-import { type FolderPlace, placeOf } from "./atomic-folder.ts";
-import { forget, keepTrack } from "./unfinished.ts";
+import type { FolderPlace } from "./atomic-folder.ts";
+import { forget, keepTrack, temporaryBeside } from "./unfinished.ts";
 
 /** What the worker is started with. */
 export interface MergeWorkerData {
@@ -25,4 +27,15 @@ export function spawnMergeWorker(folder: string, options: WorkerOptions): Worker
       .catch(() => {}); // tried again when the process ends
   });
   return worker;
+}
+
+/** Links are followed. @param path - of a folder, which need not be there */
+export function placeOf(path: string): FolderPlace {
+  let target = resolve(path);
+  try {
+    target = realpathSync(target);
+  } catch {
+    // There is none yet; whatever else is wrong shows when it is written.
+  }
+  return { target, temporary: temporaryBeside(target) };
 }
