@@ -147,6 +147,20 @@ test("a server is asked with its key and judged beside the same weights; the key
   expect(stdout + stderr).not.toContain("s3cret");
 });
 
+test("what was measured of a server stands where its behaviour cannot be found out, which is said", async () => {
+  await using model = await loadModel(tiny);
+  const served = { dialect: "vllm", context: { extend: "none" }, window: 256, proxyLimit: 300 } as const;
+  await using server = await startTestServer(model, served);
+  const suites = ["--suites", "passkey", "--native-window", "256", "--lengths", "0.5x,3x", "--samples", "2"];
+  const { code, stdout, stderr } = await evaluate(["--endpoint", server.url, ...suites, "--json"]);
+  expect(code).toBe(0);
+  const { cells, behaviour } = JSON.parse(stdout);
+  expect([cells.map(({ length }: { readonly length: number }) => length), behaviour]).toEqual([[128], undefined]);
+  expect(stderr.trimEnd().split("\n").at(-1)).toMatch(
+    /^warning: what its answers look like is left out: .* answered 413: an HTML page \(413 Request Entity Too Large\)$/,
+  );
+});
+
 describe("bad input", () => {
   test.each([
     [["--methods", "yarn"], 2, /"yarn" is none of none, linear/],

@@ -4,10 +4,10 @@ import { checkLengths, resolveLengths } from "../evaluation/length.ts";
 import { countKept, type JournalFile, openJournal } from "../evaluation/node/journal.ts";
 import { journalPath } from "../evaluation/node/journal-path.ts";
 import { describeMachine } from "../evaluation/node/machine.ts";
-import type { EvaluationResult, EvaluationSettings } from "../evaluation/result.ts";
+import type { Behaviour, Cell, EvaluationResult, EvaluationSettings } from "../evaluation/result.ts";
 import { checkTasks } from "../evaluation/retrieval.ts";
 import { hashOf, type Plan } from "../evaluation/trial.ts";
-import { UsageError } from "./errors.ts";
+import { describeError, noteWarning, UsageError } from "./errors.ts";
 import type { EvaluateFlags } from "./evaluate-flags.ts";
 import { type OpenedSubject, openSubject } from "./evaluate-subject.ts";
 import { readEmbeddedText } from "./node/embedded.ts";
@@ -42,7 +42,7 @@ export async function measure(model: string | undefined, flags: EvaluateFlags, p
       signal: interruption.signal,
       onProgress: ({ completed, total }) => progress.update("Evaluating", completed, total, "tokens"),
     });
-    const behaviour = await subject.recognise(plan, found.cells);
+    const behaviour = await recognise(subject, plan, found.cells, progress);
     const result: EvaluationResult = {
       type: "evaluation",
       version: 1,
@@ -59,6 +59,23 @@ export async function measure(model: string | undefined, flags: EvaluateFlags, p
     if (journal.kept === 0) await journal.remove();
     else note(styleError("dim", `${journal.kept} finished parts are kept; the same command with --resume goes on`));
     throw error;
+  }
+}
+
+/** What a server's answers look like, where that can be found out: what was measured stands without it. */
+async function recognise(
+  subject: OpenedSubject,
+  plan: Plan,
+  cells: readonly Cell[],
+  progress: ProgressLine,
+): Promise<Behaviour | undefined> {
+  try {
+    return await subject.recognise(plan, cells);
+  } catch (error) {
+    interruption.signal.throwIfAborted();
+    progress.clear();
+    noteWarning({ message: `what its answers look like is left out: ${describeError(error)}` });
+    return undefined;
   }
 }
 

@@ -54,7 +54,10 @@ export async function compareAnswers(
     // An end token has no text. Where the texts' tokens are others than those that were answered, they are no measure.
     const count = answer!.length;
     if (count === 0 || (logprobs.length !== count && logprobs.length !== count + 1)) continue;
-    const tokens = Uint32Array.of(...before!, ...answer!);
+    // Not by spreading, which takes the stack: a prompt may have more tokens than that.
+    const tokens = new Uint32Array(before!.length + count);
+    tokens.set(before!);
+    tokens.set(answer!, before!.length);
     const distance = async (way: Way): Promise<number> => {
       const scores = await reference.target.score({ way, tokens, signal });
       const own = Array.from(scores.logprobs).slice(before!.length);

@@ -12,6 +12,8 @@ export interface Served {
   readonly chatOnly?: boolean;
   /** Without `/tokenize`. */
   readonly tokenless?: boolean;
+  /** Longer prompts, in tokens, do not reach it: a proxy before it refuses them in its own words. */
+  readonly proxyLimit?: number;
 }
 
 export interface TestServer extends AsyncDisposable {
@@ -84,11 +86,15 @@ export async function startTestServer(model: Model, served: Served): Promise<Tes
   }
 
   async function complete(body: Body, response: ServerResponse): Promise<unknown> {
-    const { dialect, window, context } = started.served;
+    const { dialect, window, context, proxyLimit = Number.POSITIVE_INFINITY } = started.served;
     const text = body.messages?.map((message) => message.content).join("\n") ?? body.prompt ?? "";
     const tokens =
       typeof text === "string" ? await model.tokenize(text, { specialTokens: false }) : Uint32Array.from(text);
     const maxTokens = body.max_tokens ?? 16;
+    if (tokens.length > proxyLimit) {
+      response.writeHead(413).end("<!doctype html><title>413 Request Entity Too Large</title>");
+      return undefined;
+    }
     if (tokens.length + maxTokens > window) return new TooLong(dialect, window, tokens.length, maxTokens);
     await using session = await model.createSession({ plannedTokens: tokens.length + maxTokens, context });
     const isScored = dialect === "vllm" && (body.prompt_logprobs !== undefined || body.echo === true);
