@@ -207,9 +207,11 @@ describe("in a program", () => {
     expect(await inspectModel("owner/tiny")).toMatchObject({
       name: "owner/tiny",
       origin: "checkpoint",
+      hub: { repository: "owner/tiny", revision: "main", gguf: [] },
       context: { nativeWindow: 256 },
     });
-    expect(await inspectModel("owner/tiny-GGUF:F16")).toMatchObject({ context: { nativeWindow: 256 } });
+    const gguf = { repository: "owner/tiny-GGUF", revision: "main", gguf: ["tiny-F16.gguf"] };
+    expect(await inspectModel("owner/tiny-GGUF:F16")).toMatchObject({ hub: gguf, context: { nativeWindow: 256 } });
     const tinyFiles = hub.repositories.get("owner/tiny")!.files;
     const [config, q8] = [{ "config.json": tinyFiles["config.json"]! }, { "tiny-Q8_0.gguf": await tinyGguf("Q8_0") }];
     hub.repositories.set("owner/beside", { commit, files: { ...config, ...q8 } });
@@ -233,8 +235,14 @@ describe("in a program", () => {
     expect(hub.downloads().every(({ range }) => range !== undefined)).toBe(true);
     await pullModel("owner/tiny");
     hub.requests.length = 0;
-    expect(await inspectModel("owner/tiny")).toMatchObject({ weights: { files: 1 } });
-    expect(await inspectModel("Qwen/Qwen2-7B")).toMatchObject({ origin: "published" });
+    expect(await inspectModel("owner/tiny@main")).toMatchObject({
+      weights: { files: 1 },
+      hub: { repository: "owner/tiny", revision: "main", gguf: [] },
+    });
+    expect(await inspectModel("qwen/Qwen2-7B")).toMatchObject({
+      origin: "published",
+      hub: { repository: "Qwen/Qwen2-7B", revision: "main", gguf: [] },
+    });
     expect(hub.requests).toEqual([]);
   });
 

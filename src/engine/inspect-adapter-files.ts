@@ -86,7 +86,7 @@ async function withFiles<Result>(
   source: ModelSource,
   read: (files: CheckpointFiles) => Promise<Result>,
 ): Promise<Result> {
-  const place = await findPlace(source);
+  const { place } = await findPlace(source);
   const files = "read" in place ? place : await platform.openSource(place, "adapter");
   try {
     return await read(files);

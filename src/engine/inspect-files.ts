@@ -24,7 +24,7 @@ import { findPlace } from "./inspect-place.ts";
 import { readTokenizerFacts, type TokenizerFacts } from "./inspect-tokenizer.ts";
 import { inspectWeights } from "./inspect-weights.ts";
 import { inspectYarn } from "./inspect-yarn.ts";
-import type { EncodingInspection, InspectOptions, ModelInspection } from "./inspection.ts";
+import type { EncodingInspection, HubAddress, InspectOptions, ModelInspection } from "./inspection.ts";
 import { orAborted } from "./or-aborted.ts";
 import { readConfiguration } from "./read-configuration.ts";
 import { checkAdapter, listAdapters } from "./send-adapter.ts";
@@ -51,10 +51,10 @@ async function inspectAlone(source: ModelSource, options: InspectOptions): Promi
   const { factor, nativeWindow, context } = options;
   validateContextOptions({ factor, nativeWindow });
   if (context !== undefined) checkLength(context);
-  const place = await findPlace(source, findPublishedConfig);
-  if ("config" in place) return inspect(readPublished(place), options);
+  const { place, hub } = await findPlace(source, findPublishedConfig);
+  if ("config" in place) return inspect(readPublished(place), hub && { ...hub, repository: place.name }, options);
   const inspectNamed = (facts: ModelFacts): ModelInspection =>
-    inFile(`config.json in ${facts.name}`, () => inspect(facts, options));
+    inFile(`config.json in ${facts.name}`, () => inspect(facts, hub, options));
   if ("read" in place) return inspectNamed(await readAndClose(place, source));
   const sent = sendGguf(place);
   try {
@@ -91,7 +91,11 @@ interface ModelFacts extends Pick<ModelInspection, "name" | "origin" | "format">
   readonly refusal?: string | undefined;
 }
 
-function inspect(facts: ModelFacts, { factor, nativeWindow, context: length }: InspectOptions): ModelInspection {
+function inspect(
+  facts: ModelFacts,
+  hub: HubAddress | null,
+  { factor, nativeWindow, context: length }: InspectOptions,
+): ModelInspection {
   const { name, origin, format, files, config, defaults, tokenizer, tensors, refusal } = facts;
   const context = resolveContext(config, { nativeWindow });
   const yarn = inspectYarn(config, context, { factor, nativeWindow });
@@ -101,6 +105,7 @@ function inspect(facts: ModelFacts, { factor, nativeWindow, context: length }: I
   return {
     name,
     origin,
+    hub,
     format,
     family: config.model_type,
     config,

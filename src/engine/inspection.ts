@@ -28,6 +28,8 @@ export interface ModelInspection {
   readonly name: string;
   /** `published`: a configuration that is built in. `checkpoint`: files that were read. */
   readonly origin: "published" | "checkpoint";
+  /** Of a source that is an id on the Hub; null for a path, an address, and files in memory. */
+  readonly hub: HubAddress | null;
   readonly format: ModelFormat;
   readonly family: ModelConfig["model_type"];
   readonly config: ModelConfig;
@@ -49,6 +51,16 @@ export interface ModelInspection {
   /** Those of the option `adapters`, in its order. */
   readonly adapters: readonly AdapterPlan[];
   readonly warnings: readonly InspectionWarning[];
+}
+
+/** Where a model is on the Hub. */
+export interface HubAddress {
+  /** `Qwen/Qwen2-7B-Instruct` */
+  readonly repository: string;
+  /** A branch, a tag or a commit. */
+  readonly revision: string;
+  /** Of a GGUF model: its file, or its parts in their order; empty otherwise. */
+  readonly gguf: readonly string[];
 }
 
 /** How the files are written: as on the Hugging Face Hub, or as one GGUF file (that may be split). */

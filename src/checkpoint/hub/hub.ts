@@ -84,6 +84,13 @@ export type FoundModel =
     }
   | { readonly missing: string };
 
+/** A model's files as they lie on the Hub. */
+export interface OpenedModel {
+  readonly files: CheckpointFiles;
+  /** Of a GGUF model: its file, or its parts in their order; empty otherwise. */
+  readonly gguf: readonly string[];
+}
+
 /** The Hub and its cache on disk. */
 export interface Hub {
   readonly endpoint: string;
@@ -96,7 +103,7 @@ export interface Hub {
   /** Downloads what is missing. @throws HubError; the signal's reason */
   pull(id: ModelId, options: PullOptions): Promise<HubModel>;
   /** Opens a model's files as they lie on the Hub, and keeps nothing. @throws HubError, CheckpointError, ... */
-  open(id: ModelId): Promise<CheckpointFiles>;
+  open(id: ModelId): Promise<OpenedModel>;
   list(): Promise<HubListing>;
   /**
    * @param everything - all of the repository, whatever the id's revision

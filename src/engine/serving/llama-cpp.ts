@@ -1,6 +1,7 @@
+import type { HubAddress, ModelInspection } from "../inspection.ts";
 import type { ServingPlan } from "./plan.ts";
 import type { ServingStep } from "./settings.ts";
-import { command, modelPath, quoteForShell, shortName } from "./shell.ts";
+import { command, downloadFolder, localPath, quoteForShell, revisionFlag, shortName } from "./shell.ts";
 
 /**
  * `llama-server`. Its slots end at the file's `context_length`, whatever `-c` says, unless flags give another scaling than the file's (since August 2026); so
@@ -39,22 +40,29 @@ export function ggufArchitecture({ inspection }: ServingPlan): string {
 
 /** The GGUF file: the source, or what is made of it. */
 export function ggufPath({ inspection }: ServingPlan): string {
-  return inspection.format === "gguf" ? modelPath(inspection) : `${shortName(inspection)}.gguf`;
+  return inspection.format === "gguf" ? localPath(inspection) : `${shortName(inspection)}.gguf`;
 }
 
-/** What makes a GGUF file of a checkpoint; nothing where the source is one. */
+/** What brings the model here, and makes a GGUF file of a checkpoint; nothing where the source is such a file. */
 export function ggufSteps(plan: ServingPlan): readonly ServingStep[] {
   const { inspection } = plan;
-  if (inspection.format === "gguf") return [];
-  const isNamed = inspection.origin === "published";
-  const folder = isNamed ? inspection.name.replace(/^.*\//, "") : modelPath(inspection);
+  const { hub, format } = inspection;
+  const step = { version: null, language: "shell" } as const;
   const convert = command(
-    `python llama.cpp/convert_hf_to_gguf.py ${quoteForShell(folder)}`,
+    `python llama.cpp/convert_hf_to_gguf.py ${quoteForShell(localPath(inspection))}`,
     `--outfile ${quoteForShell(ggufPath(plan))}`,
   );
-  const download = `hf download ${quoteForShell(inspection.name)} --local-dir ${quoteForShell(folder)}`;
   return [
-    ...(isNamed ? [{ purpose: "download", version: null, language: "shell", text: download } as const] : []),
-    { purpose: "convert", version: null, language: "shell", text: convert },
+    ...(hub === null ? [] : [{ ...step, purpose: "download", text: download(hub, inspection) } as const]),
+    ...(format === "gguf" ? [] : [{ ...step, purpose: "convert", text: convert } as const]),
   ];
+}
+
+function download(hub: HubAddress, inspection: ModelInspection): string {
+  return command(
+    `hf download ${quoteForShell(hub.repository)}`,
+    ...hub.gguf.map(quoteForShell),
+    revisionFlag(inspection),
+    `--local-dir ${quoteForShell(downloadFolder(hub))}`,
+  );
 }

@@ -1,6 +1,6 @@
 import type { ServingPlan } from "./plan.ts";
 import type { ServingStep } from "./settings.ts";
-import { blockAsJson, command, modelPath, quoteForShell } from "./shell.ts";
+import { blockAsJson, command, modelPath, quoteForShell, revisionFlag } from "./shell.ts";
 import { blockOf } from "./vllm.ts";
 
 /**
@@ -15,6 +15,7 @@ export function sglangSteps(plan: ServingPlan): readonly ServingStep[] {
   const text = command(
     `${sglangRefusesLength(plan) ? "SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN=1 \\\n  " : ""}python -m sglang.launch_server`,
     `--model-path ${quoteForShell(modelPath(plan.inspection))}`,
+    revisionFlag(plan.inspection),
     `--context-length ${plan.context}`,
     block ? `--json-model-override-args '{${blockAsJson("rope_scaling", { ...block, rope_theta })}}'` : "",
   );

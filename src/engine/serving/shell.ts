@@ -1,4 +1,4 @@
-import type { ModelInspection } from "../inspection.ts";
+import type { HubAddress, ModelInspection } from "../inspection.ts";
 
 /** A text as one word of a POSIX shell. */
 export function quoteForShell(text: string): string {
@@ -15,11 +15,34 @@ export function command(program: string, ...groups: readonly string[]): string {
   return [program, ...groups.filter((group) => group !== "")].join(" \\\n  ");
 }
 
-/** Where the engine finds the model: a Hub name or path as it is given; of a web address, its last part, which is to be downloaded. */
-export function modelPath({ name }: ModelInspection): string {
+/** Where the engine finds the model: a Hub's repository, or a path as it is given; of a web address, its last part, which is to be downloaded. */
+export function modelPath({ name, hub }: ModelInspection): string {
+  if (hub !== null) return hub.repository;
   if (/^file:\/\//i.test(name)) return decode(new URL(name).pathname);
   if (!/^https?:\/\//i.test(name)) return name;
   return decode(new URL(name).pathname.replace(/\/+$/, "").replace(/^.*\//, "")) || "model";
+}
+
+/** The branch, tag or commit that the engine is told; undefined where it takes the right one by itself. */
+export function revisionOf({ hub }: ModelInspection): string | undefined {
+  return hub === null || hub.revision === "main" ? undefined : hub.revision;
+}
+
+/** The same as a flag, as vLLM, SGLang and `hf` have it; nothing where it is not needed. */
+export function revisionFlag(inspection: ModelInspection): string {
+  const revision = revisionOf(inspection);
+  return revision === undefined ? "" : `--revision ${quoteForShell(revision)}`;
+}
+
+/** The folder or the GGUF file: of what is on the Hub, as it lies in the folder of its name into which it is downloaded. */
+export function localPath(inspection: ModelInspection): string {
+  const { hub } = inspection;
+  if (hub === null) return modelPath(inspection);
+  return [downloadFolder(hub), ...hub.gguf.slice(0, 1)].join("/");
+}
+
+export function downloadFolder({ repository }: HubAddress): string {
+  return repository.replace(/^.*\//, "");
 }
 
 /** Without its percent signs, where they mean anything. */
@@ -33,7 +56,7 @@ function decode(path: string): string {
 
 /** A short name made of the model's: `qwen2-7b-instruct`. */
 export function shortName(inspection: ModelInspection): string {
-  const last = modelPath(inspection)
+  const last = localPath(inspection)
     .replace(/[\\/]+$/, "")
     .replace(/^.*[\\/]/, "");
   const short = last

@@ -22,7 +22,7 @@ export function published(name = "Qwen/Qwen2-7B-Instruct"): Promise<ModelInspect
 }
 
 export function asGguf(inspection: ModelInspection): ModelInspection {
-  return { ...inspection, format: "gguf", origin: "checkpoint", name: "./qwen2-7b-instruct-q4_k_m.gguf" };
+  return { ...inspection, format: "gguf", origin: "checkpoint", hub: null, name: "./qwen2-7b-instruct-q4_k_m.gguf" };
 }
 
 /** The last step that is not for an earlier version. */

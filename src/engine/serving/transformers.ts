@@ -1,6 +1,6 @@
 import type { ServingPlan } from "./plan.ts";
 import type { ServingStep } from "./settings.ts";
-import { blockFields, modelPath, quoteForPython } from "./shell.ts";
+import { blockFields, modelPath, quoteForPython, revisionOf } from "./shell.ts";
 import { blockOf } from "./vllm.ts";
 
 /**
@@ -23,14 +23,17 @@ export function transformersSteps(plan: ServingPlan): readonly ServingStep[] {
 
 function program({ inspection }: ServingPlan, change: string, type: string): string {
   const name = quoteForPython(modelPath(inspection));
+  const revision = revisionOf(inspection);
+  const chosen = revision === undefined ? "name" : "name, revision=revision";
   const classes = change === "" ? "AutoModelForCausalLM" : "AutoConfig, AutoModelForCausalLM";
   return [
     `from transformers import ${classes}`,
     "",
     `name = ${name}`,
-    ...(change === "" ? [] : ["config = AutoConfig.from_pretrained(name)", change]),
+    ...(revision === undefined ? [] : [`revision = ${quoteForPython(revision)}`]),
+    ...(change === "" ? [] : [`config = AutoConfig.from_pretrained(${chosen})`, change]),
     "model = AutoModelForCausalLM.from_pretrained(",
-    `    name, ${change === "" ? "" : "config=config, "}${type})`,
+    `    ${chosen}, ${change === "" ? "" : "config=config, "}${type})`,
   ].join("\n");
 }
 

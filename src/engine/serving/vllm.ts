@@ -1,6 +1,6 @@
 import type { ServingPlan } from "./plan.ts";
 import type { ServingStep } from "./settings.ts";
-import { blockAsJson, command, modelPath, quoteForShell } from "./shell.ts";
+import { blockAsJson, command, modelPath, quoteForShell, revisionFlag } from "./shell.ts";
 
 /**
  * `vllm serve`. The block is called `rope_parameters` from 0.12 on, with the base inside; before it was `rope_scaling`, and up to 0.11.0 an option of its own.
@@ -12,6 +12,7 @@ export function vllmSteps(plan: ServingPlan): readonly ServingStep[] {
   const serve = (overrides: string): string =>
     command(
       `${lengthIsRefused(plan) ? "VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 " : ""}vllm serve ${quoteForShell(modelPath(plan.inspection))}`,
+      revisionFlag(plan.inspection),
       `--max-model-len ${plan.context}`,
       overrides === "" ? "" : `--hf-overrides '{${overrides}}'`,
     );

@@ -67,6 +67,40 @@ test("llama.cpp and Ollama: a checkpoint is made a GGUF file first; a published 
   expect(purposes(await published(), "ollama")).toEqual(["download", "convert", "metadata", "serve"]);
 });
 
+test("what is on the Hub is downloaded into a folder of its name, and its branch goes with it", async () => {
+  const hub = { repository: "Qwen/Qwen3-8B", revision: "v1", gguf: [] };
+  const checkpoint = { ...(await inspectFolder({})), name: "Qwen/Qwen3-8B@v1", hub };
+  const argumentsFor = (inspection: ModelInspection, engine: ServingEngine) =>
+    writeSettings(inspection, { engine, context: 65536 }).steps.map(({ text }) =>
+      argumentsOf(text).slice(1, -1).join(" "),
+    );
+  const [download, convert, server] = argumentsFor(checkpoint, "llama.cpp");
+  expect(download).toBe("hf download Qwen/Qwen3-8B --revision v1 --local-dir Qwen3-8B");
+  expect(convert).toContain("convert_hf_to_gguf.py Qwen3-8B --outfile qwen3-8b.gguf");
+  expect(server).toContain("-m qwen3-8b.gguf ");
+  expect(argumentsFor(checkpoint, "vllm")[0]).toContain("vllm serve Qwen/Qwen3-8B --revision v1 --max-model-len");
+  expect(argumentsFor(checkpoint, "sglang")[0]).toContain("--model-path Qwen/Qwen3-8B --revision v1 --context");
+  const program = serve(writeSettings(checkpoint, { engine: "transformers", context: 65536 }));
+  expect(program).toContain('name = "Qwen/Qwen3-8B"\nrevision = "v1"\n');
+  expect(program).toContain("AutoConfig.from_pretrained(name, revision=revision)");
+  expect(program).toContain("    name, revision=revision, config=config,");
+
+  const main = { ...checkpoint, name: "Qwen/Qwen3-8B@main", hub: { ...hub, revision: "main" } };
+  for (const engine of servingEngines) {
+    const { steps } = writeSettings(main, { engine, context: 65536 });
+    expect(steps.map(({ text }) => text).join()).not.toMatch(/main|revision/);
+  }
+  const parts = ["q4/a-q4_k_m-00001-of-00002.gguf", "q4/a-q4_k_m-00002-of-00002.gguf"];
+  const gguf = { ...main, format: "gguf" as const, name: "owner/A-GGUF:Q4_K_M" };
+  const split = { ...gguf, hub: { repository: "owner/A-GGUF", revision: "main", gguf: parts } };
+  const steps = argumentsFor(split, "llama.cpp");
+  expect(steps).toHaveLength(2);
+  expect(steps[0]).toBe(`hf download owner/A-GGUF ${parts.join(" ")} --local-dir A-GGUF`);
+  expect(steps[1]).toContain(`llama-server -m A-GGUF/${parts[0]} -c 65536`);
+  const copied = writeSettings(split, { engine: "ollama", context: 65536 }).steps[1]!.text;
+  expect(argumentsOf(copied).join(" ")).toContain(`A-GGUF/${parts[0]} a-q4_k_m-65536.gguf COPY`);
+});
+
 test("Ollama: scaling and length are metadata, since a Modelfile has no parameter for them", async () => {
   const { steps, notes } = writeSettings(asGguf(await published()), { engine: "ollama", context: 131072 });
   const [metadata, create] = steps.map(({ text }) => text);

@@ -35,8 +35,10 @@ export async function openHub(): Promise<Hub> {
       const names = repository.files.map(({ name }) => name);
       const isChosen = id.file !== undefined || id.quantisation !== undefined;
       // A configuration can be looked at without any weights.
-      if (!isChosen && names.includes("config.json") && ggufChoices(names).length === 0) return files;
-      return followGguf(files, (await selectFiles(id, names, files)).gguf);
+      if (!isChosen && names.includes("config.json") && ggufChoices(names).length === 0) return { files, gguf: [] };
+      const selected = await selectFiles(id, names, files);
+      const gguf = selected.gguf === undefined ? [] : selected.names;
+      return { files: await followGguf(files, selected.gguf), gguf };
     },
     list: () => listModels(settings),
     remove: (id, everything) => removeModel(settings, id, everything),
