@@ -22,6 +22,10 @@ export class Answered {
     return typeof this.#value === "number";
   }
 
+  is(text: string): boolean {
+    return this.#value === text;
+  }
+
   /** A field of an object; missing where it has none, or is missing itself. */
   field(name: string): Answered {
     const path = this.#path === "" ? name : `${this.#path}.${name}`;

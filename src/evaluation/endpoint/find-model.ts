@@ -40,9 +40,14 @@ export async function findModel(
   // It goes into results and onto terminals.
   if (!/^\P{C}{1,500}$/u.test(name))
     throw new InvalidOptionError("model", "must be up to 500 characters without control characters");
-  const declared = models?.[names.indexOf(name)]?.field("max_model_len"); // vLLM, SGLang
-  if (declared && !declared.isMissing) return { name, window: declared.count(), takesPenalty: true };
-  return { name, window: await windowOfLlamaCpp(client, signal), takesPenalty: false };
+  const own = models?.[names.indexOf(name)];
+  // An adapter's card has no window, but says whose adapter it is.
+  const parent = models?.[names.findIndex((id) => own?.field("parent").is(id))];
+  const declared = [own, parent]
+    .map((card) => card?.field("max_model_len")) // vLLM, SGLang
+    .find((field) => field !== undefined && !field.isMissing);
+  const takesPenalty = declared !== undefined || own?.field("owned_by").is("vllm") === true;
+  return { name, window: declared?.count() ?? (await windowOfLlamaCpp(client, signal)), takesPenalty };
 }
 
 async function listModels(client: EndpointClient, signal: AbortSignal): Promise<readonly Answered[] | undefined> {

@@ -1,0 +1,31 @@
+import { expect, test } from "vitest";
+import { startScriptedServer } from "../node/test-openai-server.ts";
+import { parseAddress } from "./address.ts";
+import { EndpointClient } from "./client.ts";
+import { type FoundModel, findModel } from "./find-model.ts";
+
+const signal = new AbortController().signal;
+
+async function find(cards: readonly object[], name: string): Promise<FoundModel> {
+  await using server = await startScriptedServer((path, response) => {
+    const isList = path.endsWith("/models");
+    response.writeHead(isList ? 200 : 404).end(JSON.stringify(isList ? { data: cards } : { detail: "Not Found" }));
+  });
+  return await findModel(new EndpointClient(parseAddress(server.url)), name, signal);
+}
+
+test("an adapter of vLLM has its base's window, and takes penalties as that does", async () => {
+  const base = { id: "base", owned_by: "vllm", max_model_len: 4096, parent: null };
+  const adapter = { id: "law", owned_by: "vllm", parent: "base" };
+  expect(await find([base, adapter], "law")).toEqual({ name: "law", window: 4096, takesPenalty: true });
+  expect(await find([base, adapter], "base")).toEqual({ name: "base", window: 4096, takesPenalty: true });
+  expect(await find([adapter], "law")).toEqual({ name: "law", window: undefined, takesPenalty: true });
+});
+
+test("a model of another engine beside it has neither", async () => {
+  const cards = [
+    { id: "base", owned_by: "vllm", max_model_len: 4096 },
+    { id: "other", owned_by: 7, parent: [] },
+  ];
+  expect(await find(cards, "other")).toEqual({ name: "other", window: undefined, takesPenalty: false });
+});
