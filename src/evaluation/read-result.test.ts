@@ -13,6 +13,10 @@ const written = JSON.stringify(valid);
 
 test("what was written is read", () => {
   expect(parseEvaluation(written, "a.json")).toEqual(valid);
+  const identity = { task: "speed", method: "endpoint", factor: 1, length: 256, index: 0, promptHash: "a" };
+  const untimed = { ...identity, suite: "speed", prefillRate: 0, decodeRate: 0, untimed: true } as const;
+  const more = { ...valid, samples: [...valid.samples, untimed] };
+  expect(parseEvaluation(JSON.stringify(more), "a.json")).toEqual(more);
 });
 
 /** The valid result with another value at a path. */

@@ -104,7 +104,7 @@ const consistencySample = object(
 );
 const speedSample = object(
   { ...sampled, prefillRate: amount, decodeRate: amount },
-  { ...usedFactor, cacheBytes: amount },
+  { ...usedFactor, cacheBytes: amount, refused: isTrue, untimed: isTrue },
 );
 
 const cell = bySuite({

@@ -219,9 +219,14 @@ export interface ConsistencySample extends SampleBase {
 
 export interface SpeedSample extends SampleBase {
   readonly suite: "speed";
+  /** 0 where nothing was timed. */
   readonly prefillRate: number;
   readonly decodeRate: number;
   readonly cacheBytes?: number;
+  /** A server did not take so many tokens: nothing was timed, and the sample is in no cell. */
+  readonly refused?: true;
+  /** A server ended its answer at its first token, or sent all of it at once: the same. */
+  readonly untimed?: true;
 }
 
 /** What a server does with lengths: see docs/evaluate.md, "Servers". */

@@ -4,7 +4,7 @@ import { createHaystack } from "./haystack.ts";
 import { openTestPlan, untold } from "./node/test-target.ts";
 import type { SpeedSample } from "./result.ts";
 import { rates, speedCells, speedTrials } from "./speed.ts";
-import type { Target, TimeRequest } from "./target.ts";
+import type { Target, TimeRequest, Times } from "./target.ts";
 import type { Plan } from "./trial.ts";
 
 test("the first token of an answer comes with reading: it is not waited for again", () => {
@@ -40,6 +40,39 @@ test("a model's answers are made at the length that is planned, whatever ends th
   const block = 2 * 4 * 2 * 32 * 4 * 128;
   const bytes = cells.map((cell) => (cell.suite === "speed" ? cell.cacheBytes : undefined));
   for (const [i, blocks] of [1, 1, 3, 3].entries()) expect(bytes[i]! / block).toBeCloseTo(blocks, 1);
+});
+
+test("what a server refuses, ends at once or sends at once has no rate: it is in no cell, and not for want of room", async () => {
+  const none = { promptTokens: 0, prefillSeconds: 0, completionTokens: 0, decodeSeconds: 0 };
+  const times: Readonly<Record<number, Times>> = {
+    100: { ...none, refused: true },
+    200: { ...none, promptTokens: 168, prefillSeconds: 1, completionTokens: 1 },
+    300: { ...none, promptTokens: 268, prefillSeconds: 1, completionTokens: 32 },
+    400: { promptTokens: 368, prefillSeconds: 1, completionTokens: 32, decodeSeconds: 1 },
+  };
+  const target = {
+    subject: { kind: "endpoint", name: "a", nativeWindow: 256, originalWindow: 256 },
+    concurrency: 1,
+    prepare: async () => {},
+    countTokens: async (text: string) => text.split(" ").length,
+    time: async ({ length }: TimeRequest) => times[length],
+  } as unknown as Target;
+  const plan: Plan = {
+    ...{ target, methods: [], ways: [{ name: "endpoint", factor: 1 }], lengths: [2, 100, 200, 300, 400] },
+    ...{ samples: 1, seed: 1, share: 1, cache: "f32" },
+    haystack: createHaystack("a", Array.from({ length: 997 }, (_, i) => `w${i} `).join("")),
+  };
+  const { cells, samples, omitted } = await evaluate(plan, { suites: ["speed"], signal: untold.signal });
+  const timed = samples as readonly SpeedSample[];
+  expect(timed.map(({ length, refused, untimed }) => [length, refused, untimed])).toEqual([
+    [100, true, undefined],
+    [200, undefined, true],
+    [300, undefined, true],
+    [400, undefined, undefined],
+  ]);
+  expect(cells).toMatchObject([{ length: 400, prefillRate: 368, decodeRate: 31 }]);
+  expect(omitted).toEqual([{ suite: "speed", length: 2 }]);
+  for (const { prefillRate, decodeRate } of timed) expect([prefillRate, decodeRate].every(Number.isFinite)).toBe(true);
 });
 
 test("a server is asked once without counting; as few times as give a median; and needs to be timed", async () => {

@@ -42,11 +42,11 @@ export function speedTrials(plan: Plan): readonly Trial[] {
           run: async ({ signal }) => {
             const maxTokens = Math.min(answerTokens, Math.floor(length / 2));
             const text = await makeText(plan, length - maxTokens, index);
-            if (text === undefined) return [];
+            if (text === undefined || maxTokens < 2) return [];
             const { factor, cacheBytes, ...times } = await measure({ way, text, length, maxTokens, signal });
-            if (times.completionTokens < 2) return []; // a server ended its answer: there is no rate
             const sample: SpeedSample = {
-              ...{ ...identity, index, promptHash: await hashOf(text), ...rates(times) },
+              ...{ ...identity, index, promptHash: await hashOf(text) },
+              ...(isTimed(times) ? rates(times) : untimed(times)),
               ...(factor !== undefined && { usedFactor: factor }),
               ...(cacheBytes !== undefined && { cacheBytes }),
             };
@@ -60,7 +60,9 @@ export function speedTrials(plan: Plan): readonly Trial[] {
 
 /** One cell for each way and length. */
 export function speedCells(samples: readonly Sample[]): readonly SpeedCell[] {
-  const timed = samples.filter((sample) => sample.suite === "speed");
+  const timed = samples
+    .filter((sample) => sample.suite === "speed")
+    .filter(({ refused, untimed }) => !refused && !untimed);
   const cells = Map.groupBy(timed, ({ method, factor, length }) => [method, factor, length].join("/"));
   return [...cells.values()].map((all): SpeedCell => {
     const { suite, task, method, factor, length } = all[0]!;
@@ -72,6 +74,15 @@ export function speedCells(samples: readonly Sample[]): readonly SpeedCell[] {
       ...(bytes.length > 0 && { cacheBytes: median(bytes) }),
     };
   });
+}
+
+/** Whether an answer has a rate: more than its first token, and time between its first and its last. */
+export function isTimed({ completionTokens, decodeSeconds }: Times): boolean {
+  return completionTokens > 1 && decodeSeconds > 0;
+}
+
+function untimed({ refused }: Times): Pick<SpeedSample, "prefillRate" | "decodeRate" | "refused" | "untimed"> {
+  return { prefillRate: 0, decodeRate: 0, ...(refused ? { refused } : { untimed: true }) };
 }
 
 /** @returns tokens a second. The first token of an answer comes from reading, and is none that was waited for. */

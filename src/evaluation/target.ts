@@ -88,6 +88,7 @@ export interface Times {
   readonly promptTokens: number;
   /** From the first token of the answer to its last. */
   readonly decodeSeconds: number;
-  /** 0 where a server did not take so many tokens. */
   readonly completionTokens: number;
+  /** A server did not take so many tokens: the others are 0. */
+  readonly refused?: true;
 }

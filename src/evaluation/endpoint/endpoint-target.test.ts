@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { UnsupportedError, type Warning } from "../../index.ts";
 import { evaluate } from "../evaluate.ts";
-import { startTestServer, type TestServer } from "../node/test-openai-server.ts";
+import { startScriptedServer, startTestServer, type TestServer } from "../node/test-openai-server.ts";
 import { openTestPlan } from "../node/test-target.ts";
 import type { AccuracySample } from "../result.ts";
 import type { Target } from "../target.ts";
@@ -101,7 +101,23 @@ test("times are those of a stream, with as many tokens as the server says, of a 
   expect(times.promptTokens).toBe(await local.target.countTokens(String(first.prompt)));
   await target.time!(request);
   expect(String(server.requests.at(-1)!.body.prompt).slice(0, 8)).not.toBe(String(first.prompt).slice(0, 8));
-  expect((await target.time!({ ...request, length: 300 })).completionTokens).toBe(0);
+  expect(await target.time!({ ...request, length: 300 })).toMatchObject({ completionTokens: 0, refused: true });
+});
+
+test("an answer that comes all at once has no time of its own, which is said once", async () => {
+  const events = ["a", "b"].map((text) => `data: ${JSON.stringify({ choices: [{ text, finish_reason: null }] })}\n\n`);
+  await using scripted = await startScriptedServer((path, response, count) => {
+    if (path.endsWith("/models")) response.end(JSON.stringify({ data: [{ id: "a", max_model_len: 4096 }] }));
+    else response.end(count === 2 ? JSON.stringify({ choices: [{ text: "a" }] }) : events.join(""));
+  });
+  const warnings: Warning[] = [];
+  const target = await openEndpointTarget(scripted.url, {
+    ...{ nativeWindow: 256, sample: "words", signal, onWarning: (warning) => warnings.push(warning) },
+    tokenizer: async (text) => new Uint32Array(text.length),
+  });
+  const request = { way, text: "words", length: 64, maxTokens: 8, signal };
+  for (const _ of [1, 2]) expect(await target.time!(request)).toMatchObject({ completionTokens: 2, decodeSeconds: 0 });
+  expect(warnings.map(({ code }) => code)).toEqual(["untimed_answer"]);
 });
 
 test("penalties that vLLM takes from the model's files are turned off, and only there", async () => {

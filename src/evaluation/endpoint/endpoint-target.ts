@@ -1,5 +1,6 @@
 import { InvalidOptionError, type Model, UnsupportedError, type Warning } from "../../index.ts";
 import type { Subject, SuiteName } from "../result.ts";
+import { isTimed } from "../speed.ts";
 import type { Answer, AnswerRequest, ScoreRequest, Scores, Target, TimeRequest, Times } from "../target.ts";
 import { parseAddress } from "./address.ts";
 import { type ClientOptions, EndpointClient } from "./client.ts";
@@ -87,6 +88,7 @@ class OpenAiTarget implements EndpointTarget {
   readonly #signal: AbortSignal;
   readonly #onWarning: ((warning: Warning) => void) | undefined;
   readonly #refused = new Set<number>();
+  #hasUntimed = false;
   #promptLogprobs: Promise<PromptLogprobs> | undefined;
 
   constructor(opened: Opened, { concurrency = 2, signal, onWarning }: EndpointOptions) {
@@ -138,7 +140,8 @@ class OpenAiTarget implements EndpointTarget {
     const countTokens = (prompt: string): Promise<number> => this.#opened.tokenizer.count(prompt, signal);
     const asked = (): Promise<Times> => timeStream(this.#opened.completions, { text, maxTokens, countTokens, signal });
     const times = await this.#unlessRefused(length, asked);
-    return times ?? { prefillSeconds: 0, promptTokens: 0, decodeSeconds: 0, completionTokens: 0 };
+    if (times && !isTimed(times)) this.#warnOfUntimed();
+    return times ?? { prefillSeconds: 0, promptTokens: 0, decodeSeconds: 0, completionTokens: 0, refused: true };
   }
 
   async missing(suite: SuiteName, signal: AbortSignal): Promise<string | undefined> {
@@ -195,6 +198,13 @@ class OpenAiTarget implements EndpointTarget {
       this.#onWarning?.({ code: "length_refused", message });
     }
     return undefined;
+  }
+
+  #warnOfUntimed(): void {
+    if (this.#hasUntimed) return;
+    this.#hasUntimed = true;
+    const message = `${this.subject.url} ended an answer at its first token, or sent all of it at once: such answers have no rate, and are left out`;
+    this.#onWarning?.({ code: "untimed_answer", message });
   }
 
   #findPromptLogprobs(signal: AbortSignal): Promise<PromptLogprobs> {
