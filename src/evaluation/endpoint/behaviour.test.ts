@@ -75,6 +75,17 @@ test("with log probabilities of prompts: unscaled, static and dynamic, without a
   expect(dynamic.reasons[1]!.values).toMatchObject({ noise: 0, length: 768, passages: 4 });
 });
 
+test("a server that takes more than it declares is not judged by texts that are not sent", async () => {
+  const found = await recognise({ dialect: "vllm", context: contexts.dynamic, window: 768, declared: 256 });
+  expect(found).toEqual({
+    kind: "unclear",
+    reasons: [
+      { code: "accepted_beyond", values: { length: 768, nativeWindow: 256 } },
+      { code: "score_refused", values: { length: 760, window: 256 } },
+    ],
+  });
+});
+
 test("with a reference, what is computed within the window says which of the two it is", async () => {
   const served = { dialect: "vllm", window: 768 } as const;
   // Near the window, nothing else could tell.

@@ -3,6 +3,7 @@ import type { Behaviour, BehaviourReason } from "../result.ts";
 import type { Plan } from "../trial.ts";
 import { compareBeginnings, comparePerplexities, type Passage } from "./beginnings.ts";
 import type { BehaviourOptions } from "./behaviour-options.ts";
+import type { EndpointTarget } from "./endpoint-target.ts";
 import { judgePasskeys } from "./judge-passkeys.ts";
 import { reason } from "./reasons.ts";
 import { compareAnswers, comparePrompts } from "./reference.ts";
@@ -37,8 +38,8 @@ export async function recogniseBehaviour(options: BehaviourOptions): Promise<Beh
     length = longer;
   }
   if (length === 0) {
-    const window = target.window === undefined ? {} : { window: target.window };
-    return { kind: "limited", reasons: [reason("refused_beyond", { length: shortest, nativeWindow, ...window })] };
+    const values = { length: shortest, nativeWindow, ...declaredWindow(target) };
+    return { kind: "limited", reasons: [reason("refused_beyond", values)] };
   }
   const accepted = reason("accepted_beyond", { length, nativeWindow });
   const lacks = await target.missing("perplexity", signal);
@@ -53,16 +54,21 @@ async function judgeByPrompts(
   const { nativeWindow } = target.subject;
   const texts = takePassages(await target.tokenize(plan.haystack.text), length - room);
   const way = { name: "endpoint", factor: 1 };
-  const score = async (tokens: Uint32Array): Promise<ArrayLike<number>> =>
-    (await target.score({ way, tokens, signal })).logprobs;
   const passages: Passage[] = [];
   for (const [index, tokens] of texts.entries()) {
-    passages.push({
-      alone: await score(tokens.subarray(0, Math.floor(nativeWindow / 2))),
-      inside: await score(tokens.subarray(0, nativeWindow - room)),
-      beyond: await score(tokens),
-      end: await score(tokens.subarray(room - nativeWindow)),
-    });
+    const scored: Passage["alone"][] = [];
+    for (const part of [
+      tokens.subarray(0, Math.floor(nativeWindow / 2)),
+      tokens.subarray(0, nativeWindow - room),
+      tokens,
+      tokens.subarray(room - nativeWindow),
+    ]) {
+      const { logprobs, refused } = await target.score({ way, tokens: part, signal });
+      if (refused) return { kind: "unclear", reasons: [scoreRefused(target, part.length)] };
+      scored.push(logprobs);
+    }
+    const [alone, inside, beyond, end] = scored;
+    passages.push({ alone: alone!, inside: inside!, beyond: beyond!, end: end! });
     onProgress?.(index + 1, texts.length);
   }
   const beginning = compareBeginnings(passages, length);
@@ -84,6 +90,15 @@ async function judgeByPrompts(
   }
   if (perplexity.code === "perplexity_collapses") return { kind: "unscaled", reasons };
   return { kind: perplexity.code === "perplexity_holds" ? "static" : "unclear", reasons };
+}
+
+/** A server may take more as a question than it declares, and what it declares is kept to where texts are scored. */
+function scoreRefused(target: EndpointTarget, length: number): BehaviourReason {
+  return reason("score_refused", { length, ...declaredWindow(target) });
+}
+
+function declaredWindow({ window }: EndpointTarget): { readonly window?: number } {
+  return window === undefined ? {} : { window };
 }
 
 async function judgeByAnswers(options: BehaviourOptions, length: number): Promise<Behaviour> {

@@ -5,6 +5,7 @@ type BehaviourCode =
   | "accepted_beyond"
   | "no_length_beyond"
   | "no_prompt_logprobs"
+  | "score_refused"
   | "beginning_same"
   | "beginning_differs"
   | "beginning_unclear"
@@ -28,6 +29,7 @@ type BehaviourCode =
  * | `accepted_beyond` | prompts of so many tokens are taken | `length`, `nativeWindow` |
  * | `no_length_beyond` | no length beyond the native window was asked for: nothing is known of it | `nativeWindow` |
  * | `no_prompt_logprobs` | no log probabilities of prompts: judged by pass keys | none |
+ * | `score_refused` | it takes so many tokens as a question, and not to be scored, or declares that it does not: nothing can be compared | `length`; `window` where the server tells one |
  * | `beginning_same` | log probabilities of a beginning are the same whether the input fits the window or not | `difference`, `noise`: means of the amount by which a token's changes, in nats, beyond the window and within; `length`, `passages` |
  * | `beginning_differs` | they are not: the factor follows the length | the same |
  * | `beginning_unclear` | the server's own noise hides it | the same |

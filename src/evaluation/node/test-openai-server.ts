@@ -10,6 +10,8 @@ export interface Served {
   /** Tokens that it accepts. */
   readonly window: number;
   readonly chatOnly?: boolean;
+  /** Tokens that it says it accepts, where these are others. */
+  readonly declared?: number;
   /** Without `/tokenize`. */
   readonly tokenless?: boolean;
   /** Longer prompts, in tokens, do not reach it: a proxy before it refuses them in its own words. */
@@ -60,13 +62,14 @@ export async function startTestServer(model: Model, served: Served): Promise<Tes
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body: Body = chunks.length === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString());
     started.requests.push({ path, body, key: request.headers.authorization });
-    const isVllm = started.served.dialect === "vllm";
+    const { dialect, window, declared = window } = started.served;
+    const isVllm = dialect === "vllm";
     const routes: Record<string, () => Promise<unknown>> = {
       "/v1/models": async () => ({
-        data: [{ id: "tiny", ...(isVllm && { max_model_len: started.served.window }) }],
+        data: [{ id: "tiny", ...(isVllm && { max_model_len: declared }) }],
       }),
       ...(!started.served.tokenless && { "/tokenize": async () => tokenize(body) }),
-      ...(!isVllm && { "/props": async () => ({ default_generation_settings: { n_ctx: started.served.window } }) }),
+      ...(!isVllm && { "/props": async () => ({ default_generation_settings: { n_ctx: declared } }) }),
       ...(!started.served.chatOnly && { "/v1/completions": () => complete(body, response) }),
       "/v1/chat/completions": () => complete(body, response),
     };

@@ -24,6 +24,8 @@ export const reasonsChinese: Readonly<Record<string, ReasonText>> = {
   accepted_beyond: ({ show }) => `它接受 ${show("length")} 个 token。`,
   no_length_beyond: ({ show }) => `没有测试超出 ${show("nativeWindow")} 个 token 原生窗口的长度。`,
   no_prompt_logprobs: () => "它不返回提示的对数概率，因此按密钥检索判断。",
+  score_refused: ({ show, has }) =>
+    `${show("length")} 个 token 的文本无法评分${has("window") ? `：它称其窗口为 ${show("window")}` : ""}。`,
   beginning_same: (values) => `无论后面有什么，开头的计算都相同：${beginning(values)}。`,
   beginning_differs: (values) => `文本超出窗口后，开头的计算就不同：${beginning(values)}。`,
   beginning_unclear: (values) => `开头的计算是否相同被噪声掩盖：${beginning(values)}。`,

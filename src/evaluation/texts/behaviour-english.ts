@@ -24,6 +24,8 @@ export const reasonsEnglish: Readonly<Record<string, ReasonText>> = {
   accepted_beyond: ({ show }) => `It takes ${show("length")} tokens.`,
   no_length_beyond: ({ show }) => `No length beyond the native window of ${show("nativeWindow")} tokens was asked for.`,
   no_prompt_logprobs: () => "It returns no log probabilities of prompts, and is judged by pass keys.",
+  score_refused: ({ show, has }) =>
+    `Texts of ${show("length")} tokens could not be scored${has("window") ? `: it says that its window is ${show("window")}` : ""}.`,
   beginning_same: (values) => `A beginning is computed the same whatever follows it: ${beginning(values)}.`,
   beginning_differs: (values) =>
     `A beginning is computed otherwise once the text is longer than the window: ${beginning(values)}.`,
