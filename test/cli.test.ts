@@ -329,6 +329,29 @@ describe("chat", () => {
   });
 });
 
+describe("a program's chat", () => {
+  const chat = (...more: string[]) => ["chat", chatModel, "--temperature", "0", ...more];
+
+  test("has no commands: each line is a message, and has its object", async () => {
+    const path = join(folder, "never-saved");
+    const input = `/save ${path}\n/reset\n/nope\n/exit\n`;
+    const { code, stdout } = await skein(chat("--max-tokens", "2", "--json"), input);
+    expect([code, jsonLines(stdout).length]).toEqual([0, 4]);
+    const prompts = jsonLines(stdout).map(({ usage }) => usage.promptTokens);
+    expect(prompts).toEqual(prompts.toSorted((a, b) => a - b)); // nothing was forgotten
+    await expect(stat(path)).rejects.toThrow("ENOENT");
+  });
+
+  test.each([["--json"], []])("ends at Ctrl-C %s", async (...more) => {
+    const child = start(chat("--yarn", "--max-tokens", "12", ...more));
+    child.stdin.on("error", () => {}).end("hello\n".repeat(20));
+    child.stdout.once("data", () => child.kill("SIGINT"));
+    const { code, stderr } = await finish(child);
+    expect([code, stderr]).toEqual([130, expect.stringMatching(/interrupted\n$/)]);
+    expect(stderr).not.toContain("stopped");
+  });
+});
+
 describe("wrong use is one line that helps", () => {
   test.each([
     [["nope"], 2, /unknown command 'nope'/],

@@ -32,7 +32,7 @@ export function createChatCommand(): Command {
     .option("--system <text>", "the system message");
   addSamplingFlags(addModelFlags(command), `an eighth of the native window, ${longestOrdinaryAnswer} at most`);
   return command
-    .option("--json", "one JSON object a turn; messages come from standard input, one a line")
+    .option("--json", "one JSON object a turn; messages come from standard input, one a line, and are no commands")
     .addHelpText(
       "after",
       `
@@ -72,6 +72,8 @@ class Conversation {
   readonly #flags: ChatFlags;
   readonly #progress: ProgressLine;
   readonly #windows: ContextSettings;
+  /** Somebody sits at the terminal, and can say what to do next. */
+  readonly #isPerson: boolean;
   #messages: ChatMessage[];
 
   constructor(model: Model, session: Session, flags: ChatFlags, progress: ProgressLine) {
@@ -80,24 +82,26 @@ class Conversation {
     this.#flags = flags;
     this.#progress = progress;
     this.#windows = windowsOf(model, flags);
+    this.#isPerson = isInteractive() && !flags.json;
     this.#messages = this.#beginning();
   }
 
   async hold(): Promise<void> {
-    const isPerson = isInteractive() && !this.#flags.json;
-    if (isPerson)
+    if (this.#isPerson)
       note(styleError("dim", `${describeWindow(this.#windows, this.#session)}\n/help for what you can do here`));
-    const lines = createLineReader(isPerson ? style("cyan", "> ") : "");
+    const lines = createLineReader(this.#isPerson ? style("cyan", "> ") : "");
     for (;;) {
       const line = await lines.next();
       if (line === undefined) break;
       if (line.trim() === "") continue;
-      if (line.trim() === "/exit") break;
-      if (line.startsWith("/")) await this.#command(line.trim());
+      // A program's messages are nobody's commands, whatever they begin with.
+      const command = this.#flags.json ? "" : line.trim();
+      if (command === "/exit") break;
+      if (command !== "" && line.startsWith("/")) await this.#command(command);
       else await this.#turn(line);
     }
     lines.close();
-    if (isPerson) print(); // the prompt is still on the line
+    if (this.#isPerson) print(); // the prompt is still on the line
     interruption.signal.throwIfAborted();
   }
 
@@ -133,10 +137,13 @@ class Conversation {
   async #turn(content: string): Promise<void> {
     const messages = [...this.#messages, { role: "user", content }];
     const stop = new AbortController();
-    interruption.handle(() => {
-      stop.abort(new DOMException("stopped", "AbortError"));
-      return true;
-    });
+    // Where nobody can go on, Ctrl-C ends the command, and not one answer.
+    if (this.#isPerson) {
+      interruption.handle(() => {
+        stop.abort(new DOMException("stopped", "AbortError"));
+        return true;
+      });
+    }
     const { factor: before, length } = this.#session;
     let text = "";
     try {
@@ -173,7 +180,7 @@ class Conversation {
     } catch (error) {
       this.#progress.clear();
       if (!this.#flags.json && text !== "") print();
-      if (!stop.signal.aborted && !(isInteractive() && !interruption.signal.aborted)) throw error;
+      if (!stop.signal.aborted && (interruption.signal.aborted || !this.#isPerson)) throw error;
       if (stop.signal.aborted) await this.#session.truncate(Math.min(length, this.#session.length));
       note(
         stop.signal.aborted
