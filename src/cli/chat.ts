@@ -5,7 +5,7 @@ import { addModelFlags, loadFromFlags, type ModelFlags, windowsOf } from "./mode
 import { interruption } from "./node/interruption.ts";
 import { createLineReader } from "./node/lines.ts";
 import { createProgressLine, type ProgressLine } from "./node/progress.ts";
-import { isInteractive, note, print, printJson, style, styleError, write } from "./node/terminal.ts";
+import { isInteractive, note, print, printJson, style, styleError, writeAnswer } from "./node/terminal.ts";
 import { addSamplingFlags, type SamplingFlags, samplingOf } from "./sampling-flags.ts";
 import { describeWindow } from "./window-gauge.ts";
 
@@ -167,7 +167,7 @@ class Conversation {
         this.#progress.clear();
         if (text === "" && chunk.factor !== before) this.#sayGrowth(before, chunk.factor, length);
         text += chunk.text;
-        if (!this.#flags.json) await write(chunk.text);
+        if (!this.#flags.json) await writeAnswer(chunk.text);
       }
       this.#messages = [...messages, { role: "assistant", content: text }];
       if (this.#flags.json) printJson({ role: "assistant", content: text, ...(await summary(generation)) });

@@ -12,7 +12,7 @@ import { addModelFlags, loadFromFlags, type ModelFlags } from "./model-flags.ts"
 import { checkWritable, readPipedText, readTextFile } from "./node/input.ts";
 import { interruption } from "./node/interruption.ts";
 import { createProgressLine, type ProgressLine } from "./node/progress.ts";
-import { goOnWithoutReader, note, print, printJson, styleError, write } from "./node/terminal.ts";
+import { goOnWithoutReader, note, print, printJson, styleError, writeAnswer } from "./node/terminal.ts";
 import { addSamplingFlags, type SamplingFlags, samplingOf } from "./sampling-flags.ts";
 
 interface GenerateFlags extends ModelFlags, SamplingFlags {
@@ -150,7 +150,7 @@ async function answer(
       if (!hasShown) progress.clear();
       hasShown = true;
       if (flags.json) printJson({ type: "chunk", ...chunk });
-      else await write(chunk.text);
+      else await writeAnswer(chunk.text);
     }
   } catch (error) {
     if (hasShown && !flags.json) print(); // what is said next has a line of its own

@@ -10,7 +10,7 @@ import {
 import { indented, reportFindings, section } from "./inspect-report.ts";
 import type { InspectTexts } from "./inspect-texts.ts";
 import { wrapText } from "./inspect-wrap.ts";
-import { style, table } from "./node/terminal.ts";
+import { printable, style, table } from "./node/terminal.ts";
 
 /** A fact that differs between two models; `field` is its path in the inspection. */
 export interface Difference {
@@ -34,7 +34,7 @@ export function reportComparison(a: ModelInspection, b: ModelInspection, texts: 
   const sameRows = same.map((field) => [style("dim", labelOf(field, texts)), show(a, field, texts)]);
   const findings = [a, b].filter((inspection) => inspection.warnings.length > 0);
   return [
-    `${style("bold", a.name)}  ↔  ${style("bold", b.name)}`,
+    `${style("bold", printable(a.name))}  ↔  ${style("bold", printable(b.name))}`,
     section(
       headings.differences,
       differing.length === 0 ? indented(texts.noDifferences) : compare(a, b, differing, texts),
@@ -48,7 +48,7 @@ export function reportComparison(a: ModelInspection, b: ModelInspection, texts: 
         .join("\n"),
     ),
     ...findings.map((inspection) =>
-      section(`${headings.findings}: ${inspection.name}`, reportFindings(inspection, texts, width)),
+      section(`${headings.findings}: ${printable(inspection.name)}`, reportFindings(inspection, texts, width)),
     ),
   ].join("\n\n");
 }
@@ -152,5 +152,5 @@ function showExtension(inspection: ModelInspection, texts: InspectTexts): string
 
 /** The end of a long path tells more than its beginning. */
 function shorten(name: string): string {
-  return name.length > 28 ? `…${name.slice(-27)}` : name;
+  return printable(name.length > 28 ? `…${name.slice(-27)}` : name);
 }

@@ -12,7 +12,7 @@ import {
 import { drawPairs, type Paint, pairLegend } from "./inspect-picture.ts";
 import type { InspectTexts } from "./inspect-texts.ts";
 import { wrapText } from "./inspect-wrap.ts";
-import { style, table } from "./node/terminal.ts";
+import { printable, style, table } from "./node/terminal.ts";
 
 /** Stands before the lines of a section. */
 export const indent = "  ";
@@ -27,7 +27,7 @@ const paint: Paint = (kind, text) => style(colours[kind], text);
  */
 export function reportModel(inspection: ModelInspection, texts: InspectTexts, width: number): string {
   const { headings } = texts;
-  const title = `${style("bold", inspection.name)}  ${style("dim", texts.origin(inspection))}`;
+  const title = `${style("bold", printable(inspection.name))}  ${style("dim", texts.origin(inspection))}`;
   return [
     title,
     section(headings.model, describeModel(inspection, texts)),
@@ -51,11 +51,12 @@ export function reportFindings<Warning extends Pick<InspectionWarning, "level">>
   if (warnings.length === 0) return indent + style("green", texts.noFindings);
   return warnings
     .map((warning) => {
+      // Both quote the files.
       const { message, fix } = texts.finding(warning);
       const colour = warning.level === "warning" ? "yellow" : "dim";
       const sign = style(colour, warning.level === "warning" ? "!" : "·");
-      const problem = wrapText(message, width, "    ", `${indent}${sign} `);
-      return `${problem}\n${wrapText(fix, width, "      ", `    ${style("green", texts.fix)}`)}`;
+      const problem = wrapText(printable(message), width, "    ", `${indent}${sign} `);
+      return `${problem}\n${wrapText(printable(fix), width, "      ", `    ${style("green", texts.fix)}`)}`;
     })
     .join("\n");
 }
@@ -142,7 +143,7 @@ function describeEnabling(inspection: ModelInspection, texts: InspectTexts, widt
   const { labels } = texts;
   const rows = [
     [labels.enableInProgram, style("cyan", `loadModel(…, { ${enablingOption(inspection)} })`)],
-    [labels.enableByCommand, style("cyan", enablingCommand(inspection))],
+    [labels.enableByCommand, style("cyan", printable(enablingCommand(inspection)))],
   ];
   const advice = inspection.origin === "published" ? [wrapText(texts.weightsNotBuiltIn, width, indent)] : [];
   return ["", indented(table(rows, "ll")), ...advice];

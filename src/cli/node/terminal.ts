@@ -18,8 +18,18 @@ export function print(line = ""): void {
   if (!process.stdout.destroyed) process.stdout.write(`${line}\n`);
 }
 
-/** Writes text to stdout as it is, and waits while the reader is slower than we are. */
-export async function write(text: string): Promise<void> {
+/** Text that strangers may have written, in its lines, without anything that a terminal takes for more than text. */
+export function printable(text: string): string {
+  return text.replaceAll(/(?![\n\t])[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd");
+}
+
+/**
+ * Writes a model's text to stdout, and waits while the reader is slower than we are. A terminal is given no control characters, which may be commands to it;
+ * what joins letters and signs stays.
+ */
+export async function writeAnswer(answer: string): Promise<void> {
+  const isSeen = process.stdout.isTTY === true;
+  const text = isSeen ? answer.replaceAll("\r", "").replaceAll(/(?![\n\t])\p{Cc}/gu, "\ufffd") : answer;
   if (text === "" || process.stdout.destroyed || process.stdout.write(text)) return;
   await new Promise<void>((resolve) => {
     process.stdout.once("drain", resolve);
@@ -93,7 +103,7 @@ export function table(rows: readonly (readonly string[])[], align: string): stri
     .join("\n");
 }
 
-/** A thrown value with its stack and causes, for `--debug`. */
+/** A thrown value with its stack and causes, for `--debug`. Messages quote files, as they do without it. */
 export function describeForDebugging(error: unknown): string {
-  return inspect(error, { depth: 4 });
+  return printable(inspect(error, { depth: 4 }));
 }

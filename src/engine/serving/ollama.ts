@@ -1,3 +1,4 @@
+import { UnsupportedError } from "../../errors.ts";
 import { fileEndsEarly, ggufArchitecture, ggufPath, ggufSteps } from "./llama-cpp.ts";
 import type { ServingPlan } from "./plan.ts";
 import type { ServingStep } from "./settings.ts";
@@ -22,6 +23,8 @@ export function ollamaSteps(plan: ServingPlan): readonly ServingStep[] {
     `${quoteForShell(source)} ${quoteForShell(copy)} COPY`,
   );
   const file = values.length === 0 ? source : copy;
+  if (/[\r\n]/.test(file))
+    throw new UnsupportedError(`${JSON.stringify(file)}: a Modelfile cannot name a path with a line break; rename it`);
   const isPath = /^([./~]|[a-z]:)/i.test(file);
   const serve = [
     "cat > Modelfile <<'END'",

@@ -45,10 +45,11 @@ export function downloadFolder({ repository }: HubAddress): string {
   return repository.replace(/^.*\//, "");
 }
 
-/** Without its percent signs, where they mean anything. */
+/** Without its percent signs, where they mean anything: not control characters, which no command should have in it. */
 function decode(path: string): string {
   try {
-    return decodeURIComponent(path);
+    const decoded = decodeURIComponent(path);
+    return /\p{C}/u.test(decoded) ? path : decoded;
   } catch {
     return path;
   }

@@ -331,10 +331,20 @@ test("addresses: a file's path, and the name of a folder to download", async () 
   const inspection = await inspectFolder({});
   const textOf = (name: string) => serve(writeSettings({ ...inspection, name }, { engine: "vllm" }));
   expect(textOf("file:///models/my%20model/")).toContain("vllm serve '/models/my model/'");
+  expect(textOf("file:///models/a%1b%5B2J/")).toContain("vllm serve '/models/a%1b%5B2J/'");
   expect(textOf("https://models.example/100%25%zz")).toContain("vllm serve '100%25%zz'");
   const remote = writeSettings({ ...inspection, name: "https://models.example/qwen2-7b/" }, { engine: "vllm" });
   expect(serve(remote)).toContain("vllm serve qwen2-7b ");
   expect(remote.notes.map(({ code }) => code)).toContain("download_first");
+});
+
+test("a line break in a path does not end the Modelfile", async () => {
+  const inspection = { ...asGguf(await published()), name: "./a\nEND\ntouch x\n/m.gguf" };
+  expect(() => writeSettings(inspection, { engine: "ollama" })).toThrow(/cannot name a path with a line break/);
+  // A copy has a name of its own.
+  expect(serve(writeSettings(inspection, { engine: "ollama", context: 65536 }))).toMatch(
+    /^FROM \.\/[\w.-]+-65536\.gguf$/m,
+  );
 });
 
 test("engines of checkpoints say that they want no GGUF file", async () => {
