@@ -187,6 +187,14 @@ describe("generate", () => {
     expect(jsonLines(stdout).at(-1).usage.promptTokens).toBeGreaterThan(12);
   });
 
+  test("what is read and not answered has its result, too", async () => {
+    const args = ["--prompt", "In the beginning", "--max-tokens", "0", "--save", join(folder, "read"), "--json"];
+    const { code, stdout } = await skein(["generate", tiny, ...args]);
+    const usage = { promptTokens: 7, cachedTokens: 0, completionTokens: 0, totalTokens: 7 };
+    expect(code).toBe(0);
+    expect(jsonLines(stdout)).toMatchObject([{ type: "result", text: "", factor: 1, finishReason: "length", usage }]);
+  });
+
   test("a closed pipe is quiet", async () => {
     const child = start(["generate", tiny, "--prompt", "In the", "--max-tokens", "200", "--temperature", "1"]);
     child.stdin.end();

@@ -70,7 +70,7 @@ async function run(source: string, flags: GenerateFlags): Promise<void> {
     progress.clear();
     const session = await openSession(model, flags);
     try {
-      if (flags.maxTokens === 0) await readOnly(model, session, input, progress);
+      if (flags.maxTokens === 0 && session) await readOnly(model, session, input, flags, progress);
       else
         await answer(
           session ?? model,
@@ -123,14 +123,21 @@ async function openSession(model: Model, flags: GenerateFlags): Promise<Session 
 
 async function readOnly(
   model: Model,
-  session: Session | undefined,
+  session: Session,
   input: GenerateOptions,
+  flags: GenerateFlags,
   progress: ProgressLine,
 ): Promise<void> {
   const tokens = input.messages
     ? await model.applyChatTemplate(input.messages, { addGenerationPrompt: false, tokenize: true })
     : await model.tokenize(input.prompt ?? "");
-  await session?.append(tokens, { signal: interruption.signal, onProgress: showReading(progress) });
+  const { length: cachedTokens } = session;
+  const began = performance.now();
+  await session.append(tokens, { signal: interruption.signal, onProgress: showReading(progress) });
+  if (!flags.json) return;
+  const usage = { promptTokens: session.length, cachedTokens, completionTokens: 0, totalTokens: session.length };
+  const timings = { prefillSeconds: (performance.now() - began) / 1000, decodeSeconds: 0 };
+  printJson({ type: "result", text: "", tokens: [], finishReason: "length", factor: session.factor, usage, timings });
 }
 
 async function answer(
