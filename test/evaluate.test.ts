@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -161,6 +161,20 @@ test("what was measured of a server stands where its behaviour cannot be found o
   );
 });
 
+test("a model that was trained with scaling counts for its server, and is not compared with it", async () => {
+  const own = join(folder, "trained");
+  await cp(tiny, own, { recursive: true });
+  const config = JSON.parse(await readFile(join(own, "config.json"), "utf8"));
+  const trained = { ...config, rope_scaling: { rope_type: "linear", factor: 2 } };
+  await writeFile(join(own, "config.json"), JSON.stringify(trained));
+  await using model = await loadModel(own);
+  await using server = await startTestServer(model, { dialect: "llama.cpp", context: {}, window: 256 });
+  const args = ["--suites", "passkey", "--lengths", "128", "--samples", "2", "--json"];
+  const { code, stdout, stderr } = await evaluate([own, "--endpoint", server.url, ...args]);
+  expect([code, JSON.parse(stdout).subject.lengths]).toEqual([0, "local"]);
+  expect(stderr).toContain("no other scaling can be put on its own; its tokenizer counts");
+});
+
 describe("bad input", () => {
   test.each([
     [["--methods", "yarn"], 2, /"yarn" is none of none, linear/],
@@ -180,6 +194,8 @@ describe("bad input", () => {
     [["--chat"], 2, /--chat does nothing here: .*--endpoint/],
     [["--tasks", "vt"], 2, /--tasks does nothing here: .*--suites retrieval/],
     [["--endpoint", "http://127.0.0.1:9/v1", "--methods", "none"], 2, /--methods does nothing here/],
+    [["--endpoint", "http://127.0.0.1:9/v1", "--weights", "q4"], 2, /--weights does nothing here: .*beside the server/],
+    [["--endpoint", "http://127.0.0.1:9/v1", "--factors", "2"], 2, /--factors does nothing here/],
     [["--report", "/nowhere/a.html"], 2, /--report \/nowhere\/a.html/],
     [["--endpoint", "ftp://a"], 2, /endpoint/],
     [["--endpoint", "http://user:s3cret@localhost:1"], 2, /a key comes from the environment/],

@@ -16,7 +16,7 @@ import { note, outputTaken, print, printJson, styleError } from "./node/terminal
 /** Measures, or shows what was measured: as the flags say. */
 export async function runEvaluate(model: string | undefined, flags: EvaluateFlags, command: Command): Promise<void> {
   checkFlags(model, flags);
-  checkUseless(flags, command);
+  checkUseless(model, flags, command);
   if (flags.compare) return await compare(flags.compare, flags);
   if (flags.report !== undefined) await checkNewFile("--report", flags.report, { force: flags.force ?? false });
   if (flags.from !== undefined) return await show(await readEvaluation(flags.from), flags);
@@ -53,7 +53,11 @@ function checkFlags(model: string | undefined, flags: EvaluateFlags): void {
 }
 
 /** Flags that do nothing beside others: who gives them expects something of them. */
-function checkUseless({ from, compare: files, endpoint, suites }: EvaluateFlags, command: Command): void {
+function checkUseless(
+  model: string | undefined,
+  { from, compare: files, endpoint, suites }: EvaluateFlags,
+  command: Command,
+): void {
   const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === "cli");
   const refuse = (reason: string, isUseless: (name: string) => boolean): void => {
     const useless = given.find((option) => isUseless(option.attributeName()));
@@ -65,10 +69,13 @@ function checkUseless({ from, compare: files, endpoint, suites }: EvaluateFlags,
   }
   if (endpoint === undefined) refuse("it is for servers, which --endpoint names", (name) => ofServers.includes(name));
   else refuse("a server computes in its own way", (name) => name === "methods");
+  if (endpoint !== undefined && model === undefined)
+    refuse("it is for a model beside the server, and none is given", (name) => ofReference.includes(name));
   if (!suites.includes("retrieval")) refuse("it is for --suites retrieval", (name) => name === "tasks");
 }
 
 const withoutMeasuring: readonly string[] = ["from", "compare", "report", "force", "lang", "json"];
+const ofReference: readonly string[] = ["weights", "embeddings", "cache", "backend", "threads", "factors"];
 const ofServers: readonly string[] = ["chat", "concurrency", "keyEnv"];
 
 async function compare([first = "", second = ""]: readonly string[], flags: EvaluateFlags): Promise<void> {

@@ -7,6 +7,7 @@ import { identifyFiles } from "../evaluation/node/journal-path.ts";
 import type { Behaviour, Cell, SuiteName } from "../evaluation/result.ts";
 import type { Target, Way } from "../evaluation/target.ts";
 import type { Plan } from "../evaluation/trial.ts";
+import { InvalidOptionError } from "../index.ts";
 import { agreeToDownload } from "./download.ts";
 import { noteWarning, UsageError } from "./errors.ts";
 import type { EvaluateFlags } from "./evaluate-flags.ts";
@@ -55,25 +56,27 @@ async function openServer(
   const { signal } = interruption;
   const [factor = 4] = factorsOf(flags);
   const referenceWays = resolveMethods(["none", "yarn-static"], [factor]);
-  const reference = model === undefined ? undefined : await openModel(model, referenceWays, flags, progress);
-  const letGo = async (): Promise<void> => reference?.[Symbol.asyncDispose]();
+  const reference = model === undefined ? undefined : await openReference(model, referenceWays, flags, progress);
+  const letGo = async (): Promise<void> => reference?.target[Symbol.asyncDispose]();
   try {
     const target = await openEndpointTarget(url, {
       model: flags.model,
-      nativeWindow: flags.nativeWindow ?? reference?.subject.nativeWindow,
+      nativeWindow: flags.nativeWindow ?? reference?.target.subject.nativeWindow,
       chat: flags.chat,
       concurrency: flags.concurrency,
       key: process.env[flags.keyEnv] || undefined,
-      tokenizer: reference && ((text) => reference.tokenize(text)),
+      tokenizer: reference && ((text) => reference.target.tokenize(text)),
       sample: haystack.text,
       signal,
       onWarning: noteWarning,
     });
     const suites = await findMeasurable(target, flags.suites);
+    const files = model === undefined ? [] : await identifyFiles(model);
     const [none, scaled] = referenceWays;
-    const known = reference && none && scaled && { target: reference, none, scaled };
+    const known =
+      reference?.isScaled === true && none && scaled ? { target: reference.target, none, scaled } : undefined;
     return {
-      ...{ target, suites, methods: [], ways: [{ name: "endpoint", factor: 1 }], files: [] },
+      ...{ target, suites, methods: [], ways: [{ name: "endpoint", factor: 1 }], files },
       recognise: (plan, cells) =>
         recogniseBehaviour({
           ...{ target, plan, cells, signal },
@@ -85,6 +88,24 @@ async function openServer(
   } catch (error) {
     await letGo();
     throw error;
+  }
+}
+
+/** The server's weights, in both ways that it is compared with; or as they are, where no other scaling can be put on their own: for their tokenizer. */
+async function openReference(
+  model: string,
+  ways: readonly Method[],
+  flags: EvaluateFlags,
+  progress: ProgressLine,
+): Promise<{ readonly target: Target; readonly isScaled: boolean }> {
+  try {
+    return { target: await openModel(model, ways, flags, progress), isScaled: true };
+  } catch (error) {
+    if (!(error instanceof InvalidOptionError && error.option === "methods")) throw error;
+    const target = await openModel(model, resolveMethods(["none"], []), flags, progress);
+    const message = `${model}: no other scaling can be put on its own; its tokenizer counts, and the log probabilities of the server are not compared with it`;
+    noteWarning({ message });
+    return { target, isScaled: false };
   }
 }
 

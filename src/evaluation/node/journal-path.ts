@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readdir, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { listHubModels } from "../../index.ts";
 
 /**
  * Where the journal of a run is kept: under a name that stands for all that its results depend on, so that two kinds of run never share one.
@@ -15,10 +16,13 @@ export function journalPath(identity: Readonly<Record<string, unknown>>): string
   return join(stateFolder(), `${name}.jsonl`);
 }
 
-/** @returns what tells the files of a model apart from those that stand in their place later; the name alone for what is no local path */
+/**
+ * @returns what tells the files of a model apart from those that stand in their place later: of an id on the Hub the snapshot in the cache; the address alone
+ * of what lies on the web
+ */
 export async function identifyFiles(source: string): Promise<readonly string[]> {
   const path = await realpath(source).catch(() => undefined);
-  if (path === undefined) return [source];
+  if (path === undefined) return [source, ...(await findSnapshots(source))];
   const isFolder = (await stat(path)).isDirectory();
   const folder = isFolder ? path : dirname(path);
   const names = isFolder ? (await readdir(path)).sort() : [path.slice(folder.length + 1)];
@@ -28,6 +32,17 @@ export async function identifyFiles(source: string): Promise<readonly string[]> 
     return `${name} ${size} ${mtimeMs}`;
   });
   return [path, ...(await Promise.all(facts))];
+}
+
+/** What a revision stands for changes when the model is pulled again. */
+async function findSnapshots(source: string): Promise<readonly string[]> {
+  const [, repository, revision = "main"] = /^([\w.-]+\/[\w.-]+)[^@]*(?:@([^@:]+))?/.exec(source) ?? [];
+  if (repository === undefined) return [];
+  const { models } = await listHubModels();
+  const revisions = models.filter((model) => model.repository === repository).flatMap((model) => model.revisions);
+  return revisions
+    .filter(({ names, commit }) => names.includes(revision) || commit === revision)
+    .map(({ path }) => path);
 }
 
 function stateFolder(): string {

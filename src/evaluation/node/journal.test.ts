@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -93,6 +93,23 @@ test("what is kept belongs to the model's files as they are, and to what was ask
   await writeFile(file, "ab");
   expect(await identifyFiles(folder)).not.toEqual(before);
   expect(await identifyFiles("Qwen/Qwen2-0.5B")).toEqual(["Qwen/Qwen2-0.5B"]);
+  const { HF_HUB_CACHE: cache } = process.env;
+  process.env.HF_HUB_CACHE = join(folder, "hub");
+  try {
+    const repository = join(folder, "hub", "models--a--b");
+    for (const commit of ["1".repeat(40), "2".repeat(40)]) {
+      await mkdir(join(repository, "refs"), { recursive: true });
+      await mkdir(join(repository, "snapshots", commit), { recursive: true });
+      await writeFile(join(repository, "snapshots", commit, "config.json"), "{}");
+      await writeFile(join(repository, "refs", "main"), commit);
+      for (const id of ["a/b", "a/b:Q4_K_M", "a/b/c.gguf", "a/b@main", `a/b@${commit}`])
+        expect(await identifyFiles(id)).toEqual([id, join(repository, "snapshots", commit)]);
+    }
+    expect(await identifyFiles("a/b@v1")).toEqual(["a/b@v1"]);
+  } finally {
+    if (cache === undefined) delete process.env.HF_HUB_CACHE;
+    else process.env.HF_HUB_CACHE = cache;
+  }
   expect(journalPath({ seed: 1 })).not.toBe(journalPath({ seed: 2 }));
   expect(journalPath({ seed: 1 })).toBe(journalPath({ seed: 1 }));
 });
