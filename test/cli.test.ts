@@ -350,7 +350,7 @@ describe("a program's chat", () => {
     await expect(stat(path)).rejects.toThrow("ENOENT");
   });
 
-  test.each([["--json"], []])("ends at Ctrl-C %s", async (...more) => {
+  test.each([["--json"], ["--threads", "1"]])("ends at Ctrl-C: %s", async (...more) => {
     const child = start(chat("--yarn", "--max-tokens", "12", ...more));
     child.stdin.on("error", () => {}).end("hello\n".repeat(20));
     child.stdout.once("data", () => child.kill("SIGINT"));
