@@ -114,7 +114,7 @@ async function openRemote(address: URL, signal: AbortSignal): Promise<RemoteFile
     return { size: whole.size, head: new Uint8Array(0), tag, whole };
   }
   checkPartial(address, response, 0);
-  const head = await receive(address, signal, () => readBody(response, HEAD_BYTES));
+  const head = await receive(address, signal, () => readBody(address, response, HEAD_BYTES));
   let size = range?.total;
   if (size === undefined) {
     // Across origins the total is hidden unless the server exposes it. Less than was asked for is the whole file.
@@ -149,7 +149,7 @@ async function readRange(
       throw networkError(address, "changed while it was read; open the model again");
     }
     checkPartial(address, response, start + filled);
-    const piece = await receive(address, signal, () => readBody(response, bytes.length - filled));
+    const piece = await receive(address, signal, () => readBody(address, response, bytes.length - filled));
     if (piece.length === 0) throw networkError(address, `sent nothing at byte ${start + filled}`);
     bytes.set(piece, filled);
     filled += piece.length;
@@ -203,19 +203,22 @@ async function readWhole(address: URL, response: Response, signal: AbortSignal):
     headers.has("content-length") &&
     !headers.has("content-encoding");
   return await receive(address, signal, async () =>
-    isBounded ? response.blob() : new Blob([await readBody(response, TEXT_LIMIT)]),
+    isBounded ? response.blob() : new Blob([await readBody(address, response, TEXT_LIMIT)]),
   );
 }
 
 /** The body's bytes; more than `limit` of them are an error, and are not stored. */
-async function readBody(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+async function readBody(address: URL, response: Response, limit: number): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(limit);
   let filled = 0;
   const reader = response.body?.getReader();
   for (let step = await reader?.read(); step?.value !== undefined; step = await reader?.read()) {
     if (filled + step.value.length > limit) {
       await reader?.cancel();
-      throw new CheckpointError("network", `${response.url} sent more than the ${limit} bytes that were asked for`);
+      throw networkError(
+        address,
+        `sent more than the ${limit} bytes that are read at once; the server has to follow Range, or tell Content-Length and no Content-Encoding`,
+      );
     }
     bytes.set(step.value, filled);
     filled += step.value.length;

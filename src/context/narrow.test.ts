@@ -22,6 +22,7 @@ test("a request may narrow what the model was loaded with", () => {
     maximumFactor: 4,
   });
   expect(narrow(loaded, { nativeWindow: 128 })).toMatchObject({ nativeWindow: 128, extendedWindow: 512 });
+  expect(narrow(loaded, { nativeWindow: 128 }).givenWindow).toBeUndefined(); // what is suggested is for the model
   expect(narrow(loaded, { allowBeyondWindow: false }).allowBeyondWindow).toBe(false);
 });
 

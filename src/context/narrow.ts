@@ -33,7 +33,8 @@ export function narrowContext(config: ContextConfig, outer: Context, inner: Cont
   if (settings.maximumFactor > maximumFactor) refuse("factor", settings.maximumFactor, maximumFactor);
   if (settings.nativeWindow > nativeWindow) refuse("nativeWindow", settings.nativeWindow, nativeWindow);
   if (settings.allowBeyondWindow && !allowBeyondWindow) refuse("allowBeyondWindow", true, false);
-  return { options, settings, tuning };
+  // What is suggested is for who loads the model, with the window that was given there.
+  return { options, settings: { ...settings, givenWindow: outer.settings.givenWindow }, tuning };
 }
 
 function refuse(option: string, wanted: unknown, loaded: unknown): never {

@@ -57,6 +57,9 @@ test("who waits for a piece of a loop that is left gets its end; another loop th
 
 test("a loop that is left before it began stops nothing, and one that is left at the end keeps the answer", async () => {
   const { generation, work } = create();
+  const unused = generation[Symbol.asyncIterator]();
+  await unused.return!();
+  expect([await unused.next(), work.isStarted]).toEqual([{ value: undefined, done: true }, false]);
   const result = generation.result();
   await generation[Symbol.asyncIterator]().return!();
   const texts: string[] = [];

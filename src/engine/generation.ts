@@ -49,8 +49,8 @@ export class Generation implements AsyncIterable<GenerationChunk> {
     let isOver = false;
     const loop: AsyncIterableIterator<GenerationChunk, void, undefined> = {
       next: async () => {
-        work ??= this.#run();
-        work.catch(() => {}); // awaited below, unless the loop is left
+        if (!isOver) work ??= this.#run();
+        work?.catch(() => {}); // awaited below, unless the loop is left
         while (!isOver) {
           if (made < this.#chunks.length) return { value: this.#chunks[made++]!, done: false };
           isOver = this.#isSettled;
