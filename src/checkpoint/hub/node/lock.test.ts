@@ -5,13 +5,17 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { isLocked, takeLock } from "./lock.ts";
 
 /** Permissions do not bind root, whom tests may run as: what renaming is refused with, and how often it was tried. */
-const renaming = vi.hoisted(() => ({ refusedWith: undefined as string | undefined, attempts: 0 }));
+const renaming = vi.hoisted(() => ({
+  refusedWith: undefined as string | undefined,
+  attempts: 0,
+  mostRefused: Infinity,
+}));
 
 vi.mock("node:fs/promises", async (importOriginal) => {
   const original = await importOriginal<typeof import("node:fs/promises")>();
   const refusingRename: typeof original.rename = async (...call) => {
     renaming.attempts++;
-    if (renaming.refusedWith === undefined) return original.rename(...call);
+    if (renaming.refusedWith === undefined || renaming.attempts > renaming.mostRefused) return original.rename(...call);
     throw Object.assign(new Error(renaming.refusedWith), { code: renaming.refusedWith });
   };
   return { ...original, rename: refusingRename };
@@ -24,7 +28,7 @@ beforeEach(async () => {
   path = join(folder, "deep", "file.lock");
 });
 afterEach(async () => {
-  Object.assign(renaming, { refusedWith: undefined, attempts: 0 });
+  Object.assign(renaming, { refusedWith: undefined, attempts: 0, mostRefused: Infinity });
   await rm(folder, { recursive: true });
 });
 
@@ -87,6 +91,23 @@ test("a lock that was left and may not be removed is an error that names it", as
     code: "write_failed",
     message: expect.stringMatching(/file\.lock was left by a process that has ended, and cannot be removed \(EACCES\)/),
   });
+});
+
+test("a lock that another process has open for a moment, or took away meanwhile, is no error", async () => {
+  for (const refusedWith of ["EPERM", "EACCES", "EBUSY"]) {
+    await (await takeLock(path, never, undefined))!.release();
+    await writeFile(path, `999999999 ${hostname()} x`);
+    Object.assign(renaming, { refusedWith, attempts: 0, mostRefused: 2 });
+    await (await takeLock(path, never, undefined))!.release();
+    expect(renaming.attempts).toBe(3);
+
+    await writeFile(path, `999999999 ${hostname()} x`);
+    Object.assign(renaming, { attempts: 0, mostRefused: Infinity });
+    const taking = takeLock(path, never, undefined);
+    await vi.waitFor(() => expect(renaming.attempts).toBe(1));
+    await rm(path);
+    await (await taking)!.release();
+  }
 });
 
 test("who is slower than another one at taking a lock away does not spin, and can be told to stop", async () => {

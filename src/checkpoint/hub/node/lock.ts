@@ -16,6 +16,10 @@ const beat = 2000;
 /** Without a sign of life for so long, the holder has ended, on whatever machine it was; milliseconds. */
 const abandonedAfter = 30_000;
 const lookAgain = 200;
+/** What Windows refuses to rename a file with while another process has it open; a folder that may not be written to gives the same. */
+const refusals = ["EPERM", "EACCES", "EBUSY"];
+/** So often a refusal is waited for. */
+const mostRefusals = 5;
 
 /**
  * Waits for a lock. It keeps processes from downloading the same file twice; that files stay whole does not hang on it, since a file appears under its
@@ -36,7 +40,7 @@ export async function takeLock(
   while (!(await create(path, owner))) {
     if (await isDone()) return undefined;
     const abandoned = await findAbandoned(path);
-    if (abandoned === undefined || !(await takeAway(path, abandoned))) await pause(lookAgain, signal);
+    if (abandoned === undefined || !(await takeAway(path, abandoned, signal))) await pause(lookAgain, signal);
     signal?.throwIfAborted();
   }
   const timer = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => {}), beat);
@@ -91,21 +95,29 @@ function isAlive(pid: number): boolean {
  * Of several who find the same lock abandoned, one takes it away; who comes late may get hold of the next one, and puts that back.
  *
  * @returns false when somebody else was quicker
- * @throws HubError when it may not be removed
+ * @throws HubError when it may not be removed; the signal's reason
  */
-async function takeAway(path: string, abandoned: string): Promise<boolean> {
+async function takeAway(path: string, abandoned: string, signal: AbortSignal | undefined): Promise<boolean> {
   const taken = `${path}.${randomUUID()}`;
-  try {
-    await rename(path, taken);
-    if ((await readFile(taken, "utf8")) === abandoned) await unlink(taken);
-    else await rename(taken, path);
-    return true;
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return false;
-    throw new HubError(
-      "write_failed",
-      `${path} was left by a process that has ended, and cannot be removed (${codeOf(error)}); remove it, or make its folder writable`,
-      { cause: error },
-    );
+  for (let refused = 1; ; refused++) {
+    try {
+      await rename(path, taken);
+      if ((await readFile(taken, "utf8")) === abandoned) await unlink(taken);
+      else await rename(taken, path);
+      return true;
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === "ENOENT") return false;
+      if (refusals.includes(code)) {
+        await pause(lookAgain, signal);
+        if ((await readFile(path, "utf8").catch(() => undefined)) !== abandoned) return false;
+        if (refused < mostRefusals) continue;
+      }
+      throw new HubError(
+        "write_failed",
+        `${path} was left by a process that has ended, and cannot be removed (${code}); remove it, or make its folder writable`,
+        { cause: error },
+      );
+    }
   }
 }
