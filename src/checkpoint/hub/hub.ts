@@ -67,6 +67,7 @@ export interface ListedRevision {
 export interface RemovedModel {
   /** Of the files that no other revision needs. */
   readonly files: number;
+  /** What that frees: nothing of what repositories share. */
   readonly bytes: number;
 }
 

@@ -68,13 +68,14 @@ async function removeUnneeded(folder: RepositoryFolder): Promise<void> {
     if (!needed.has(name) && !name.endsWith(".incomplete")) await rm(join(blobs, name));
 }
 
-/** Path to size of everything with content: files, and blobs that are links to what repositories share. */
+/** Path to size of everything with content: files, and blobs that are links to what repositories share, whose removal frees nothing. */
 async function contentsOf({ path }: RepositoryFolder): Promise<Map<string, number>> {
   const found = new Map<string, number>();
   for (const part of ["blobs", "snapshots"]) {
     for (const entry of await readdir(join(path, part), { recursive: true, withFileTypes: true }).catch(() => [])) {
       const file = join(entry.parentPath, entry.name);
-      if (entry.isFile() || (part === "blobs" && entry.isSymbolicLink())) found.set(file, (await sizeOf(file)) ?? 0);
+      if (entry.isFile()) found.set(file, (await sizeOf(file)) ?? 0);
+      else if (part === "blobs" && entry.isSymbolicLink()) found.set(file, 0);
     }
   }
   return found;
