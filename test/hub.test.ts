@@ -216,6 +216,9 @@ describe("in a program", () => {
     const [config, q8] = [{ "config.json": tinyFiles["config.json"]! }, { "tiny-Q8_0.gguf": await tinyGguf("Q8_0") }];
     hub.repositories.set("owner/beside", { commit, files: { ...config, ...q8 } });
     expect(await inspectModel("owner/beside")).toMatchObject({ format: "gguf", context: { nativeWindow: 256 } });
+    const several = { ...config, ...q8, "tiny-F16.gguf": await tinyGguf("F16") };
+    hub.repositories.set("owner/several", { commit, files: several });
+    expect(await inspectModel("owner/several")).toMatchObject({ format: "checkpoint", weights: null });
     hub.repositories.set("owner/both", { commit, files: { ...tinyFiles, ...q8 } });
     expect(await inspectModel("owner/both")).toMatchObject({ format: "checkpoint", weights: { files: 1 } });
     hub.repositories.set("owner/bare", { commit, files: config });

@@ -34,8 +34,8 @@ export async function openHub(): Promise<Hub> {
       const files = openRemoteFiles(settings, repository, undefined);
       const names = repository.files.map(({ name }) => name);
       const isChosen = id.file !== undefined || id.quantisation !== undefined;
-      // A configuration can be looked at without any weights.
-      if (!isChosen && names.includes("config.json") && ggufChoices(names).length === 0) return { files, gguf: [] };
+      // A configuration can be looked at without any weights, and without a choice among several.
+      if (!isChosen && names.includes("config.json") && ggufChoices(names).length !== 1) return { files, gguf: [] };
       const selected = await selectFiles(id, names, files);
       const gguf = selected.gguf === undefined ? [] : selected.names;
       return { files: await followGguf(files, selected.gguf), gguf };
