@@ -170,6 +170,39 @@ describe("in a program", () => {
     expect(warnings.filter(({ code }) => code === "hub_not_reached").length).toBe(1);
   });
 
+  test("of many GGUF files one that Python downloaded is the model of the name: the Hub is asked once, and nothing is in doubt", async () => {
+    await pullModel("owner/tiny-GGUF:Q8_0");
+    await rm(join(folder, "hf", "hub", "models--owner--tiny-GGUF", ".no_exist"), { recursive: true });
+    const warnings: string[] = [];
+    const onWarning = ({ code }: Warning) => void warnings.push(code);
+    await using first = await loadModel("owner/tiny-GGUF", { download: true, onWarning });
+    expect(first.context.nativeWindow).toBe(256);
+    hub.requests.length = 0;
+    await using second = await loadModel("owner/tiny-GGUF", { download: true, onWarning });
+    expect(second.context.nativeWindow).toBe(256);
+    expect(hub.requests).toEqual([]);
+    expect(warnings).not.toContain("hub_not_reached");
+    expect(await readdir(snapshot("owner/tiny-GGUF"))).toEqual(["tiny-Q8_0.gguf"]);
+  });
+
+  test("a choice that nobody made leaves nothing in a cache that has nothing of the repository", async () => {
+    await expect(pullModel("owner/tiny-GGUF")).rejects.toMatchObject({ code: "not_found" });
+    expect(existsSync(join(folder, "hf"))).toBe(false);
+  });
+
+  test("inspecting and loading mean the same files by a name, whatever GGUF file is cached", async () => {
+    const { files } = hub.repositories.get("owner/tiny")!;
+    hub.repositories.set("owner/both", { commit, files: { ...files, "tiny-Q8_0.gguf": await tinyGguf("Q8_0") } });
+    await pullModel("owner/both:Q8_0");
+    expect(await inspectModel("owner/both")).toMatchObject({ format: "checkpoint", hub: { gguf: [] } });
+    expect(await inspectModel("owner/both:Q8_0")).toMatchObject({ format: "gguf" });
+    const cached = { format: "gguf", hub: { gguf: ["tiny-Q8_0.gguf"] } };
+    process.env.HF_ENDPOINT = "http://127.0.0.1:9";
+    expect(await inspectModel("owner/both")).toMatchObject(cached);
+    process.env.HF_HUB_OFFLINE = "1";
+    expect(await inspectModel("owner/both")).toMatchObject(cached);
+  });
+
   test("an adapter, and the sources of quantizeModel and mergeAdapter", async () => {
     const { files } = randomAdapter(3);
     const bytes = async (name: string) => new Uint8Array(await files[name]!.arrayBuffer());

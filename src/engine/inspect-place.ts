@@ -1,5 +1,7 @@
 import { platform } from "#platform";
 import type { CheckpointFiles } from "../checkpoint/files.ts";
+import { HubError } from "../checkpoint/hub/errors.ts";
+import type { HubModel } from "../checkpoint/hub/hub.ts";
 import type { HubAddress } from "./inspection.ts";
 import { findModelId } from "./resolve-source.ts";
 import { type CheckedSource, checkSource, type ModelSource } from "./source.ts";
@@ -26,14 +28,21 @@ export async function findPlace<BuiltIn = never>(
   const { repository, revision } = id;
   const hub = await platform.openHub?.();
   const found = await hub?.find(id);
-  if (found && "model" in found) {
-    const { path, files } = found.model;
+  const cached = found && "model" in found ? found : undefined;
+  const inCache = ({ path, files }: HubModel): Place<BuiltIn> => {
     const gguf = /\.gguf$/i.test(path) ? files.map(({ name }) => name) : [];
     return { place: { kind: "folder", path }, hub: { repository, revision, gguf } };
-  }
+  };
+  // As for loading: a GGUF file that nobody chose is no answer while the Hub may have safetensors files.
+  if (cached && (!cached.doubt || !hub || hub.offline)) return inCache(cached.model);
   const builtIn = findBuiltIn(source);
   if (builtIn !== undefined) return { place: builtIn, hub: { repository, revision, gguf: [] } };
   if (!hub || hub.offline) return { place: checked, hub: null };
-  const { files, gguf } = await hub.open(id);
-  return { place: files, hub: { repository, revision, gguf } };
+  try {
+    const { files, gguf } = await hub.open(cached ? { ...id, revision: cached.model.commit } : id);
+    return { place: files, hub: { repository, revision, gguf } };
+  } catch (error) {
+    if (cached && error instanceof HubError) return inCache(cached.model);
+    throw error;
+  }
 }

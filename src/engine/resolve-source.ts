@@ -41,8 +41,12 @@ export async function resolveSource(source: ModelSource, options: ResolveOptions
     } catch (error) {
       if (!(error instanceof HubError) || ["disk_full", "write_failed"].includes(error.code)) throw error;
       // Else `download` said no.
-      if (error.code !== "not_cached")
+      if (error.code !== "not_cached") {
+        // The Hub's answer may have settled the doubt.
+        const now = await hub.find(id);
+        if ("model" in now && now.isComplete) return now.model.path;
         doubt = `the Hub did not give what the cache may lack (${error.message}); what is there is used`;
+      }
     }
   }
   if (doubt) options.onWarning?.({ code: "hub_not_reached", message: `${formatModelId(id)}: ${doubt}` });

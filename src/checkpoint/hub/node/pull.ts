@@ -2,6 +2,7 @@ import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { makeFolder } from "../../node/make-folder.ts";
 import { HubError } from "../errors.ts";
+import { ggufChoices } from "../gguf-choice.ts";
 import type { DownloadPlan, HubModel, PullOptions } from "../hub.ts";
 import { formatModelId, type ModelId } from "../model-id.ts";
 import type { HubFile, HubRepository } from "../repository.ts";
@@ -9,6 +10,7 @@ import { optionalFiles, type SelectedFiles, safetensorsModel, selectFiles } from
 import { RepositoryFolder, sizeOf } from "./cache-layout.ts";
 import { onDisk } from "./disk-error.ts";
 import { type Download, downloadFile, partPath } from "./download-file.ts";
+import { listSnapshot } from "./find-cached.ts";
 import { readRepository } from "./read-repository.ts";
 import { openRemoteFiles } from "./remote-files.ts";
 import type { HubSettings } from "./settings.ts";
@@ -26,11 +28,14 @@ export async function pull(settings: HubSettings, id: ModelId, options: PullOpti
   const { signal, onPlan, onProgress } = options;
   const repository = await readRepository(settings, id, signal);
   const names = repository.files.map(({ name }) => name);
-  const selected = await selectFiles(id, names, openRemoteFiles(settings, repository, signal));
+  const folder = new RepositoryFolder(settings.cache, id.repository);
+  const selected = await selectFiles(id, names, openRemoteFiles(settings, repository, signal)).catch(async (error) => {
+    await rememberLack(folder, repository.commit, names);
+    throw error;
+  });
   const files = repository.files
     .filter(({ name }) => selected.names.includes(name))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-  const folder = new RepositoryFolder(settings.cache, id.repository);
   const missing = await findMissing(folder, repository.commit, files);
   const model = modelOf(id, repository, folder, selected, files);
   const plan = { ...model, missingBytes: await bytesLeft(folder, missing), host: new URL(settings.endpoint).host };
@@ -46,6 +51,14 @@ export async function pull(settings: HubSettings, id: ModelId, options: PullOpti
     if (id.revision !== repository.commit) await folder.setCommit(id.revision, repository.commit);
   });
   return model;
+}
+
+/** That a GGUF file in the cache is no stand-in for safetensors files is worth knowing, even if nothing was chosen that could be downloaded. */
+async function rememberLack(folder: RepositoryFolder, commit: string, names: readonly string[]): Promise<void> {
+  if (ggufChoices(names).length === 0 || (await listSnapshot(folder.snapshot(commit))).length === 0) return;
+  // A cache that cannot be written to can still be read.
+  for (const name of safetensorsModel)
+    if (!names.includes(name)) await folder.markMissing(commit, name).catch(() => {});
 }
 
 function modelOf(
