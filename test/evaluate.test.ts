@@ -147,7 +147,7 @@ test("a server is asked with its key and judged beside the same weights; the key
   expect(stdout + stderr).not.toContain("s3cret");
 });
 
-test("what was measured of a server stands where its behaviour cannot be found out, which is said", async () => {
+test("what was measured of a server stands where its behaviour cannot be found out, which --resume tries again", async () => {
   await using model = await loadModel(tiny);
   const served = { dialect: "vllm", context: { extend: "none" }, window: 256, proxyLimit: 300 } as const;
   await using server = await startTestServer(model, served);
@@ -157,8 +157,21 @@ test("what was measured of a server stands where its behaviour cannot be found o
   const { cells, behaviour } = JSON.parse(stdout);
   expect([cells.map(({ length }: { readonly length: number }) => length), behaviour]).toEqual([[128], undefined]);
   expect(stderr.trimEnd().split("\n").at(-1)).toMatch(
-    /^warning: what its answers look like is left out: .* answered 413: an HTML page \(413 Request Entity Too Large\)$/,
+    /^warning: what its answers look like is left out, .* --resume tries it again: .* answered 413: an HTML page \(413 Request Entity Too Large\)$/,
   );
+  const { proxyLimit: _, ...open } = served;
+  server.served = open;
+  const before = server.requests.length;
+  const resumed = await evaluate(["--endpoint", server.url, ...suites, "--json", "--resume"]);
+  expect([resumed.code, resumed.stderr.split("\n")[0]]).toEqual([
+    0,
+    expect.stringMatching(/^goes on after \d+ finished/),
+  ]);
+  const again = JSON.parse(resumed.stdout);
+  expect([again.cells, again.behaviour?.kind]).toEqual([cells, "limited"]);
+  expect(server.requests.length).toBeGreaterThan(before);
+  const third = await evaluate(["--endpoint", server.url, ...suites, "--json", "--resume"]);
+  expect(third.stderr).toContain("nothing of these settings to go on with");
 });
 
 test("a model that was trained with scaling counts for its server, and is not compared with it", async () => {

@@ -7,6 +7,7 @@ import { describeMachine } from "../evaluation/node/machine.ts";
 import type { Behaviour, Cell, EvaluationResult, EvaluationSettings } from "../evaluation/result.ts";
 import { checkTasks } from "../evaluation/retrieval.ts";
 import { hashOf, type Plan } from "../evaluation/trial.ts";
+import { SkeinError } from "../index.ts";
 import { describeError, noteWarning, UsageError } from "./errors.ts";
 import type { EvaluateFlags } from "./evaluate-flags.ts";
 import { type OpenedSubject, openSubject } from "./evaluate-subject.ts";
@@ -20,7 +21,7 @@ import { version } from "./version.ts";
 /** A finished run. */
 export interface Run {
   readonly result: EvaluationResult;
-  /** Forgets what was kept for `--resume`: when the result is where it belongs. */
+  /** Forgets what was kept for `--resume`: when the result is where it belongs. Not where something of it can be tried again. */
   readonly forget: () => Promise<void>;
 }
 
@@ -42,7 +43,7 @@ export async function measure(model: string | undefined, flags: EvaluateFlags, p
       signal: interruption.signal,
       onProgress: ({ completed, total }) => progress.update("Evaluating", completed, total, "tokens"),
     });
-    const behaviour = await recognise(subject, plan, found.cells, progress);
+    const { behaviour, hasFailed } = await recognise(subject, plan, found.cells, progress);
     const result: EvaluationResult = {
       type: "evaluation",
       version: 1,
@@ -53,7 +54,7 @@ export async function measure(model: string | undefined, flags: EvaluateFlags, p
       seconds: journal.secondsBefore + seconds(),
       date: new Date().toISOString(),
     };
-    return { result, forget: () => journal.remove() };
+    return { result, forget: async () => (hasFailed ? undefined : journal.remove()) };
   } catch (error) {
     progress.clear();
     if (journal.kept === 0) await journal.remove();
@@ -68,14 +69,19 @@ async function recognise(
   plan: Plan,
   cells: readonly Cell[],
   progress: ProgressLine,
-): Promise<Behaviour | undefined> {
+): Promise<{ readonly behaviour?: Behaviour | undefined; readonly hasFailed: boolean }> {
   try {
-    return await subject.recognise(plan, cells);
+    return { behaviour: await subject.recognise(plan, cells), hasFailed: false };
   } catch (error) {
     interruption.signal.throwIfAborted();
+    // What is no error of a server or of a model is a mistake of ours.
+    if (!(error instanceof SkeinError)) throw error;
     progress.clear();
-    noteWarning({ message: `what its answers look like is left out: ${describeError(error)}` });
-    return undefined;
+    const reason = describeError(error);
+    noteWarning({
+      message: `what its answers look like is left out, and the same command with --resume tries it again: ${reason}`,
+    });
+    return { hasFailed: true };
   }
 }
 
