@@ -174,6 +174,17 @@ test("what was measured of a server stands where its behaviour cannot be found o
   expect(third.stderr).toContain("nothing of these settings to go on with");
 });
 
+test("speed that a server refuses at every length is an error that says so, and nothing is kept", async () => {
+  await using model = await loadModel(tiny);
+  await using server = await startTestServer(model, { dialect: "vllm", context: { extend: "none" }, window: 256 });
+  const args = ["--endpoint", server.url, "--suites", "speed", "--native-window", "256", "--lengths", "2x,3x"];
+  const { code, stdout, stderr } = await evaluate([...args, "--samples", "1"]);
+  expect([code, stdout]).toEqual([1, ""]);
+  expect(stderr).toMatch(/does not take 512 tokens.*\n.*does not take 768 tokens/);
+  expect(stderr).toMatch(/\nskein: Nothing was measured: 512, 768 tokens were refused\.\n$/);
+  expect(stderr).not.toContain("--resume");
+});
+
 test("a model that was trained with scaling counts for its server, and is not compared with it", async () => {
   const own = join(folder, "trained");
   await cp(tiny, own, { recursive: true });

@@ -36,6 +36,7 @@ export async function measure(model: string | undefined, flags: EvaluateFlags, p
   const plan = makePlan(subject, haystack, flags);
   const textHash = await hashOf(haystack.text);
   await using journal = await openRun(findJournal(subject, textHash, flags), flags, seconds);
+  const keptBefore = journal.kept;
   try {
     const found = await evaluate(plan, {
       suites: subject.suites,
@@ -57,7 +58,9 @@ export async function measure(model: string | undefined, flags: EvaluateFlags, p
     return { result, forget: async () => (hasFailed ? undefined : journal.remove()) };
   } catch (error) {
     progress.clear();
-    if (journal.kept === 0) await journal.remove();
+    // Going on with what came to nothing comes to nothing; what earlier runs measured stays.
+    const isNothing = keptBefore === 0 && error instanceof SkeinError && error.code === "nothing_measured";
+    if (isNothing || journal.kept === 0) await journal.remove();
     else note(styleError("dim", `${journal.kept} finished parts are kept; the same command with --resume goes on`));
     throw error;
   }

@@ -5,7 +5,7 @@ import { perplexityCells, perplexityTrials } from "./perplexity.ts";
 import { accuracyCells } from "./questions.ts";
 import type { EvaluationResult, Sample, SuiteName } from "./result.ts";
 import { retrievalTrials } from "./retrieval.ts";
-import { speedCells, speedTrials } from "./speed.ts";
+import { speedCells, speedTrials, whyUntimed } from "./speed.ts";
 import type { Setup } from "./target.ts";
 import type { Plan, Trial } from "./trial.ts";
 
@@ -45,7 +45,7 @@ const makers: Readonly<Record<SuiteName, MakeTrials>> = {
  * Runs suites. What the journal has is not computed again.
  *
  * @returns samples in the order of the trials, whatever order they were computed in, what they come to, and what was left out
- * @throws SkeinError (code `nothing_measured`) where no length has room for anything that was asked for
+ * @throws SkeinError (code `nothing_measured`) where no length has room for anything that was asked for, or speed alone was and no answer could be timed
  */
 export async function evaluate(
   plan: Plan,
@@ -89,12 +89,18 @@ export async function evaluate(
       `Nothing was measured: ${lengths} tokens have no room for a question of ${suites.join(", ")}, or the text is shorter. Give longer --lengths, or a longer --text.`,
     );
   }
+  const untimed = samples.filter((sample) => sample.suite === "speed");
+  const speeds = speedCells(samples);
+  // A refusal is an answer to other suites' questions; of speed alone nothing is left.
+  if (speeds.length === 0 && untimed.length === samples.length) {
+    throw new SkeinError("nothing_measured", `Nothing was measured: ${whyUntimed(untimed)}.`);
+  }
   return {
     cells: [
       ...accuracyCells(samples, depthParts),
       ...perplexityCells(samples),
       ...consistencyCells(samples),
-      ...speedCells(samples),
+      ...speeds,
     ],
     samples,
     omitted: findOmitted(suites, plan.lengths, found),

@@ -73,6 +73,15 @@ test("what a server refuses, ends at once or sends at once has no rate: it is in
   expect(cells).toMatchObject([{ length: 400, prefillRate: 368, decodeRate: 31 }]);
   expect(omitted).toEqual([{ suite: "speed", length: 2 }]);
   for (const { prefillRate, decodeRate } of timed) expect([prefillRate, decodeRate].every(Number.isFinite)).toBe(true);
+
+  const alone = (...lengths: readonly number[]) =>
+    evaluate({ ...plan, lengths }, { suites: ["speed"], signal: untold.signal });
+  const late = "answers after 200, 300 tokens ended at their first token, or came all at once.";
+  await expect(alone(100, 200, 300)).rejects.toMatchObject({
+    code: "nothing_measured",
+    message: `Nothing was measured: 100 tokens were refused; ${late}`,
+  });
+  await expect(alone(100)).rejects.toThrow("Nothing was measured: 100 tokens were refused.");
 });
 
 test("a server is asked once without counting; as few times as give a median; and needs to be timed", async () => {

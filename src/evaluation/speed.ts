@@ -76,6 +76,20 @@ export function speedCells(samples: readonly Sample[]): readonly SpeedCell[] {
   });
 }
 
+/** Why samples are in no cell, with the lengths. @param samples - that were all refused or not timed */
+export function whyUntimed(samples: readonly SpeedSample[]): string {
+  const lengthsOf = (isRefused: boolean): string => {
+    const found = samples.filter(({ refused = false }) => refused === isRefused);
+    return [...new Set(found.map(({ length }) => length))].join(", ");
+  };
+  const [refused, untimed] = [lengthsOf(true), lengthsOf(false)];
+  const parts = [
+    refused && `${refused} tokens were refused`,
+    untimed && `answers after ${untimed} tokens ended at their first token, or came all at once`,
+  ];
+  return parts.filter((part) => part !== "").join("; ");
+}
+
 /** Whether an answer has a rate: more than its first token, and time between its first and its last. */
 export function isTimed({ completionTokens, decodeSeconds }: Times): boolean {
   return completionTokens > 1 && decodeSeconds > 0;

@@ -117,7 +117,10 @@ test("an answer that comes all at once has no time of its own, which is said onc
   });
   const request = { way, text: "words", length: 64, maxTokens: 8, signal };
   for (const _ of [1, 2]) expect(await target.time!(request)).toMatchObject({ completionTokens: 2, decodeSeconds: 0 });
-  expect(warnings.map(({ code }) => code)).toEqual(["untimed_answer"]);
+  await target.time!({ ...request, length: 128 });
+  expect(warnings.map(({ code }) => code)).toEqual(["untimed_answer", "untimed_answer"]);
+  for (const [i, length] of [64, 128].entries())
+    expect(warnings[i]!.message).toContain(`ended an answer after ${length} tokens at its first token`);
 });
 
 test("penalties that vLLM takes from the model's files are turned off, and only there", async () => {

@@ -88,7 +88,7 @@ class OpenAiTarget implements EndpointTarget {
   readonly #signal: AbortSignal;
   readonly #onWarning: ((warning: Warning) => void) | undefined;
   readonly #refused = new Set<number>();
-  #hasUntimed = false;
+  readonly #untimed = new Set<number>();
   #promptLogprobs: Promise<PromptLogprobs> | undefined;
 
   constructor(opened: Opened, { concurrency = 2, signal, onWarning }: EndpointOptions) {
@@ -140,7 +140,7 @@ class OpenAiTarget implements EndpointTarget {
     const countTokens = (prompt: string): Promise<number> => this.#opened.tokenizer.count(prompt, signal);
     const asked = (): Promise<Times> => timeStream(this.#opened.completions, { text, maxTokens, countTokens, signal });
     const times = await this.#unlessRefused(length, asked);
-    if (times && !isTimed(times)) this.#warnOfUntimed();
+    if (times && !isTimed(times)) this.#warnOfUntimed(length);
     return times ?? { prefillSeconds: 0, promptTokens: 0, decodeSeconds: 0, completionTokens: 0, refused: true };
   }
 
@@ -200,10 +200,10 @@ class OpenAiTarget implements EndpointTarget {
     return undefined;
   }
 
-  #warnOfUntimed(): void {
-    if (this.#hasUntimed) return;
-    this.#hasUntimed = true;
-    const message = `${this.subject.url} ended an answer at its first token, or sent all of it at once: such answers have no rate, and are left out`;
+  #warnOfUntimed(length: number): void {
+    if (this.#untimed.has(length)) return;
+    this.#untimed.add(length);
+    const message = `${this.subject.url} ended an answer after ${length} tokens at its first token, or sent all of it at once: such answers have no rate, and are left out`;
     this.#onWarning?.({ code: "untimed_answer", message });
   }
 
