@@ -2,7 +2,7 @@ import type { ServingSettings } from "../index.ts";
 import { indented, section } from "./inspect-report.ts";
 import type { ServingTexts } from "./inspect-serving-texts.ts";
 import { wrapText } from "./inspect-wrap.ts";
-import { printable, style, table } from "./node/terminal.ts";
+import { copyable, printable, style, table } from "./node/terminal.ts";
 
 /**
  * The report on how another engine serves a model. Commands stand at the beginning of their lines, so that they can be copied as they are.
@@ -28,7 +28,7 @@ export function reportServing(settings: ServingSettings, texts: ServingTexts, wi
     section(
       headings.settings,
       steps
-        .map((step) => `${style("dim", `# ${texts.purpose(step)}`)}\n${style("cyan", printable(step.text))}`)
+        .map((step) => `${style("dim", `# ${texts.purpose(step)}`)}\n${style("cyan", copyable(step.text))}`)
         .join("\n\n"),
     ),
     section(headings.notes, notes.map((note) => wrapText(texts.note(note), width, "    ", "  · ")).join("\n")),

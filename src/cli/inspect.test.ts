@@ -301,6 +301,13 @@ test("--for: data with notes in the language of the report, and the mistakes tha
   expect(warnings).toMatchObject([{ code: "yarn_without_original_window" }]);
 });
 
+test("--for: a command names the folder as it is called, with what joins its letters", async () => {
+  const named = join(folder, "模型👩‍👧\u00ad");
+  await mkdir(named, { recursive: true });
+  await writeFile(join(named, "config.json"), JSON.stringify(config));
+  expect(await inspect(named, "--for", "vllm")).toContain(`vllm serve '${named}'`);
+});
+
 test("--for: what does not fit is refused with the reason, and so is wrong use", async () => {
   await expect(inspect(pair[1]!, "--for", "vllm", "--context", "131073")).rejects.toMatchObject({
     code: "context_length_exceeded",

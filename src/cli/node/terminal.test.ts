@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { describeForDebugging, printable, writeAnswer } from "./terminal.ts";
+import { copyable, describeForDebugging, printable, writeAnswer } from "./terminal.ts";
 
 const isTTY = Object.getOwnPropertyDescriptor(process.stdout, "isTTY");
 afterEach(() => {
@@ -17,6 +17,14 @@ test.each([
   Object.defineProperty(process.stdout, "isTTY", { value: isSeen, configurable: true });
   await writeAnswer("a\u001b[2J\r\n\tb\u009b\u007f 👩‍👧");
   expect(written).toEqual([shown]);
+});
+
+test.each([
+  [true, "a\ufffd[2J\n\t\ufffd\ufffd\ufffd 👩‍👧\u00ad\ue000"],
+  [false, "a\u001b[2J\n\t\u009b\u202e\u2066 👩‍👧\u00ad\ue000"],
+])("a command to be copied keeps its name's letters, and has no controls at a terminal alone: %s", (isSeen, shown) => {
+  Object.defineProperty(process.stdout, "isTTY", { value: isSeen, configurable: true });
+  expect(copyable("a\u001b[2J\n\t\u009b\u202e\u2066 👩‍👧\u00ad\ue000")).toBe(shown);
 });
 
 test("text of strangers keeps its lines, and nothing that a terminal takes for more than text", () => {

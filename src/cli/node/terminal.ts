@@ -24,6 +24,15 @@ export function printable(text: string): string {
 }
 
 /**
+ * A command to be copied from stdout, in its lines: what joins letters and signs stays, as it may be part of a name. A terminal is given no control
+ * characters, and no marks that turn text around; a file or a pipe is given the command as it is.
+ */
+export function copyable(command: string): string {
+  if (process.stdout.isTTY !== true) return command;
+  return command.replaceAll(/(?![\n\t])[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
+}
+
+/**
  * Writes a model's text to stdout, and waits while the reader is slower than we are. A terminal is given no control characters, which may be commands to it;
  * what joins letters and signs stays.
  */
