@@ -337,6 +337,16 @@ describe("chat", () => {
   });
 });
 
+test("a chat whose answers go to a file goes on after Ctrl-C for who types it", async () => {
+  const typed = ["--import", "data:text/javascript,process.stdin.isTTY=true"];
+  const child = spawn(process.execPath, [...typed, main, "chat", chatModel, "--yarn", "--max-tokens", "400"]);
+  child.stdin.on("error", () => {}).end("hello\n/window\n");
+  child.stdout.once("data", () => child.kill("SIGINT"));
+  const { code, stderr } = await finish(child);
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/stopped; the conversation is as it was before this message.* 0 tokens · native 256/s);
+});
+
 describe("a program's chat", () => {
   const chat = (...more: string[]) => ["chat", chatModel, "--temperature", "0", ...more];
 

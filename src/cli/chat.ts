@@ -72,7 +72,9 @@ class Conversation {
   readonly #flags: ChatFlags;
   readonly #progress: ProgressLine;
   readonly #windows: ContextSettings;
-  /** Somebody sits at the terminal, and can say what to do next. */
+  /** Somebody types the messages, and can go on after an answer that was stopped, wherever the answers are written to. */
+  readonly #isTyped: boolean;
+  /** The same, and sees the answers. */
   readonly #isPerson: boolean;
   #messages: ChatMessage[];
 
@@ -82,6 +84,7 @@ class Conversation {
     this.#flags = flags;
     this.#progress = progress;
     this.#windows = windowsOf(model, flags);
+    this.#isTyped = process.stdin.isTTY === true && !flags.json;
     this.#isPerson = isInteractive() && !flags.json;
     this.#messages = this.#beginning();
   }
@@ -138,7 +141,7 @@ class Conversation {
     const messages = [...this.#messages, { role: "user", content }];
     const stop = new AbortController();
     // Where nobody can go on, Ctrl-C ends the command, and not one answer.
-    if (this.#isPerson) {
+    if (this.#isTyped) {
       interruption.handle(() => {
         stop.abort(new DOMException("stopped", "AbortError"));
         return true;
