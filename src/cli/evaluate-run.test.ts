@@ -1,0 +1,52 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { SkeinError } from "../index.ts";
+import type { EvaluateFlags } from "./evaluate-flags.ts";
+import { measure } from "./evaluate-run.ts";
+import { openSubject } from "./evaluate-subject.ts";
+
+vi.mock(import("./evaluate-subject.ts"), async (load) => {
+  const { openSubject: open } = await load();
+  return { openSubject: vi.fn(open) };
+});
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "skein-evaluate-run-"));
+  vi.stubEnv("SKEIN_STATE", folder);
+  vi.spyOn(process.stderr, "write").mockReturnValue(true);
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true });
+});
+
+/** Measures a little, and fails where behaviour is recognised. */
+async function failWith(error: Error): ReturnType<typeof measure> {
+  const open = vi.mocked(openSubject).getMockImplementation()!;
+  vi.mocked(openSubject).mockImplementationOnce(async (...args) => ({
+    ...(await open(...args)),
+    recognise: () => Promise.reject(error),
+  }));
+  const flags: EvaluateFlags = {
+    ...{ suites: ["passkey"], methods: ["none"], lengths: ["128"] },
+    ...{ samples: 1, share: 1, seed: 1, keyEnv: "", lang: "en" },
+  };
+  return measure(undefined, flags, { update: () => {}, clear: () => {} });
+}
+
+const journals = async (): Promise<number> => (await readdir(join(folder, "evaluations"))).length;
+
+test("a server that fails while its behaviour is recognised leaves a result, and what --resume needs", async () => {
+  const { result, forget } = await failWith(new SkeinError("endpoint_unreachable", "is gone"));
+  await forget();
+  expect([result.cells.length, result.behaviour, await journals()]).toEqual([1, undefined, 1]);
+});
+
+test("a mistake of ours while behaviour is recognised is no warning", async () => {
+  await expect(failWith(new TypeError("x is undefined"))).rejects.toThrow(TypeError);
+  expect(await journals()).toBe(1);
+});
