@@ -1,5 +1,5 @@
 import { InvalidOptionError, SkeinError } from "../index.ts";
-import { describeForDebugging, note, printJson, styleError } from "./node/terminal.ts";
+import { describeForDebugging, note, printableLine, printJson, styleError } from "./node/terminal.ts";
 
 /** Characters. */
 const longestLine = 1000;
@@ -74,6 +74,5 @@ function inFlags(message: string): string {
 
 /** Messages quote files, and files may hold anything: no escape sequence of theirs reaches the terminal, and no endless line. */
 export function fitForTerminal(text: string): string {
-  const shown = text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd");
-  return shown.length > longestLine ? `${shown.slice(0, longestLine)}…` : shown;
+  return printableLine(text, longestLine);
 }

@@ -1,4 +1,5 @@
 import type { ModelInspection } from "../index.ts";
+import { printableLine } from "./node/terminal.ts";
 
 /**
  * How a model's window can be extended: `not-needed` it is long already, `available` by an option, `declared` its configuration enables
@@ -71,8 +72,7 @@ export function formatEndTokens({ endTokens }: ModelInspection, separator = ", "
 
 /** Text from a file, fit for a terminal: no control characters, and of bounded length, in characters. */
 export function safeText(text: string, most = 60): string {
-  const shown = text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd");
-  return shown.length > most ? `${shown.slice(0, most)}…` : shown;
+  return printableLine(text, most);
 }
 
 /** A text as one word of a command. */

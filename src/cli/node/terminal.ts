@@ -23,6 +23,12 @@ export function printable(text: string): string {
   return text.replaceAll(/(?![\n\t])[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd");
 }
 
+/** The same in one line, of a bounded length in characters. */
+export function printableLine(text: string, most: number): string {
+  const shown = printable(text).replaceAll(/[\n\t]/g, "\ufffd");
+  return shown.length > most ? `${shown.slice(0, most)}…` : shown;
+}
+
 /**
  * A command to be copied from stdout, in its lines: what joins letters and signs stays, as it may be part of a name. A terminal is given no control
  * characters, and no marks that turn text around; a file or a pipe is given the command as it is.
