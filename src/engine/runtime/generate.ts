@@ -75,7 +75,7 @@ export async function generate(
     const grew = sequence.adopt(chooseEncoding(context.settings, planned.factor), context.settings.growth);
     sequence.cache.truncate(promptTokens - 1); // the last token's logits are needed, and are nowhere kept
     cachedTokens = sequence.cache.length;
-    logits = await computeLogits(model, sequence, [], signal, reportPrefill(sequence, grew, emit), []);
+    logits = await computeLogits(model, sequence, [], signal, reportPrefill(sequence, grew, emit));
   } catch (error) {
     if (!call.replace) sequence.rollback(mark);
     throw error;
@@ -105,7 +105,6 @@ async function decode(answer: Answer, first: readonly Float32Array[], settings: 
   const { model, sequence, call, plan: planned, sampler, signal } = answer;
   const lookup = call.promptLookup > 0 ? new PromptLookup(sequence.tokens) : undefined;
   let guesses: readonly number[] = [];
-  const buffers: Float32Array[] = [];
   let rows = first; // of the sequence's last token, and of each guess after it
   let [count, guessedTokens, acceptedTokens] = [0, 0, 0];
   for (;;) {
@@ -121,7 +120,7 @@ async function decode(answer: Answer, first: readonly Float32Array[], settings: 
       acceptedTokens++;
     }
     guesses = lookup?.guess(Math.min(call.promptLookup, planned.maxTokens - count - 1)) ?? [];
-    rows = await computeLogits(model, sequence, guesses, signal, undefined, buffers);
+    rows = await computeLogits(model, sequence, guesses, signal);
     guessedTokens += rows.length - 1;
   }
 }
@@ -147,32 +146,28 @@ function addToken(answer: Answer, token: number, logits: Float32Array, isLast: b
 
 /**
  * Computes what the sequence lacks.
- * @param buffers - receive the logits, so that not every token takes new memory
- * @returns the logits of its last token, and of the guesses after it that there was room for
+ * @returns the logits of its last token, and of the guesses after it that there was room for; valid until the next task, as the scheduler has them
  */
 async function computeLogits(
   model: LoadedModel,
   sequence: Sequence,
   guesses: readonly number[],
   signal: AbortSignal,
-  onStep: ((cached: number) => void) | undefined,
-  buffers: Float32Array[],
+  onStep?: (cached: number) => void,
 ): Promise<Float32Array[]> {
   const last = sequence.length - 1;
-  let rows = 0;
+  const rows: Float32Array[] = [];
   await model.scheduler.compute({
     sequence,
     guesses,
     signal,
     wanted: { from: last, to: last + guesses.length },
     onLogits: (row) => {
-      const buffer = buffers[rows] ?? new Float32Array(row.length);
-      buffer.set(row);
-      buffers[rows++] = buffer;
+      rows.push(row);
     },
     ...(onStep && { onStep }),
   });
-  return buffers.slice(0, rows);
+  return rows;
 }
 
 function describeToken(logits: Float32Array, token: number, alternatives: number): TokenLogprob {

@@ -15,7 +15,7 @@ export interface Computation {
   readonly guesses?: readonly number[];
   /** The first and the last position whose logits are wanted, guesses included; none by default. */
   readonly wanted?: { readonly from: number; readonly to: number };
-  /** Receives the logits of each wanted position in turn, [vocabulary]; valid during the call. */
+  /** Receives the logits of each wanted position in turn, [vocabulary]; valid until the next task, which may be another step. */
   readonly onLogits?: (logits: Float32Array, position: number) => void;
   /** Told after every step how many tokens of the sequence are cached. */
   readonly onStep?: (cached: number) => void;
