@@ -181,6 +181,7 @@ export interface Backend {
   readonly allocateWeights: (specs: readonly WeightSpec[]) => WeightSpace;
   /**
    * @param keyScales - what a quantised cache does to keys so that a few large channels do not take all the accuracy
+   * @throws UnsupportedError for rows that are too long where they would have to lie
    */
   readonly createBlockStore: (layout: CacheLayout, keyScales?: KeyScales) => BlockStore;
 

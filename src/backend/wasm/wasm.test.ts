@@ -382,3 +382,11 @@ test("keys and values of as many numbers as a desk holds go into tiles of anothe
   }
   expect(results[1]).toEqual(results[0]);
 });
+
+test("keys of more numbers than a desk holds are refused where the cache may lie in another memory", () => {
+  const keyValueHeads = mostInputs / 128 + 1;
+  const layout = { layers: 1, keyValueHeads, headDim: 128, blockTokens: 128, type: "f32" } as const;
+  const several = backends["three threads, several memories"];
+  expect(() => several.createBlockStore(layout)).toThrow("keys of 65664 channels");
+  expect(backends.relaxed.createBlockStore(layout).layout).toBe(layout);
+});

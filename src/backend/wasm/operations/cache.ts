@@ -104,7 +104,7 @@ export function cacheScratchBytes(headDim: number): number {
  *
  *     | a row for the kernels | multipliers | keys: n rows | values: n rows | cosines: n rows | sines: n rows |
  *
- * There is room for one at least: `mostInputs` bounds heads of queries, of which there are no fewer than of keys.
+ * There is room for one at least: a cache that may lie there has no more channels than `mostInputs`.
  */
 
 /**
