@@ -129,6 +129,35 @@ for (const [name, backend] of Object.entries(backends)) {
   );
 }
 
+test("a step has room for 256 sequences with an adapter each: what they add to other rows they add in one phase", async () => {
+  const backend = backends["three threads, several memories"];
+  const [sequences, width, matrices] = [256, 32, 70];
+  const numbers = randomNumbers(sequences * width, 1);
+  const make = await tensors(backend, [{ rows: sequences, columns: width, numbers }]);
+  const [matrix, ...low] = await upload(backend, [
+    { shape: [width, width], numbers: randomNumbers(width * width, 2) },
+    ...Array.from({ length: sequences }, (_, i) => ({ shape: [1, width], numbers: randomNumbers(width, 10 + i) })),
+    ...Array.from({ length: sequences }, (_, i) => ({ shape: [width, 1], numbers: randomNumbers(width, 500 + i) })),
+  ]);
+  const parts = Array.from({ length: sequences }, (_, row): LowRankRows => {
+    return { firstRow: row, rows: 1, pair: { down: low[row]!, up: low[sequences + row]! } };
+  });
+  const together = await computeStep(backend, () => {
+    const [x] = make() as [Tensor];
+    const products = Array.from({ length: matrices }, () => backend.addLowRank(backend.linear(x, matrix!), x, parts));
+    return products.at(-1)!;
+  });
+  const all = together.slice();
+  for (const part of [parts[0]!, parts[100]!, parts[255]!]) {
+    const alone = await computeStep(backend, () => {
+      const [x] = make() as [Tensor];
+      return backend.addLowRank(backend.linear(x, matrix!), x, [part]);
+    });
+    const row = (of: Float32Array) => of.subarray(part.firstRow * width, (part.firstRow + 1) * width);
+    expect(row(all)).toEqual(row(alone));
+  }
+});
+
 test("the memory of weights that are freed is used again", async () => {
   const backend = backends.relaxed;
   const specs = [{ name: "a", shape: [512, 512], type: "f32" }] as const;

@@ -40,6 +40,8 @@ interface Sums {
   readonly output: PlacedRows;
   /** What the sums begin with: rows, which may be the output, or the address of the same numbers for all rows. */
   readonly start: number | PlacedRows;
+  /** Whether the operation before writes other rows of the output. */
+  readonly isBeside?: boolean;
 }
 
 function panelOf({ type, isFine }: PackedWeight): PanelType {
@@ -107,12 +109,13 @@ export class MatrixWork {
     const narrowPanels = narrow.map((matrix, i) => this.#panel(matrix, panelOf(pairs[i]!.up)));
     for (const [i, { firstRow, rows }] of parts.entries()) {
       const output = { region, offset: firstRow * strideOf(y), stride: strideOf(y) };
-      this.#multiply(pairs[i]!.up, narrowPanels[i]!, rows, { output, start: output });
+      // Their rows are others than those of the part before. Otherwise each would be a phase of its own, and many sequences more than there may be.
+      this.#multiply(pairs[i]!.up, narrowPanels[i]!, rows, { output, start: output, isBeside: i > 0 });
     }
   }
 
   /** @param panel - of so many rows */
-  #multiply(weight: PackedWeight, panel: Region, rows: number, { output, start: first }: Sums): void {
+  #multiply(weight: PackedWeight, panel: Region, rows: number, { output, start: first, isBeside }: Sums): void {
     const { groups, blocks } = weight;
     const product = productOf(weight.type, weight.isFine);
     this.#program.addWork(rows * groups * groupOutputs * blocks * blockInputs);
@@ -137,8 +140,9 @@ export class MatrixWork {
       values[linearArguments.startStride] = typeof start === "number" ? 0 : start.stride;
       values[linearArguments.sharers] = cut.sharers;
       values[linearArguments.short] = cut.short;
-      const reads = typeof start === "number" ? [panel] : [panel, start.region];
-      this.#program.add(operationIds.linear, items, values, { reads, writes: [output.region] });
+      const reads = typeof start === "number" || start === output ? [panel] : [panel, start.region];
+      const beside = isBeside && block === 0 ? output.region : undefined;
+      this.#program.add(operationIds.linear, items, values, { reads, writes: [output.region], beside });
       start = output; // sums of earlier inputs
     }
   }

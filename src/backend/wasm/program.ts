@@ -38,6 +38,8 @@ export type Argument = number | Region | Place;
 export interface Access {
   readonly reads: readonly Region[];
   readonly writes: readonly Region[];
+  /** One of those written, of which the operation before writes other rows: it need not wait for that. */
+  readonly beside?: Region | undefined;
 }
 
 interface Entry {
@@ -122,10 +124,11 @@ export class Program {
   }
 
   /** Adds an operation; its arguments are a table. */
-  add(operation: number, items: number, values: readonly Argument[], { reads, writes }: Access): void {
+  add(operation: number, items: number, values: readonly Argument[], access: Access): void {
     if (items === 0) return;
     if (items > mostItems) throw new SkeinError("internal", `operation ${operation} has ${items} items, too many`);
-    const phase = this.#phaseAfter(reads, writes);
+    const phase = this.#phaseAfter(access);
+    const { reads, writes } = access;
     this.#phase = phase;
     for (const region of reads) {
       region.read = phase;
@@ -204,11 +207,11 @@ export class Program {
   }
 
   /** An operation may stand beside others of the phase unless it reads what they write, or writes what they use. */
-  #phaseAfter(reads: readonly Region[], writes: readonly Region[]): number {
+  #phaseAfter({ reads, writes, beside }: Access): number {
     const phase = this.#phase;
     const waits =
       reads.some((region) => region.written === phase) ||
-      writes.some((region) => region.written === phase || region.read === phase);
+      writes.some((region) => region !== beside && (region.written === phase || region.read === phase));
     return waits ? phase + 1 : phase;
   }
 
