@@ -185,11 +185,14 @@ test("speed that a server refuses at every length is an error that says so, and 
   expect(stderr).not.toContain("--resume");
 });
 
-test("a model that was trained with scaling counts for its server, and is not compared with it", async () => {
-  const own = join(folder, "trained");
+test.each([
+  ["linear", { factor: 2 }],
+  ["yarn", { factor: 4, attention_factor: 1.1 }], // the factor that the server is compared at
+])("a model that was trained with %s scaling counts for its server, without a comparison", async (type, numbers) => {
+  const own = join(folder, type);
   await cp(tiny, own, { recursive: true });
   const config = JSON.parse(await readFile(join(own, "config.json"), "utf8"));
-  const trained = { ...config, rope_scaling: { rope_type: "linear", factor: 2 } };
+  const trained = { ...config, rope_scaling: { rope_type: type, ...numbers } };
   await writeFile(join(own, "config.json"), JSON.stringify(trained));
   await using model = await loadModel(own);
   await using server = await startTestServer(model, { dialect: "llama.cpp", context: {}, window: 256 });
@@ -197,6 +200,9 @@ test("a model that was trained with scaling counts for its server, and is not co
   const { code, stdout, stderr } = await evaluate([own, "--endpoint", server.url, ...args]);
   expect([code, JSON.parse(stdout).subject.lengths]).toEqual([0, "local"]);
   expect(stderr).toContain("no other scaling can be put on its own; its tokenizer counts");
+  const alone = await evaluate([own, "--methods", "none,yarn-dynamic", ...args]);
+  expect(alone.code).toBe(2);
+  expect(JSON.parse(alone.stdout).message).toMatch(/^methods: .* trained with.*; give none alone, which measures it/);
 });
 
 describe("bad input", () => {

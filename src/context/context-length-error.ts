@@ -83,7 +83,7 @@ export function openEndError(settings: ContextSettings, tokensNeeded: number, fa
 
 function suggest(settings: ContextSettings, tokensNeeded: number): ContextOptions | undefined {
   const { method, givenWindow: nativeWindow } = settings;
-  if (method === "trained" || settings.declared === "linear") return undefined; // what was trained has its factor
+  if (method === "trained" || settings.hasFixedScaling) return undefined; // what was trained has its factor
   const factor = [2, provenFactor].find((step) => settings.originalWindow * step >= tokensNeeded);
   if (factor === undefined || factor <= settings.maximumFactor) return undefined;
   // The factor refers to the window that was given; without it, the configuration's would be taken again.

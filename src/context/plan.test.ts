@@ -76,9 +76,11 @@ test("what is suggested can be followed as it stands, also where a native window
 });
 
 test("a factor that the model was trained with is not to be exceeded, and no other is suggested", () => {
-  const linear = { ...config, rope_scaling: { rope_type: "linear", factor: 2 } };
-  const dynamic = resolveContext(linear, { schedule: "dynamic" });
-  expect(caught(() => plan(dynamic, { tokens: 600, maxTokens: 1 })).suggestion).toBeUndefined();
+  for (const block of [{ rope_type: "linear" }, { rope_type: "yarn", attention_factor: 1.1 }]) {
+    const trained = { ...config, rope_scaling: { ...block, factor: 2 } };
+    const dynamic = resolveContext(trained, { schedule: "dynamic" });
+    expect(caught(() => plan(dynamic, { tokens: 600, maxTokens: 1 })).suggestion).toBeUndefined();
+  }
 });
 
 test("only allowBeyondWindow lets more through, at the largest factor", () => {

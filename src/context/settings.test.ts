@@ -82,6 +82,29 @@ test("a yarn block with an attention factor of its own was trained with: static"
   }
 });
 
+test("YaRN that a model was trained with can be asked for by name, and no other factor or method", () => {
+  const block = { type: "yarn", factor: 32, original_max_position_embeddings: 4096 };
+  const mistral = { ...base, model_type: "mistral", rope_scaling: block };
+  const own = { ...instruct, rope_scaling: { ...yarn, factor: 32, attention_factor: 1.1 } };
+  for (const config of [mistral, { ...mistral, model_type: "llama" }, own]) {
+    const declared = resolveContext(config);
+    expect(declared).toMatchObject({ method: "trained", schedule: "static", maximumFactor: 32 });
+    for (const options of [{ extend: "yarn" }, { extend: "yarn", factor: 32 }] as const) {
+      const settings = resolveContext(config, options);
+      expect(settings).toEqual(declared);
+      expect(factorFor(settings, 100)).toBe(32);
+      const dynamic = { schedule: "dynamic" } as const;
+      expect(resolveContext(config, { ...options, ...dynamic })).toEqual(resolveContext(config, dynamic));
+    }
+    for (const options of [{ factor: 8 }, { factor: 64 }, { factor: 8, schedule: "dynamic" }] as const)
+      expect(() => resolveContext(config, { extend: "yarn", ...options })).toThrow(
+        "context.extend: yarn cannot be put on yarn scaling, which this model was trained with (factor 32)",
+      );
+    for (const extend of ["linear", "ntk"] as const)
+      expect(() => resolveContext(config, { extend })).toThrow(`${extend} cannot be put on yarn scaling`);
+  }
+});
+
 test("Qwen3 is native to 40960 and its YaRN refers to 32768", () => {
   expect(windows(qwen3)).toMatchObject({ nativeWindow: 40960, extendedWindow: 40960 });
   expect(windows(qwen3, { extend: "yarn", factor: 4 })).toMatchObject({

@@ -35,6 +35,8 @@ export interface ContextSettings {
   readonly allowBeyondWindow: boolean;
   /** What the configuration declares. */
   readonly declared: RotaryMethod;
+  /** Whether the model was trained with a scaling that takes no other factor, and no other method on top. */
+  readonly hasFixedScaling: boolean;
   /** The name of the adapter whose windows these are, where it has its own. */
   readonly adapter?: string;
   /** The native window that the options gave in place of the configuration's. */
@@ -70,6 +72,7 @@ export function resolveContext(config: ContextConfig, options: ContextOptions = 
 
 function resolveBase(config: ContextConfig, options: ContextOptions): ContextSettings {
   const parameters = readRotaryParameters(config);
+  const trained = isTrained(config, parameters);
   const nativeWindow = options.nativeWindow ?? declaredNativeWindow(config, parameters);
   const facts = {
     nativeWindow,
@@ -78,10 +81,11 @@ function resolveBase(config: ContextConfig, options: ContextOptions): ContextSet
     growth: options.growth ?? "recompute",
     allowBeyondWindow: options.allowBeyondWindow ?? false,
     declared: parameters.method,
+    hasFixedScaling: trained && parameters.method !== "dynamic",
     givenWindow: options.nativeWindow,
   };
-  const trained = isTrained(config, parameters);
-  const extend = options.extend ?? "declared";
+  const isOwn = trained && isDeclaredYarn(options, parameters);
+  const extend = isOwn ? "declared" : (options.extend ?? "declared");
   if (extend === "declared" && parameters.declared) {
     const isStretched = !trained || (options.schedule === "dynamic" && ["yarn", "linear"].includes(parameters.method));
     if (!isStretched) return followTrained(options, parameters, facts);
@@ -95,6 +99,10 @@ function resolveBase(config: ContextConfig, options: ContextOptions): ContextSet
     const schedule = options.schedule ?? "static";
     const native = { extendedWindow: nativeWindow, maximumFactor, steps: [maximumFactor], schedule };
     return { ...facts, ...native, method: trained ? "trained" : "none" };
+  }
+  if (facts.hasFixedScaling) {
+    const reason = `${extend} cannot be put on ${parameters.method} scaling, which this model was trained with (factor ${declaredFactor(parameters)})`;
+    throw new InvalidOptionError("context.extend", reason);
   }
   return stretch(extend, options, parameters, facts);
 }
@@ -115,8 +123,20 @@ export function isTrained(config: ContextConfig, parameters: RotaryParameters): 
 
 type Facts = Pick<
   ContextSettings,
-  "nativeWindow" | "originalWindow" | "minimumFactor" | "growth" | "allowBeyondWindow" | "declared" | "givenWindow"
+  | "nativeWindow"
+  | "originalWindow"
+  | "minimumFactor"
+  | "growth"
+  | "allowBeyondWindow"
+  | "declared"
+  | "hasFixedScaling"
+  | "givenWindow"
 >;
+
+/** Whether the options ask for YaRN, and mean the block that is there. */
+function isDeclaredYarn({ extend, factor }: ContextOptions, parameters: RotaryParameters): boolean {
+  return extend === "yarn" && parameters.method === "yarn" && [undefined, declaredFactor(parameters)].includes(factor);
+}
 
 function followTrained(options: ContextOptions, parameters: RotaryParameters, facts: Facts): ContextSettings {
   const maximumFactor = declaredFactor(parameters);
@@ -141,10 +161,6 @@ function stretch(
   parameters: RotaryParameters,
   facts: Facts,
 ): ContextSettings {
-  if (options.extend === method && ["linear", "llama3", "longrope"].includes(parameters.method)) {
-    const reason = `${method} cannot be put on ${parameters.method} scaling, which this model was trained with`;
-    throw new InvalidOptionError("context.extend", reason);
-  }
   const declared = ["yarn", "linear"].includes(parameters.method) ? declaredFactor(parameters) : undefined;
   if (options.extend !== method && options.factor !== undefined && options.factor > (declared ?? 1)) {
     const reason = `${options.factor} is above the declared ${declared}; add extend: "yarn" to exceed it`;
@@ -156,7 +172,7 @@ function stretch(
     method,
     maximumFactor,
     extendedWindow: stretchedWindow(maximumFactor, facts),
-    schedule: options.schedule ?? (method === "yarn" && hasOwnAttention(parameters) ? "static" : "dynamic"),
+    schedule: options.schedule ?? "dynamic",
     steps: cutSteps(options.steps, maximumFactor),
   };
 }

@@ -121,6 +121,22 @@ test("declared YaRN is dynamic; one that the model was trained with is static an
   expect(trained.yarn).toMatchObject({ declared: true, schedule: "static" });
 });
 
+test("of YaRN that a model was trained with only its own factor is shown, whichever is asked for", async () => {
+  const block = { type: "yarn", factor: 32, original_max_position_embeddings: 4096 };
+  const llama = { ...config, model_type: "llama", max_position_embeddings: 131072, rope_scaling: block };
+  for (const options of [{}, { factor: 32 }, { factor: 3 }]) {
+    const { yarn: shown, context, cache } = await inspectFiles({ "config.json": llama }, options);
+    expect(context).toMatchObject({ method: "trained", extendedWindow: 131072 });
+    expect(shown).toMatchObject({
+      schedule: "static",
+      steps: [32],
+      factors: [{ factor: 32, extendedWindow: 131072 }],
+      option: { extend: "yarn", factor: 32 },
+    });
+    expect(cache.totals.at(-1)).toMatchObject({ tokens: 131072, window: "native" });
+  }
+});
+
 test("a declared factor beyond what an option may be is shown as it is declared", async () => {
   const { yarn: shown } = await inspectFiles({ "config.json": { ...config, rope_scaling: { ...yarn, factor: 5000 } } });
   expect(shown?.factors.at(-1)).toMatchObject({ factor: 5000, extendedWindow: 163_840_000 });

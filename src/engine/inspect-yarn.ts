@@ -17,17 +17,19 @@ const defaultFactor = 4;
 export function inspectYarn(
   config: ModelConfig,
   context: ContextSettings,
-  { factor, nativeWindow }: InspectOptions,
+  { factor: asked, nativeWindow }: InspectOptions,
 ): YarnInspection | null {
   const { theta, factor: ownFactor } = readRotaryParameters(config);
   if (!["default", "yarn", "dynamic"].includes(context.declared) || theta <= 1) return null;
   const isDeclared = context.declared === "yarn";
+  const factor = context.hasFixedScaling ? undefined : asked; // a model that was trained with YaRN has one factor
   const declaredFactor = isDeclared ? (ownFactor ?? 1) : undefined;
   const largest = factor ?? declaredFactor ?? defaultFactor;
   const option = { extend: "yarn", factor: largest, ...(nativeWindow === undefined ? {} : { nativeWindow }) } as const;
   const isAsDeclared = isDeclared && factor === undefined;
   const { originalWindow, schedule, steps } = isAsDeclared ? context : resolveContext(config, option);
-  const factors = [...new Set([...shownFactors, ...[declaredFactor, factor].filter((f) => f !== undefined)])];
+  const shown = context.hasFixedScaling ? [] : shownFactors;
+  const factors = [...new Set([...shown, ...[declaredFactor, factor].filter((f) => f !== undefined)])];
   return {
     declared: isDeclared,
     needed: context.nativeWindow < provenWindow,

@@ -12,7 +12,7 @@ import type { LoadOptions } from "./options.ts";
 
 /** How a model is inspected. */
 export interface InspectOptions {
-  /** A factor of YaRN to show beside 2, 4 and the declared one. */
+  /** A factor of YaRN to show beside 2, 4 and the declared one; without meaning where the model was trained with one. */
   readonly factor?: number | undefined;
   /** The number of tokens usable without extension, in place of what the configuration says. */
   readonly nativeWindow?: number | undefined;
@@ -104,7 +104,7 @@ export interface YarnInspection {
   readonly steps: readonly number[] | "continuous";
   /** Which pairs are kept, blended and interpolated; the same at every factor. */
   readonly pairs: YarnPairs;
-  /** Ascending. */
+  /** Ascending; its own alone where the model was trained with it. */
   readonly factors: readonly YarnFactor[];
   /** What enables it, as `context` of `loadModel`. */
   readonly option: ContextOptions;

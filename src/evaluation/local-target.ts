@@ -116,14 +116,13 @@ class LocalTarget implements Target {
       onProgress,
       onWarning,
     });
-    return loading.catch((error: unknown) => {
+    const model = await loading.catch((error: unknown) => {
       if (!(error instanceof InvalidOptionError && error.option === "context.extend")) throw error;
-      const { message } = error;
-      throw new InvalidOptionError(
-        "methods",
-        `${message.slice(error.option.length + 2)}; give none alone, which measures it as it is`,
-      );
+      throw onlyAsItIs(error.message.slice(error.option.length + 2));
     });
+    if (extend === "none" || model.context.method === extend) return model;
+    await model.dispose();
+    throw onlyAsItIs(`this model was trained with ${extend} scaling, which is on at every length`);
   }
 
   #any(): Model {
@@ -136,6 +135,11 @@ class LocalTarget implements Target {
     const found = loaded.find(({ setup }) => setup.extend === method.extend);
     return { method, model: (found ?? loaded[0]!).model }; // without scaling any does that is loaded for it
   }
+}
+
+/** What a model was trained with is one way, which stands beside no other. */
+function onlyAsItIs(reason: string): InvalidOptionError {
+  return new InvalidOptionError("methods", `${reason}; give none alone, which measures it as it is`);
 }
 
 function keyOf({ extend, cache }: Setup): string {
