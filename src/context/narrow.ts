@@ -1,6 +1,7 @@
 import { InvalidOptionError } from "../errors.ts";
 import type { ContextOptions } from "./options.ts";
 import { type ContextConfig, type ContextSettings, resolveContext } from "./settings.ts";
+import { stretchedWindow } from "./stretched-window.ts";
 import { hasOwnWindow, type Tuning } from "./tuning.ts";
 
 /** Options and what they resolved to. */
@@ -27,14 +28,23 @@ export function narrowContext(config: ContextConfig, outer: Context, inner: Cont
   const isAdapters = outer.tuning !== undefined && hasOwnWindow(outer.tuning) && window !== undefined;
   const options = { ...base, ...(isAdapters ? others : definedOnly(inner)) };
   const tuning = isAdapters ? { ...outer.tuning, window } : outer.tuning;
-  const settings = resolveContext(config, options, tuning);
-  const { method, nativeWindow, maximumFactor, allowBeyondWindow } = outer.settings;
+  const { method, nativeWindow, originalWindow, extendedWindow, maximumFactor, allowBeyondWindow } = outer.settings;
+  const settings = withOriginalWindow(resolveContext(config, options, tuning), originalWindow);
   if (settings.method !== "none" && settings.method !== method) refuse("extend", settings.method, method);
   if (settings.maximumFactor > maximumFactor) refuse("factor", settings.maximumFactor, maximumFactor);
   if (settings.nativeWindow > nativeWindow) refuse("nativeWindow", settings.nativeWindow, nativeWindow);
+  // Of what a model was trained with, `none` takes the native window, and every other word the whole one.
+  if (settings.extendedWindow > extendedWindow) refuse("extend", settings.extendedWindow, extendedWindow);
   if (settings.allowBeyondWindow && !allowBeyondWindow) refuse("allowBeyondWindow", true, false);
   // What is suggested is for who loads the model, with the window that was given there.
   return { options, settings: { ...settings, givenWindow: outer.settings.givenWindow }, tuning };
+}
+
+/** Qwen3's factors refer to less than its native window: a lower one of these does not raise the other. */
+function withOriginalWindow(settings: ContextSettings, most: number): ContextSettings {
+  if (settings.originalWindow <= most) return settings;
+  const windows = { nativeWindow: settings.nativeWindow, originalWindow: most };
+  return { ...settings, ...windows, extendedWindow: stretchedWindow(settings.maximumFactor, windows) };
 }
 
 function refuse(option: string, wanted: unknown, loaded: unknown): never {
