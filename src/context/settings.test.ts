@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { InvalidOptionError } from "../errors.ts";
 import { chooseEncoding, resolveEncoding } from "./encoding.ts";
-import { factorFor } from "./plan.ts";
+import { factorFor, plan } from "./plan.ts";
 import { type ContextConfig, resolveContext, windowAt } from "./settings.ts";
 
 const rope = { head_dim: 128, rope_theta: 1e6 };
@@ -214,6 +214,23 @@ test("longrope: short factors to the original window, long ones past it, for the
     );
     expect(divisors).toEqual([1, 0.25]);
   }
+});
+
+test("longrope whose block names the factor 1: long factors past the original window all the same", () => {
+  const factors = { short_factor: Array(64).fill(1), long_factor: Array(64).fill(4) };
+  const longrope = (block: object): ContextConfig => ({
+    model_type: "llama",
+    head_dim: 128,
+    max_position_embeddings: 131072,
+    rope_scaling: { rope_type: "longrope", factor: 1, ...factors, ...block },
+  });
+  const settings = resolveContext(longrope({ original_max_position_embeddings: 4096 }));
+  expect(plan(settings, { tokens: 100 })).toMatchObject({ factor: 1, maxTokens: 3996 });
+  const { factor, maxTokens } = plan(settings, { tokens: 5000 });
+  expect([factor > 1, maxTokens]).toEqual([true, 131072 - 5000]);
+  // Without an original window of its own, or with one as long as the window, the short factors reach its end.
+  for (const block of [{}, { original_max_position_embeddings: 131072 }])
+    expect(plan(resolveContext(longrope(block)), { tokens: 100 })).toMatchObject({ factor: 1, maxTokens: 130972 });
 });
 
 test("nativeWindow mends a yarn block that was trained with, too", () => {

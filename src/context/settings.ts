@@ -109,9 +109,9 @@ function resolveBase(config: ContextConfig, options: ContextOptions): ContextSet
 
 /** @returns the tokens that fit at a factor */
 export function windowAt(settings: ContextSettings, factor: number): number {
+  // The short factors of longrope end at the original window, wherever the native one ends, and whichever factor the block names.
+  if (settings.declared === "longrope" && factor === 1) return Math.min(settings.originalWindow, settings.nativeWindow);
   if (factor >= settings.maximumFactor) return settings.extendedWindow;
-  // The short factors of longrope end at the original window, wherever the native one ends.
-  if (settings.declared === "longrope") return Math.min(settings.originalWindow, settings.nativeWindow);
   return factor <= settings.minimumFactor ? settings.nativeWindow : stretchedWindow(factor, settings);
 }
 
