@@ -224,6 +224,15 @@ describe("in a program", () => {
     expect(model.adapters.get("own")?.context.nativeWindow).toBe(1000);
     await model.loadAdapter("again", { source: "owner/lora" });
 
+    // As axolotl, for one, leaves it.
+    const trained = { [config!]: await bytes(config!), [weights!]: await bytes(weights!), "config.json": "{}" };
+    hub.repositories.set("owner/trained", { commit, files: trained });
+    await model.loadAdapter("trained", "owner/trained", { download: true });
+    expect((await readdir(snapshot("owner/trained"))).sort()).toEqual([config, weights, "config.json"]);
+    hub.requests.length = 0;
+    await model.loadAdapter("trained again", "owner/trained", { download: true });
+    expect(hub.requests).toEqual([]);
+
     const path = join(folder, "tiny.gguf");
     await expect(quantizeModel("owner/tiny", path, { type: "f16" })).rejects.toMatchObject({ code: "not_cached" });
     await quantizeModel("owner/tiny", path, { type: "f16", download: true });

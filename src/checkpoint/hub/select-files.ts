@@ -7,14 +7,15 @@ import type { ModelId } from "./model-id.ts";
 
 const ofModels = ["generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"];
 const ofAdapters = ["skein.json"];
+const adapterWeights = "adapter_model.safetensors";
 
 /**
  * What is read of a model's files, or an adapter's, besides its weights, where it is there. That there is none is remembered, too.
  *
- * @param names - of all files there are
+ * @param selected - the names of {@link selectFiles}
  */
-export function optionalFiles(names: readonly string[]): readonly string[] {
-  return names.includes("config.json") ? ofModels : ofAdapters;
+export function optionalFiles(selected: readonly string[]): readonly string[] {
+  return selected.includes(adapterWeights) ? ofAdapters : ofModels;
 }
 
 /** A repository that lacks the first, or both others, has no model but those of its GGUF files. */
@@ -71,9 +72,8 @@ async function findSafetensors(names: readonly string[], files: CheckpointFiles)
     const missing = weights.find((name) => !names.includes(name));
     if (missing !== undefined)
       throw new HubError("not_found", `${files.label} lacks ${missing}, which its index names`);
-    return weights;
+    // Some trainers put the base's configuration beside an adapter.
+    if (weights.length > 0 || ggufChoices(names).length > 0) return weights;
   }
-  return ["adapter_config.json", "adapter_model.safetensors"].every((name) => names.includes(name))
-    ? ["adapter_model.safetensors"]
-    : [];
+  return ["adapter_config.json", adapterWeights].every((name) => names.includes(name)) ? [adapterWeights] : [];
 }

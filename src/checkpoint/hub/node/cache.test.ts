@@ -76,13 +76,30 @@ test("a model is complete when nothing of it may be missing: also by what Python
   expect(await find("owner/name")).toMatchObject({ isComplete: true });
 });
 
-test("an adapter is complete when its window cannot be missing", async () => {
+test("an adapter is complete when its window cannot be missing, also with its base's configuration beside it", async () => {
   const adapter = { "adapter_config.json": "c1", "adapter_model.safetensors": "w1" };
-  const folder = await lay("owner/lora", commit, adapter);
-  expect(await find("owner/lora")).toMatchObject({ isComplete: false });
-  await mkdir(join(folder, ".no_exist", commit), { recursive: true });
-  await writeFile(join(folder, ".no_exist", commit, "skein.json"), "");
-  expect(await find("owner/lora")).toMatchObject({ isComplete: true });
+  for (const [id, files] of [
+    ["owner/lora", adapter],
+    ["owner/trained", { ...adapter, "config.json": "b1" }],
+  ] as const) {
+    const folder = await lay(id, commit, files);
+    expect(await find(id), id).toMatchObject({ isComplete: false });
+    await mkdir(join(folder, ".no_exist", commit), { recursive: true });
+    await writeFile(join(folder, ".no_exist", commit, "skein.json"), "");
+    expect(await find(id), id).toMatchObject({ isComplete: true });
+  }
+});
+
+test("where a whole model lies beside an adapter, a name means the model", async () => {
+  const adapter = { "adapter_config.json": "c1", "adapter_model.safetensors": "w2" };
+  await lay("owner/both", commit, { ...whole, ...adapter });
+  const found = await find("owner/both");
+  const names = "model" in found ? found.model.files.map(({ name }) => name) : [];
+  expect(names).toContain("model.safetensors");
+  expect(names).not.toContain("adapter_model.safetensors");
+  const folder = await lay("owner/g", commit, { ...adapter, "config.json": "b1", "m-Q8_0.gguf": "q8" });
+  const path = join(folder, "snapshots", commit, "m-Q8_0.gguf");
+  expect(await find("owner/g")).toMatchObject({ model: { path } });
 });
 
 test("a model without its weights, or with a shard missing, is none", async () => {

@@ -40,7 +40,8 @@ export async function findCached(settings: HubSettings, id: ModelId): Promise<Fo
         files: found,
         bytes: found.reduce((sum, { size }) => sum + size, 0),
       },
-      isComplete: selected.gguf === undefined ? await hasOptionalFiles(folder, commit, names) : doubt === undefined,
+      isComplete:
+        selected.gguf === undefined ? await hasOptionalFiles(folder, commit, selected.names) : doubt === undefined,
       ...(doubt === undefined ? {} : { doubt }),
     };
   } catch (error) {
@@ -77,9 +78,13 @@ export async function listSnapshot(path: string): Promise<{ readonly name: strin
   return files.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-async function hasOptionalFiles(folder: RepositoryFolder, commit: string, names: readonly string[]): Promise<boolean> {
-  for (const name of optionalFiles(names)) {
-    if (!names.includes(name) && !(await folder.isMissing(commit, name))) return false;
+async function hasOptionalFiles(
+  folder: RepositoryFolder,
+  commit: string,
+  selected: readonly string[],
+): Promise<boolean> {
+  for (const name of optionalFiles(selected)) {
+    if (!selected.includes(name) && !(await folder.isMissing(commit, name))) return false;
   }
   return true;
 }

@@ -46,7 +46,7 @@ export async function pull(settings: HubSettings, id: ModelId, options: PullOpti
     await checkSpace(settings.cache, plan);
     const tell = countBytes(files, missing, onProgress);
     await downloadAll({ settings, repository, folder, signal }, missing, tell);
-    for (const name of selected.gguf === undefined ? optionalFiles(names) : safetensorsModel)
+    for (const name of selected.gguf === undefined ? optionalFiles(selected.names) : safetensorsModel)
       if (!names.includes(name)) await folder.markMissing(repository.commit, name);
     if (id.revision !== repository.commit) await folder.setCommit(id.revision, repository.commit);
   });
