@@ -24,10 +24,18 @@ export interface PreTokenizer {
 const words = (digits: string): string =>
   `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
 
-/** @see llama.cpp `src/llama-vocab.cpp` */
+const qwen2: PreTokenizer = { pattern: words(""), composes: true, ignoresMerges: false };
+
+/**
+ * Of two names for the same way the first is written.
+ *
+ * @see llama.cpp `src/llama-vocab.cpp`
+ */
 export const preTokenizers: ReadonlyMap<string, PreTokenizer> = new Map([
-  ["qwen2", { pattern: words(""), composes: true, ignoresMerges: false }],
+  ["qwen2", qwen2],
   ["llama-bpe", { pattern: words("{1,3}"), composes: false, ignoresMerges: true }],
+  // Of DeepSeek's distilled Qwens, whose tokenizer differs from Qwen's in control tokens alone.
+  ["deepseek-r1-qwen", qwen2],
 ]);
 
 /** llama.cpp's types of tokens. */

@@ -68,7 +68,7 @@ test("Qwen's own tokenizer comes back whole: tokens, merges, control tokens, tem
 });
 
 test("the way to split text is found by what the file does", () => {
-  for (const pre of preTokenizers.keys())
+  for (const pre of ["qwen2", "llama-bpe"])
     expect(metadataOf({ tokenizer: smallTokenizer(pre) }).get("tokenizer.ggml.pre")).toBe(pre);
   const refused = [
     miniatureTokenizer(),
@@ -79,6 +79,14 @@ test("the way to split text is found by what the file does", () => {
   ];
   for (const tokenizer of refused) expect(() => metadataOf({ tokenizer })).toThrow(/no name in GGUF that Skein knows/);
   expect(() => metadataOf({ tokenizer: miniatureTokenizer() })).toThrow(/" \?\[\^ \]\+\| "/);
+});
+
+test("DeepSeek's distilled Qwens split text as Qwen does, and are written under Qwen's name", () => {
+  const metadata = metadataOf();
+  const distilled = new Map(metadata).set("tokenizer.ggml.pre", "deepseek-r1-qwen");
+  expect(tokenizerOfGguf(distilled)).toEqual(tokenizerOfGguf(metadata));
+  const again = metadataOf({ tokenizer: tokenizerOfGguf(distilled).tokenizer });
+  expect(again.get("tokenizer.ggml.pre")).toBe("qwen2");
 });
 
 test("every row of the embeddings has a token, and says what kind it is", () => {

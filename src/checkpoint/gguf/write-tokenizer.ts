@@ -119,7 +119,7 @@ function preTokenizerOf({ json }: TokenizerFile): string {
 }
 
 function unknownSplit(how: string): UnsupportedError {
-  const known = [...preTokenizers.keys()].join(" and ");
+  const known = [...preTokenizers.keys()].join(", ");
   return new UnsupportedError(
     `tokenizer.json: its way to split text has no name in GGUF that Skein knows (${known} have): ${how}`,
   );
