@@ -134,3 +134,26 @@ test("a tokenizer whose spaces a file cannot say: it is written as llama.cpp has
   await using original = await loadModel(source);
   for (const text of texts) expect(await model.tokenize(text)).toEqual(await original.tokenize(text));
 });
+
+test("bounds of YaRN that llama.cpp does not read: they are written, and this is said", async () => {
+  const yarn = { rope_type: "yarn", factor: 4, original_max_position_embeddings: 8192 };
+  const path = join(folder, "bounds.gguf");
+  for (const bounds of [{ beta_fast: 16 }, { beta_slow: 2 }]) {
+    const source = await llamaCheckpoint({ rope_scaling: { ...yarn, ...bounds } }, "llama");
+    const said: Warning[] = [];
+    await quantizeModel(source, path, {
+      type: "f16",
+      overwrite: true,
+      onWarning: (warning) => void said.push(warning),
+    });
+    const { beta_fast, beta_slow } = { beta_fast: 32, beta_slow: 1, ...bounds };
+    expect(said).toMatchObject([
+      {
+        code: "yarn_bounds_not_followed",
+        message: expect.stringContaining(`--yarn-beta-fast ${beta_fast} --yarn-beta-slow ${beta_slow};`),
+      },
+    ]);
+    await using model = await loadModel(path, { onWarning: () => {} });
+    expect(model.config.rope_scaling).toMatchObject(bounds);
+  }
+});

@@ -12,6 +12,7 @@ import { isWeightType } from "../checkpoint/safetensors.ts";
 import { checkTensors, openTensors, type TensorIndex } from "../checkpoint/tensors.ts";
 import { InvalidOptionError, SkeinError, UnsupportedError } from "../errors.ts";
 import { expectedTensors, type ModelConfig, optionalTensors } from "../model/config.ts";
+import { readRotaryParameters } from "../position/index.ts";
 import { readTokenizerFile } from "../text/tokenizer-files.ts";
 import type { Warning } from "./options.ts";
 import { readConfiguration } from "./read-configuration.ts";
@@ -84,6 +85,12 @@ function warningsOf(config: ModelConfig, tokenizer: unknown): readonly Warning[]
     warnings.push({
       code: "sliding_window_not_followed",
       message: `llama.cpp does not follow sliding_window ${window}, though the file says it: past ${window} tokens its answers are those of full attention; Skein follows it`,
+    });
+  const rotary = readRotaryParameters(config);
+  if (rotary.method === "yarn" && (rotary.betaFast !== 32 || rotary.betaSlow !== 1))
+    warnings.push({
+      code: "yarn_bounds_not_followed",
+      message: `llama.cpp does not read beta_fast ${rotary.betaFast} and beta_slow ${rotary.betaSlow}, though the file says them: it computes with 32 and 1 unless it is started with --yarn-beta-fast ${rotary.betaFast} --yarn-beta-slow ${rotary.betaSlow}; Skein follows them`,
     });
   if (hasOwnSpaces(readTokenizerFile(tokenizer)))
     warnings.push({
