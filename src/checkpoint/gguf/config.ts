@@ -121,14 +121,17 @@ function factorsOf(values: Metadata, factors: Float32Array, theta: number, windo
 /** llama.cpp's keys for a scaled window, as a `rope_scaling` block; nothing where there is none. */
 function scalingOf(values: Metadata): object {
   const typeKey = `${values.architecture}.rope.scaling.type`;
-  const factor = values.optionalNumber(".rope.scaling.factor");
-  const type = values.text(typeKey) ?? "none";
+  const declared = values.text(typeKey);
+  const ofType = values.optionalNumber(".rope.scaling.factor");
   // A factor without a method: llama.cpp takes linear for it, which no model here was trained with. To drop it in silence would be worse.
-  if (values.text(typeKey) === undefined && (factor ?? 1) !== 1)
+  if (declared === undefined && (ofType ?? 1) !== 1)
     throw new InvalidConfigError(
       typeKey,
-      `is missing, although there is a factor (${factor}); set it to yarn or linear`,
+      `is missing, although there is a factor (${ofType}); set it to yarn or linear`,
     );
+  // The older key says its method by its name. 0 is none, as in llama.cpp.
+  const factor = ofType ?? values.optionalNumber(".rope.scale_linear");
+  const type = declared ?? (factor === undefined || factor === 0 || factor === 1 ? "none" : "linear");
   const optional = (name: string, key: string): object => {
     const value = values.optionalNumber(key);
     return value === undefined ? {} : { [name]: value };

@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+import { configOfGguf } from "./config.ts";
+import type { GgufHeader, GgufValue } from "./header.ts";
+
+/** A Llama's header. @param changes - of the metadata */
+function headerOf(changes: Readonly<Record<string, GgufValue>>): GgufHeader {
+  const metadata = new Map<string, GgufValue>(
+    Object.entries({
+      "general.architecture": "llama",
+      "llama.context_length": 16384,
+      "llama.embedding_length": 64,
+      "llama.feed_forward_length": 96,
+      "llama.block_count": 2,
+      "llama.attention.head_count": 4,
+      "llama.attention.layer_norm_rms_epsilon": Math.fround(1e-5),
+      ...changes,
+    }),
+  );
+  const embedding = { name: "token_embd.weight", type: "F32", shape: [96, 64], file: "model.gguf", start: 0, end: 0 };
+  return { metadata, tensors: [embedding] };
+}
+
+/** @param keys - of `llama.rope.` */
+function scalingOf(keys: Readonly<Record<string, GgufValue>>): unknown {
+  const changes = Object.entries(keys).map(([key, value]) => [`llama.rope.${key}`, value]);
+  return configOfGguf(headerOf(Object.fromEntries(changes))).rope_scaling;
+}
+
+test.for<readonly [Readonly<Record<string, GgufValue>>, object | undefined]>([
+  [{ scale_linear: 4 }, { rope_type: "linear", factor: 4 }],
+  [{ scale_linear: 1 }, undefined],
+  [{ scale_linear: 0 }, undefined],
+  [
+    { scale_linear: 4, "scaling.type": "linear" },
+    { rope_type: "linear", factor: 4 },
+  ],
+  [
+    { scale_linear: 4, "scaling.type": "linear", "scaling.factor": 2 },
+    { rope_type: "linear", factor: 2 },
+  ],
+  [{ scale_linear: 4, "scaling.factor": 1 }, undefined],
+  [{ scale_linear: 4, "scaling.type": "none" }, undefined],
+])("the key of 2023 for linear scaling is followed where the newer ones are silent: %o", ([keys, scaling]) => {
+  expect(scalingOf(keys)).toEqual(scaling);
+});
+
+test("linear scaling under its older key beside factors of the frequencies is refused, too", () => {
+  const twice = headerOf({ "llama.rope.scale_linear": 4 });
+  expect(() => configOfGguf(twice, new Float32Array(8).fill(1))).toThrow(/rope_freqs.weight beside llama.rope.scal/);
+});
