@@ -153,7 +153,10 @@ test("a scaled window is followed as from config.json", async () => {
     "qwen2.context_length": { type: "uint32", value: 1024 },
   } as const;
   const { context, weights } = await inspectModel(await written("yarn.gguf", await tinyGguf("Q4_0", yarn)));
-  expect(context).toMatchObject({ nativeWindow: 256, extendedWindow: 1024 });
+  expect(context).toMatchObject({ nativeWindow: 256, extendedWindow: 1024, schedule: "dynamic" });
+  const usual = { "qwen2.rope.scaling.yarn_attn_factor": { type: "float32", value: 0.1 * Math.log(4) + 1 } } as const;
+  const trained = await inspectModel(await written("trained.gguf", await tinyGguf("Q4_0", { ...yarn, ...usual })));
+  expect(trained.context).toMatchObject({ extendedWindow: 1024, schedule: "static" });
   expect(weights?.types).toEqual({ F32: 4 * 2 * 128 + 128 + 4 * (128 + 2 * 64), Q4_0: expect.any(Number) });
 });
 

@@ -48,3 +48,13 @@ test("linear scaling under its older key beside factors of the frequencies is re
   const twice = headerOf({ "llama.rope.scale_linear": 4 });
   expect(() => configOfGguf(twice, new Float32Array(8).fill(1))).toThrow(/rope_freqs.weight beside llama.rope.scal/);
 });
+
+test("an attention scaling that the converter copied is followed as it is, unless llama.cpp's own key says another", () => {
+  const yarn = { "scaling.type": "yarn", "scaling.factor": 2, "scaling.original_context_length": 8192 };
+  const plain = { rope_type: "yarn", factor: 2, original_max_position_embeddings: 8192 };
+  const copied = (factor: number) => ({ ...yarn, "scaling.yarn_attn_factor": Math.fround(factor) });
+  expect(scalingOf(copied(1.0693147))).toEqual({ ...plain, attention_factor: 1.0693147 });
+  expect(scalingOf(copied(1))).toEqual(plain);
+  const usual = 0.1 * Math.log(2) + 1;
+  expect(scalingOf({ ...copied(1.5), "scaling.attn_factor": 1 })).toEqual({ ...plain, attention_factor: usual });
+});

@@ -159,10 +159,15 @@ function scalingOf(values: Metadata): object {
   }
 }
 
-/** llama.cpp multiplies the usual attention scaling by its `attn_factor`; a configuration has the product. */
+/**
+ * llama.cpp multiplies the usual attention scaling by its `attn_factor`; a configuration has the product. Its converter copies that product to `yarn_attn_factor`,
+ * which these architectures do not read there. A 1 may be a configuration's `attn_factor` too, which is copied as well and changes nothing.
+ */
 function attentionFactorOf(values: Metadata, factor: number | undefined): object {
   const times = values.optionalNumber(".rope.scaling.attn_factor");
-  return times === undefined ? {} : { attention_factor: times * yarnAttentionScaling(factor ?? 1) };
+  if (times !== undefined) return { attention_factor: times * yarnAttentionScaling(factor ?? 1) };
+  const product = values.optionalNumber(".rope.scaling.yarn_attn_factor") ?? 1;
+  return product === 1 ? {} : { attention_factor: product };
 }
 
 /** Texts of control tokens that end an answer wherever they are in the vocabulary, as in llama.cpp. */
