@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { configOfGguf } from "./config.ts";
+import { configOfGguf, generationConfigOfGguf } from "./config.ts";
 import type { GgufHeader, GgufValue } from "./header.ts";
 
 /** A Llama's header. @param changes - of the metadata */
@@ -57,4 +57,15 @@ test("an attention scaling that the converter copied is followed as it is, unles
   expect(scalingOf(copied(1))).toEqual(plain);
   const usual = 0.1 * Math.log(2) + 1;
   expect(scalingOf({ ...copied(1.5), "scaling.attn_factor": 1 })).toEqual({ ...plain, attention_factor: usual });
+});
+
+test("a message of Llama 3.1 that calls a tool ends an answer, too", () => {
+  const header = headerOf({ "tokenizer.ggml.eos_token_id": 9 });
+  const control = new Map([
+    ["<|end_of_text|>", 1],
+    ["<|start_header_id|>", 6],
+    ["<|eom_id|>", 8],
+    ["<|eot_id|>", 9],
+  ]);
+  expect(generationConfigOfGguf(header, control)).toEqual({ eos_token_id: [9, 1, 8] });
 });

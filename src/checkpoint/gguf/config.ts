@@ -175,6 +175,7 @@ export const endTexts: ReadonlySet<string> = new Set([
   "<|endoftext|>",
   "<|im_end|>",
   "<|eot_id|>",
+  "<|eom_id|>",
   "<|end_of_text|>",
   "</s>",
 ]);

@@ -162,6 +162,18 @@ test("tokens that end an answer: the template's own first, and those that no rea
   expect(() => ends(undefined, [1, 2, 3, 4])).toThrow(/end tokens 1, 2, 3, 4/);
 });
 
+test("of Llama 3.1's tokens that end an answer only the template's own is named: readers know all three by their texts", () => {
+  const ends = ["<|end_of_text|>", "<|eom_id|>", "<|eot_id|>"];
+  const added_tokens = ends.map((content, i) => ({ id: 258 + i, content, special: true }));
+  const metadata = metadataOf({
+    tokenizer: smallTokenizer("llama-bpe", { added_tokens }),
+    config: { eos_token: "<|eot_id|>" },
+    endTokens: [258, 259, 260],
+  });
+  const named = [...metadata].filter(([key]) => /\.e\w+_token_id$/.test(key));
+  expect(named).toEqual([["tokenizer.ggml.eos_token_id", 260]]);
+});
+
 test("templates: the file's own before the configuration's; named ones each have a key, and come back", () => {
   const named = [
     { name: "default", template: "d" },
