@@ -27,6 +27,15 @@ export const bytesOfToken = 1024;
 /** Characters. */
 const longestToken = 256;
 
+/**
+ * Turns off what makes another token the best one. Unless told, servers take it from their command line or from the model's files: vLLM and SGLang from
+ * `generation_config.json`, llama.cpp from `general.sampling` of the GGUF file.
+ */
+const withoutPenalties = {
+  vllm: { repetition_penalty: 1 },
+  "llama.cpp": { repeat_penalty: 1, presence_penalty: 0, frequency_penalty: 0, dry_multiplier: 0, xtc_probability: 0 },
+} as const;
+
 /** Requests of one model, by `/completions` or by `/chat/completions`. */
 export class Completions {
   readonly client: EndpointClient;
@@ -68,7 +77,7 @@ export class Completions {
     return this.client.post(this.url, body, { signal, mostBytes: bytesOfAnswer + tokens * bytesOfToken });
   }
 
-  /** Greedy, and without penalties that a server may have taken from the model's files. */
+  /** Greedy, and without penalties that a server may have of its own. */
   body(prompt: string | Uint32Array, maxTokens: number, more: object = {}): object {
     const content = typeof prompt === "string" ? prompt : Array.from(prompt);
     return {
@@ -77,7 +86,7 @@ export class Completions {
       max_tokens: maxTokens,
       temperature: 0,
       seed: 1,
-      ...(this.model.takesPenalty && { repetition_penalty: 1 }),
+      ...(this.model.engine && withoutPenalties[this.model.engine]),
       ...more,
     };
   }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { UnsupportedError, type Warning } from "../../index.ts";
 import { evaluate } from "../evaluate.ts";
-import { startScriptedServer, startTestServer, type TestServer } from "../node/test-openai-server.ts";
+import { type Body, startScriptedServer, startTestServer, type TestServer } from "../node/test-openai-server.ts";
 import { openTestPlan } from "../node/test-target.ts";
 import type { AccuracySample } from "../result.ts";
 import type { Target } from "../target.ts";
@@ -32,14 +32,38 @@ async function open(
 ): Promise<{ readonly target: EndpointTarget; readonly warnings: readonly Warning[] }> {
   server.served = served;
   server.requests.length = 0;
+  return await openAt(server.url, options);
+}
+
+async function openAt(
+  url: string,
+  options: Partial<EndpointOptions> = {},
+): Promise<{ readonly target: EndpointTarget; readonly warnings: readonly Warning[] }> {
   const warnings: Warning[] = [];
-  const target = await openEndpointTarget(server.url, {
+  const target = await openEndpointTarget(url, {
     ...{ nativeWindow: 256, sample: local.plan.haystack.text, signal },
     onWarning: (warning) => warnings.push(warning),
     ...options,
   });
   return { target, warnings };
 }
+
+/** A server that has one model, answers questions as it is told to, and has nothing else. */
+async function startScripted(
+  answer: (body: Body) => object,
+  card: object = {},
+): Promise<AsyncDisposable & { readonly url: string; readonly bodies: readonly Body[] }> {
+  const bodies: Body[] = [];
+  const scripted = await startScriptedServer((path, response, _, body) => {
+    const isQuestion = path.endsWith("/completions");
+    if (isQuestion) bodies.push(body);
+    const found = isQuestion ? answer(body) : path.endsWith("/models") ? { data: [{ id: "a", ...card }] } : undefined;
+    response.writeHead(found ? 200 : 404).end(JSON.stringify(found ?? { detail: "Not Found" }));
+  });
+  return { ...scripted, bodies };
+}
+
+const byCharacters = async (text: string): Promise<Uint32Array> => new Uint32Array(text.length);
 
 test("answers, counts and scores are those of the same model at hand; what the server refuses is recorded, and in no cell", async () => {
   const { target, warnings } = await open(vllm);
@@ -123,11 +147,18 @@ test("an answer that comes all at once has no time of its own, which is said onc
     expect(warnings[i]!.message).toContain(`ended an answer after ${length} tokens at its first token`);
 });
 
-test("penalties that vLLM takes from the model's files are turned off, and only there", async () => {
-  await open(vllm);
-  expect(server.requests.at(1)!.body).toMatchObject({ repetition_penalty: 1 });
-  await open(llamaCpp);
-  expect(server.requests.some(({ body }) => "repetition_penalty" in body)).toBe(false);
+test("penalties that vLLM and llama.cpp take from the model's files are turned off, by each one's own fields", async () => {
+  const question = { way, prompts: ["One."], maxTokens: 1, length: 64, signal };
+  await (await open(vllm)).target.answer(question);
+  expect(server.requests.at(-1)!.body).toMatchObject({ prompt: "One.", repetition_penalty: 1 });
+  await (await open(llamaCpp)).target.answer(question);
+  const { body } = server.requests.at(-1)!;
+  const others = { presence_penalty: 0, frequency_penalty: 0, dry_multiplier: 0, xtc_probability: 0 };
+  expect(body).toMatchObject({ prompt: "One.", repeat_penalty: 1, ...others });
+  expect(body).not.toHaveProperty("repetition_penalty");
+  await using scripted = await startScripted(() => ({ choices: [{ text: "a" }] }));
+  await (await openAt(scripted.url, { tokenizer: byCharacters })).target.answer(question);
+  expect(Object.keys(scripted.bodies.at(-1)!).sort()).toEqual(["max_tokens", "model", "prompt", "seed", "temperature"]);
 });
 
 test("without a tokenizer of the server's, one at hand counts, or lengths are estimated, which is said", async () => {

@@ -14,12 +14,17 @@ async function find(cards: readonly object[], name: string): Promise<FoundModel>
   return await findModel(new EndpointClient(parseAddress(server.url)), name, signal);
 }
 
-test("an adapter of vLLM has its base's window, and takes penalties as that does", async () => {
+test("an adapter of vLLM has its base's window, and is of the same engine", async () => {
   const base = { id: "base", owned_by: "vllm", max_model_len: 4096, parent: null };
   const adapter = { id: "law", owned_by: "vllm", parent: "base" };
-  expect(await find([base, adapter], "law")).toEqual({ name: "law", window: 4096, takesPenalty: true });
-  expect(await find([base, adapter], "base")).toEqual({ name: "base", window: 4096, takesPenalty: true });
-  expect(await find([adapter], "law")).toEqual({ name: "law", window: undefined, takesPenalty: true });
+  expect(await find([base, adapter], "law")).toEqual({ name: "law", window: 4096, engine: "vllm" });
+  expect(await find([base, adapter], "base")).toEqual({ name: "base", window: 4096, engine: "vllm" });
+  expect(await find([adapter], "law")).toEqual({ name: "law", window: undefined, engine: "vllm" });
+});
+
+test("llama.cpp is known by who owns its model, where a proxy does not pass its settings on", async () => {
+  const found = await find([{ id: "a.gguf", owned_by: "llamacpp" }], "a.gguf");
+  expect(found).toEqual({ name: "a.gguf", window: undefined, engine: "llama.cpp" });
 });
 
 test("a model of another engine beside it has neither", async () => {
@@ -27,5 +32,5 @@ test("a model of another engine beside it has neither", async () => {
     { id: "base", owned_by: "vllm", max_model_len: 4096 },
     { id: "other", owned_by: 7, parent: [] },
   ];
-  expect(await find(cards, "other")).toEqual({ name: "other", window: undefined, takesPenalty: false });
+  expect(await find(cards, "other")).toEqual({ name: "other", window: undefined, engine: undefined });
 });

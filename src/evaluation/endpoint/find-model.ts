@@ -8,8 +8,8 @@ export interface FoundModel {
   readonly name: string;
   /** Tokens that it accepts, the answer's included, where it says so. */
   readonly window: number | undefined;
-  /** Whether it is of vLLM's kind, which takes sampling defaults from `generation_config.json` unless told otherwise. */
-  readonly takesPenalty: boolean;
+  /** Whose fields it takes besides OpenAI's: vLLM's, which are SGLang's too, or llama.cpp's; undefined where nothing tells. */
+  readonly engine: "vllm" | "llama.cpp" | undefined;
 }
 
 const mostModels = 10_000;
@@ -46,8 +46,11 @@ export async function findModel(
   const declared = [own, parent]
     .map((card) => card?.field("max_model_len")) // vLLM, SGLang
     .find((field) => field !== undefined && !field.isMissing);
-  const takesPenalty = declared !== undefined || own?.field("owned_by").is("vllm") === true;
-  return { name, window: declared?.count() ?? (await windowOfLlamaCpp(client, signal)), takesPenalty };
+  if (declared !== undefined) return { name, window: declared.count(), engine: "vllm" };
+  const settings = await settingsOfLlamaCpp(client, signal);
+  const isOwnedBy = (engine: string): boolean => own?.field("owned_by").is(engine) === true;
+  const isLlamaCpp = settings !== undefined || isOwnedBy("llamacpp");
+  return { name, window: settings?.window, engine: isOwnedBy("vllm") ? "vllm" : isLlamaCpp ? "llama.cpp" : undefined };
 }
 
 async function listModels(client: EndpointClient, signal: AbortSignal): Promise<readonly Answered[] | undefined> {
@@ -60,11 +63,16 @@ async function listModels(client: EndpointClient, signal: AbortSignal): Promise<
   }
 }
 
-async function windowOfLlamaCpp(client: EndpointClient, signal: AbortSignal): Promise<number | undefined> {
+async function settingsOfLlamaCpp(
+  client: EndpointClient,
+  signal: AbortSignal,
+): Promise<{ readonly window: number | undefined } | undefined> {
   try {
     const properties = await client.get(`${client.address.root}/props`, { signal });
-    const tokens = properties.field("default_generation_settings").field("n_ctx");
-    return tokens.isMissing || tokens.count() === 0 ? undefined : tokens.count();
+    const settings = properties.field("default_generation_settings");
+    if (settings.isMissing) return undefined;
+    const tokens = settings.field("n_ctx");
+    return { window: tokens.isMissing || tokens.count() === 0 ? undefined : tokens.count() };
   } catch (error) {
     // It is of llama.cpp alone: whatever else answers there says nothing.
     if (isUnwilling(error)) return undefined;

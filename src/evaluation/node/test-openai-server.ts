@@ -26,7 +26,7 @@ export interface TestServer extends AsyncDisposable {
   readonly requests: { readonly path: string; readonly body: Body; readonly key: string | undefined }[];
 }
 
-interface Body {
+export interface Body {
   readonly prompt?: string | readonly number[];
   readonly content?: string;
   readonly messages?: readonly { readonly content: string }[];
@@ -58,9 +58,7 @@ export async function startTestServer(model: Model, served: Served): Promise<Tes
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? "";
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const body: Body = chunks.length === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString());
+    const body = await readBody(request);
     started.requests.push({ path, body, key: request.headers.authorization });
     const { dialect, window, declared = window } = started.served;
     const isVllm = dialect === "vllm";
@@ -162,12 +160,12 @@ class TooLong {
 
 /** Answers everything with what it is told to: what a server may do that means harm, or is broken. */
 export async function startScriptedServer(
-  answer: (path: string, response: ServerResponse, count: number) => void,
+  answer: (path: string, response: ServerResponse, count: number, body: Body) => void,
 ): Promise<AsyncDisposable & { readonly url: string; readonly keys: (string | undefined)[] }> {
   const keys: (string | undefined)[] = [];
-  const server = createServer((request, response) => {
-    request.resume();
-    request.on("end", () => answer(request.url ?? "", response, keys.push(request.headers.authorization)));
+  const server = createServer(async (request, response) => {
+    const body = await readBody(request);
+    answer(request.url ?? "", response, keys.push(request.headers.authorization), body);
   });
   return {
     url: await listen(server),
@@ -177,6 +175,12 @@ export async function startScriptedServer(
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+async function readBody(request: IncomingMessage): Promise<Body> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return chunks.length === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString());
 }
 
 async function listen(server: ReturnType<typeof createServer>): Promise<string> {
