@@ -1,7 +1,7 @@
 import { recogniseBehaviour } from "../evaluation/endpoint/behaviour.ts";
 import { type EndpointTarget, openEndpointTarget } from "../evaluation/endpoint/endpoint-target.ts";
 import type { Haystack } from "../evaluation/haystack.ts";
-import { openLocalTarget } from "../evaluation/local-target.ts";
+import { type LocalTarget, openLocalTarget } from "../evaluation/local-target.ts";
 import { type Method, resolveMethods } from "../evaluation/method.ts";
 import { identifyFiles } from "../evaluation/node/journal-path.ts";
 import type { Behaviour, Cell, SuiteName } from "../evaluation/result.ts";
@@ -65,7 +65,7 @@ async function openServer(
       chat: flags.chat,
       concurrency: flags.concurrency,
       key: process.env[flags.keyEnv] || undefined,
-      tokenizer: reference && ((text) => reference.target.tokenize(text)),
+      tokenizer: reference?.target,
       sample: haystack.text,
       signal,
       onWarning: noteWarning,
@@ -97,7 +97,7 @@ async function openReference(
   ways: readonly Method[],
   flags: EvaluateFlags,
   progress: ProgressLine,
-): Promise<{ readonly target: Target; readonly isScaled: boolean }> {
+): Promise<{ readonly target: LocalTarget; readonly isScaled: boolean }> {
   try {
     return { target: await openModel(model, ways, flags, progress), isScaled: true };
   } catch (error) {
@@ -126,7 +126,7 @@ function openModel(
   methods: readonly Method[],
   flags: EvaluateFlags,
   progress: ProgressLine,
-): Promise<Target> {
+): Promise<LocalTarget> {
   const { weights, embeddings, cache = "f32", backend, threads, nativeWindow } = flags;
   return openLocalTarget(model ?? embeddedModel, {
     name: model ?? "models/tiny-qwen2",

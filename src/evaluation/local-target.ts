@@ -5,6 +5,12 @@ import type { Method } from "./method.ts";
 import type { Subject } from "./result.ts";
 import type { Answer, AnswerRequest, ScoreRequest, Scores, Setup, Target, Way } from "./target.ts";
 
+/** A model at hand, and what only such a model is asked. */
+export interface LocalTarget extends Target {
+  /** The tokens of a text as a prompt is read, with what the tokenizer puts around it. */
+  tokenizePrompt(text: string): Promise<Uint32Array>;
+}
+
 /** How many sequences are read at once: what the engine puts into one step. */
 const concurrency = 4;
 
@@ -25,14 +31,14 @@ export interface LocalOptions extends Pick<LoadOptions, "weights" | "embeddings"
  * @param source - a folder, GGUF file or Hub id
  * @throws what {@link loadModel} throws
  */
-export async function openLocalTarget(source: string, options: LocalOptions): Promise<Target> {
-  const target = new LocalTarget(source, options);
+export async function openLocalTarget(source: string, options: LocalOptions): Promise<LocalTarget> {
+  const target = new LoadedTarget(source, options);
   const first = options.methods.find(({ extend }) => extend !== "none");
   await target.prepare([{ extend: first?.extend ?? "none", cache: options.cache }], options.signal);
   return target;
 }
 
-class LocalTarget implements Target {
+class LoadedTarget implements LocalTarget {
   readonly concurrency = concurrency;
   readonly #source: string;
   readonly #options: LocalOptions;
@@ -49,17 +55,24 @@ class LocalTarget implements Target {
   }
 
   async countTokens(text: string): Promise<number> {
-    return (await this.tokenize(text)).length;
+    return (await this.tokenizePrompt(text)).length;
+  }
+
+  async tokenize(text: string): Promise<Uint32Array> {
+    const [tokens, around] = await Promise.all([this.tokenizePrompt(text), this.tokenizePrompt("")]);
+    let before = 0;
+    while (before < around.length && tokens[before] === around[before]) before++;
+    return tokens.subarray(before, tokens.length - (around.length - before));
   }
 
   /** Control tokens in the text are letters: it is somebody's file. */
-  tokenize(text: string): Promise<Uint32Array> {
+  tokenizePrompt(text: string): Promise<Uint32Array> {
     return this.#any().tokenize(text, { specialTokens: false });
   }
 
   async answer({ way, prompts, maxTokens, length, signal, onTokens }: AnswerRequest): Promise<readonly Answer[]> {
     const { method, model } = this.#computing(way);
-    const tokens = await Promise.all(prompts.map((prompt) => this.tokenize(prompt)));
+    const tokens = await Promise.all(prompts.map((prompt) => this.tokenizePrompt(prompt)));
     return answerSharing(model, tokens, { context: method.context, maxTokens, length, signal, onTokens });
   }
 

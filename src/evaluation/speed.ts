@@ -127,7 +127,7 @@ function createMeasure(plan: Plan): (request: MeasureRequest) => Promise<Measure
     const [setup] = setupOf(plan, way);
     const model = setup && target.model(setup);
     const measure = async (asked: MeasureRequest): Promise<Measured> =>
-      model ? timeModel(model, method?.context, asked, await target.tokenize(asked.text)) : target.time!(asked);
+      model ? timeModel(model, method?.context, asked) : target.time!(asked);
     if (!warm.has(model ?? target)) {
       const length = Math.min(request.length, warmUpTokens);
       const maxTokens = Math.floor(length / 8);
@@ -142,9 +142,9 @@ function createMeasure(plan: Plan): (request: MeasureRequest) => Promise<Measure
 async function timeModel(
   model: Model,
   context: ContextOptions | undefined,
-  { length, maxTokens, signal }: MeasureRequest,
-  tokens: Uint32Array,
+  { text, length, maxTokens, signal }: MeasureRequest,
 ): Promise<Measured> {
+  const tokens = await model.tokenize(text, { specialTokens: false });
   const before = await model.statistics();
   await using session = await model.createSession({ plannedTokens: length, context });
   const { timings, usage, factor } = await session

@@ -6,9 +6,13 @@ export interface Target extends AsyncDisposable {
   readonly subject: Subject;
   /** How many trials may run at once. */
   readonly concurrency: number;
-  /** In the model's own tokens. */
+  /** Of a prompt, in the model's own tokens: with what the tokenizer puts around it, as Llama's beginning token. */
   countTokens(text: string): Promise<number>;
-  /** @throws UnsupportedError where a server's tokenizer cannot be had */
+  /**
+   * Of a text, of which parts will be scored: without those.
+   *
+   * @throws UnsupportedError where a server's tokenizer cannot be had
+   */
   tokenize(text: string): Promise<Uint32Array>;
   /**
    * Answers questions, greedily. Questions that begin in the same way are read once as far as they agree.

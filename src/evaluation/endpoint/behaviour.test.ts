@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ContextOptions } from "../../index.ts";
 import { createHaystack } from "../haystack.ts";
+import type { LocalTarget } from "../local-target.ts";
 import { startTestServer, type TestServer } from "../node/test-openai-server.ts";
 import { openTestPlan } from "../node/test-target.ts";
 import type { Behaviour, Cell } from "../result.ts";
-import type { Target } from "../target.ts";
 import type { Plan } from "../trial.ts";
 import { recogniseBehaviour } from "./behaviour.ts";
 import type { BehaviourOptions } from "./behaviour-options.ts";
@@ -19,7 +19,7 @@ const contexts: Record<"none" | "static" | "dynamic", ContextOptions> = {
   dynamic: { schedule: "dynamic", factor: 4 },
 };
 
-let local: { readonly plan: Plan; readonly target: Target };
+let local: { readonly plan: Plan; readonly target: LocalTarget };
 let server: TestServer;
 let reference: Reference;
 

@@ -63,7 +63,10 @@ async function startScripted(
   return { ...scripted, bodies };
 }
 
-const byCharacters = async (text: string): Promise<Uint32Array> => new Uint32Array(text.length);
+const byCharacters = {
+  countTokens: async (text: string) => text.length,
+  tokenize: async (text: string) => new Uint32Array(text.length),
+};
 
 test("answers, counts and scores are those of the same model at hand; what the server refuses is recorded, and in no cell", async () => {
   const { target, warnings } = await open(vllm);
@@ -137,7 +140,7 @@ test("an answer that comes all at once has no time of its own, which is said onc
   const warnings: Warning[] = [];
   const target = await openEndpointTarget(scripted.url, {
     ...{ nativeWindow: 256, sample: "words", signal, onWarning: (warning) => warnings.push(warning) },
-    tokenizer: async (text) => new Uint32Array(text.length),
+    tokenizer: byCharacters,
   });
   const request = { way, text: "words", length: 64, maxTokens: 8, signal };
   for (const _ of [1, 2]) expect(await target.time!(request)).toMatchObject({ completionTokens: 2, decodeSeconds: 0 });
@@ -163,13 +166,13 @@ test("penalties that vLLM and llama.cpp take from the model's files are turned o
 
 test("without a tokenizer of the server's, one at hand counts, or lengths are estimated, which is said", async () => {
   const served = { ...llamaCpp, tokenless: true };
-  const tokenizer = (text: string): Promise<Uint32Array> => local.target.tokenize(text);
-  const exact = await open(served, { tokenizer });
+  const exact = await open(served, { tokenizer: local.target });
   const text = local.plan.haystack.words.slice(100, 400).join("");
-  expect(await exact.target.countTokens(text)).toBe((await tokenizer(text)).length);
+  const tokens = await local.target.countTokens(text);
+  expect(await exact.target.countTokens(text)).toBe(tokens);
   expect([exact.warnings, exact.target.subject.lengths]).toEqual([[], "local"]);
   const about = await open(served);
-  const ratio = (await about.target.countTokens(text)) / (await tokenizer(text)).length;
+  const ratio = (await about.target.countTokens(text)) / tokens;
   expect(Math.abs(ratio - 1)).toBeLessThan(0.2);
   expect([about.warnings.map(({ code }) => code), about.target.subject.lengths]).toEqual([
     ...[["estimated_lengths"], "estimated"],

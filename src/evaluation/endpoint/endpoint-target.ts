@@ -21,7 +21,7 @@ export interface EndpointOptions extends ClientOptions {
   /** Requests at once; 2 unless given. */
   readonly concurrency?: number | undefined;
   /** The model's tokenizer, where it is at hand; else the server's `/tokenize`, else lengths are estimated. */
-  readonly tokenizer?: ((text: string) => Promise<Uint32Array>) | undefined;
+  readonly tokenizer?: Pick<Target, "countTokens" | "tokenize"> | undefined;
   /** Text as it will be asked: what estimates are taken from. */
   readonly sample: string;
   readonly signal: AbortSignal;

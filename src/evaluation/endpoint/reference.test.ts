@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { ScoreRequest, Target } from "../target.ts";
+import type { LocalTarget } from "../local-target.ts";
+import type { ScoreRequest } from "../target.ts";
 import type { EndpointTarget } from "./endpoint-target.ts";
 import { compareAnswers } from "./reference.ts";
 
@@ -7,11 +8,12 @@ test("prompts of more tokens than a call takes arguments are compared", async ()
   const lengths: number[] = [];
   const target = {
     tokenize: async (text: string) => new Uint32Array(text.length),
+    tokenizePrompt: async (text: string) => new Uint32Array(text.length),
     score: async ({ tokens, way }: ScoreRequest) => {
       lengths.push(tokens.length);
       return { logprobs: new Float64Array(tokens.length).fill(way.name === "none" ? -1 : -2) };
     },
-  } as unknown as Target;
+  } as unknown as LocalTarget;
   const server = { complete: async () => ({ text: "ab", logprobs: [-2, -2] }) } as unknown as EndpointTarget;
   const reference = { target, none: { name: "none", factor: 1 }, scaled: { name: "yarn-static", factor: 4 } };
   const prompts = ["x".repeat(300_000), "x".repeat(300_000)];

@@ -1,13 +1,14 @@
 import { meanInterval } from "../interval.ts";
+import type { LocalTarget } from "../local-target.ts";
 import type { BehaviourReason } from "../result.ts";
-import type { Target, Way } from "../target.ts";
+import type { Way } from "../target.ts";
 import { mean, meanDifference } from "./beginnings.ts";
 import type { EndpointTarget } from "./endpoint-target.ts";
 import { reason } from "./reasons.ts";
 
 /** A local model of the same weights. */
 export interface Reference {
-  readonly target: Target;
+  readonly target: LocalTarget;
   /** Of the target's ways: unscaled, and the static scaling that the server is thought to have. */
   readonly none: Way;
   readonly scaled: Way;

@@ -1,4 +1,5 @@
 import { UnsupportedError } from "../../index.ts";
+import type { Target } from "../target.ts";
 import type { Answered } from "./answered.ts";
 import type { Completions } from "./completions.ts";
 import { EndpointError, isUnwilling } from "./endpoint-error.ts";
@@ -9,7 +10,7 @@ export interface ServerTokenizer {
   readonly kind: "server" | "local" | "estimated";
   /** As the server reads a prompt, whatever it puts before it included. */
   count(text: string, signal: AbortSignal): Promise<number>;
-  /** @throws UnsupportedError where lengths are estimated */
+  /** Without that. @throws UnsupportedError where lengths are estimated */
   tokenize(text: string, signal: AbortSignal): Promise<Uint32Array>;
 }
 
@@ -26,7 +27,7 @@ const bytesOfListedToken = 16;
 export async function findTokenizer(
   completions: Completions,
   options: {
-    readonly tokenizer?: ((text: string) => Promise<Uint32Array>) | undefined;
+    readonly tokenizer?: Pick<Target, "countTokens" | "tokenize"> | undefined;
     readonly sample: string;
     readonly nativeWindow: number;
     readonly signal: AbortSignal;
@@ -36,8 +37,8 @@ export async function findTokenizer(
   if (tokenizer) {
     return {
       kind: "local",
-      count: async (text) => (await tokenizer(text)).length,
-      tokenize: (text) => tokenizer(text),
+      count: (text) => tokenizer.countTokens(text),
+      tokenize: (text) => tokenizer.tokenize(text),
     };
   }
   for (const body of [bodyOfVllm, bodyOfLlamaCpp]) {

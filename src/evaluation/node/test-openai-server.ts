@@ -29,6 +29,8 @@ export interface TestServer extends AsyncDisposable {
 export interface Body {
   readonly prompt?: string | readonly number[];
   readonly content?: string;
+  readonly add_special_tokens?: boolean;
+  readonly add_special?: boolean;
   readonly messages?: readonly { readonly content: string }[];
   readonly max_tokens?: number;
   readonly logprobs?: boolean | number;
@@ -78,11 +80,11 @@ export async function startTestServer(model: Model, served: Served): Promise<Tes
     response.end(JSON.stringify(found instanceof TooLong ? found.body : (found ?? { detail: "Not Found" })));
   }
 
-  async function tokenize({ prompt, content }: Body): Promise<unknown> {
+  async function tokenize({ prompt, content, ...more }: Body): Promise<unknown> {
     const isVllm = started.served.dialect === "vllm";
-    const tokens = Array.from(
-      await model.tokenize(String((isVllm ? prompt : content) ?? ""), { specialTokens: false }),
-    );
+    const whole = await model.tokenize(String((isVllm ? prompt : content) ?? ""), { specialTokens: false });
+    const isWhole = isVllm ? more.add_special_tokens !== false : more.add_special === true;
+    const tokens = Array.from(isWhole ? whole : whole.subarray((await model.tokenize("")).length));
     return isVllm ? { count: tokens.length, tokens } : { tokens };
   }
 
