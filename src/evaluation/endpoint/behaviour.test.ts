@@ -101,6 +101,12 @@ test("with a reference, what is computed within the window says which of the two
   expect([other.kind, codes(other).at(-1)]).toEqual(["unclear", "reference_unclear"]);
 });
 
+const found = { suite: "passkey", task: "passkey", method: "endpoint", factor: 1, samples: 60 } as const;
+const holding: readonly Cell[] = [
+  { ...found, length: 256, accuracy: 1, interval: [0.94, 1] },
+  { ...found, length: 768, accuracy: 0.95, interval: [0.86, 0.98] },
+];
+
 test("without: unscaled by pass keys, scaled otherwise; static or dynamic with a reference alone", async () => {
   const served = { dialect: "llama.cpp", window: 768 } as const;
   const far = { ...local.plan, lengths: [1024] };
@@ -108,11 +114,7 @@ test("without: unscaled by pass keys, scaled otherwise; static or dynamic with a
   expect([none.kind, ...codes(none)]).toEqual([
     ...["unscaled", "accepted_beyond", "no_prompt_logprobs", "passkey_drops"],
   ]);
-  const found = { suite: "passkey", task: "passkey", method: "endpoint", factor: 1, samples: 60 } as const;
-  const cells: readonly Cell[] = [
-    { ...found, length: 256, accuracy: 1, interval: [0.94, 1] },
-    { ...found, length: 768, accuracy: 0.95, interval: [0.86, 0.98] },
-  ];
+  const cells = holding;
   const scaled = await recognise({ ...served, context: contexts.static }, { cells });
   expect([scaled.kind, ...codes(scaled)]).toEqual([
     ...["scaled", "accepted_beyond", "no_prompt_logprobs", "passkey_holds", "no_reference"],
@@ -126,4 +128,14 @@ test("without: unscaled by pass keys, scaled otherwise; static or dynamic with a
       ...[kind, "reference_agrees", method],
     ]);
   }
+});
+
+test("chats are of the server's template, and not compared with a reference, which costs nothing", async () => {
+  server.requests.length = 0;
+  const served = { dialect: "llama.cpp", window: 768, context: contexts.static, chatOnly: true } as const;
+  const scaled = await recognise(served, { reference, cells: holding });
+  expect([scaled.kind, ...codes(scaled)]).toEqual([
+    ...["scaled", "accepted_beyond", "no_prompt_logprobs", "passkey_holds", "asked_by_chats"],
+  ]);
+  expect(server.requests.filter(({ body }) => body.logprobs !== undefined)).toEqual([]);
 });

@@ -108,6 +108,7 @@ async function judgeByAnswers(options: BehaviourOptions, length: number): Promis
   if (passkeys.code === "passkey_drops") return { kind: "unscaled", reasons };
   if (passkeys.code !== "passkey_holds") return { kind: "unclear", reasons };
   if (!reference) return { kind: "scaled", reasons: [...reasons, reason("no_reference")] };
+  if (target.isChat) return { kind: "scaled", reasons: [...reasons, reason("asked_by_chats")] };
   const prompts = await Promise.all(
     Array.from({ length: passageCount }, (_, i) =>
       fillPrompt(plan, Math.floor((target.subject.nativeWindow * 3) / 4), i / passageCount),

@@ -32,6 +32,8 @@ export interface EndpointOptions extends ClientOptions {
 export interface EndpointTarget extends Target {
   /** Tokens that the server says it accepts, answers included. */
   readonly window: number | undefined;
+  /** Whether it is asked by chats: what it computes then is of its template, too. */
+  readonly isChat: boolean;
   /** @returns why a suite cannot be measured; undefined where it can */
   missing(suite: SuiteName, signal: AbortSignal): Promise<string | undefined>;
   /** Whether the server takes a prompt of this length: found out by sending it, whatever window it declares. */
@@ -103,6 +105,10 @@ class OpenAiTarget implements EndpointTarget {
 
   get window(): number | undefined {
     return this.#opened.completions.model.window;
+  }
+
+  get isChat(): boolean {
+    return this.#opened.completions.isChat;
   }
 
   async countTokens(text: string): Promise<number> {

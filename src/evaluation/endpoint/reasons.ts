@@ -18,6 +18,7 @@ type BehaviourCode =
   | "reference_agrees"
   | "reference_unclear"
   | "no_reference"
+  | "asked_by_chats"
   | "no_answer_logprobs";
 
 /**
@@ -42,6 +43,7 @@ type BehaviourCode =
  * | `reference_agrees` | within the window it computes as this method on the same weights | `method`; `difference`, `other`: mean distances in nats from this method and from the next one; `passages` |
  * | `reference_unclear` | it is not nearer to one method than half as far as to the other: of another factor, or of other weights | `method`, `difference`, `other`, `passages` |
  * | `no_reference` | static and dynamic, or static and unscaled, cannot be told apart without the same weights at hand | none |
+ * | `asked_by_chats` | nor with them: its log probabilities are of chats in its template, the reference's of the prompts alone | none |
  * | `no_answer_logprobs` | nor with them: the server returns no log probabilities of answers that can be compared | none |
  */
 export function reason(code: BehaviourCode, values: BehaviourReason["values"] = {}): BehaviourReason {

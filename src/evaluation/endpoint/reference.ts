@@ -51,17 +51,18 @@ export async function compareAnswers(
   const scaled: number[] = [];
   for (const prompt of prompts) {
     const { text, logprobs = [] } = await target.complete(prompt, answerTokens, signal);
-    const [before, answer] = await Promise.all([prompt, text].map((part) => reference.target.tokenize(part)));
+    const before = await reference.target.tokenizePrompt(prompt);
+    const answer = await reference.target.tokenize(text);
     // An end token has no text. Where the texts' tokens are others than those that were answered, they are no measure.
-    const count = answer!.length;
+    const count = answer.length;
     if (count === 0 || (logprobs.length !== count && logprobs.length !== count + 1)) continue;
     // Not by spreading, which takes the stack: a prompt may have more tokens than that.
-    const tokens = new Uint32Array(before!.length + count);
-    tokens.set(before!);
-    tokens.set(answer!, before!.length);
+    const tokens = new Uint32Array(before.length + count);
+    tokens.set(before);
+    tokens.set(answer, before.length);
     const distance = async (way: Way): Promise<number> => {
       const scores = await reference.target.score({ way, tokens, signal });
-      const own = Array.from(scores.logprobs).slice(before!.length);
+      const own = Array.from(scores.logprobs).slice(before.length);
       return mean(own.map((logprob, i) => Math.abs(logprob - logprobs[i]!)));
     };
     none.push(await distance(reference.none));

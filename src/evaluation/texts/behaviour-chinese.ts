@@ -40,5 +40,6 @@ export const reasonsChinese: Readonly<Record<string, ReasonText>> = {
   reference_unclear: ({ show }) =>
     `在窗口内，它与两种参照都不接近：与 ${show("method")} 相距 ${show("difference")} nat，与另一种相距 ${show("other")} nat。它的缩放因子或权重可能不同。`,
   no_reference: () => "只有与相同权重对照，才能区分静态与其他编码。",
+  asked_by_chats: () => "提问使用对话接口，提示带有对话模板；参照读取的提示没有模板，因此未作比较。",
   no_answer_logprobs: () => "它不返回可供比较的回答对数概率。",
 };

@@ -47,5 +47,6 @@ export const reasonsEnglish: Readonly<Record<string, ReasonText>> = {
   reference_unclear: ({ show }) =>
     `Within the window it is near to neither reference: ${show("difference")} nats from ${show("method")}, ${show("other")} from the other. Its factor, or its weights, may be others.`,
   no_reference: () => "Static and other encodings are told apart only beside the same weights.",
+  asked_by_chats: () => "It was asked by chats, and the reference reads prompts without a template: not compared.",
   no_answer_logprobs: () => "It returns no log probabilities of answers that could be compared.",
 };
