@@ -14,6 +14,8 @@ export interface Question {
 /** What was answered. */
 export interface Completion {
   readonly text: string;
+  /** A chat came to its end, or to that of its tokens, before the model had begun to answer. */
+  readonly isOnlyReasoning: boolean;
   /** Undefined where the server does not say. */
   readonly promptTokens: number | undefined;
   /** Natural, of the answer's tokens; undefined unless asked for, and where the server has none. */
@@ -41,11 +43,14 @@ export class Completions {
   readonly client: EndpointClient;
   readonly model: FoundModel;
   readonly isChat: boolean;
+  readonly #templateArguments: object | undefined;
 
-  constructor(client: EndpointClient, model: FoundModel, isChat: boolean) {
+  /** @param templateArguments - of a chat, where the server takes them */
+  constructor(client: EndpointClient, model: FoundModel, isChat: boolean, templateArguments?: object) {
     this.client = client;
     this.model = model;
     this.isChat = isChat;
+    this.#templateArguments = templateArguments;
   }
 
   get url(): string {
@@ -62,11 +67,13 @@ export class Completions {
     const choice = answer.field("choices").only();
     const tokens = answer.field("usage").field("prompt_tokens");
     const given = logprobs ? choice.field("logprobs") : undefined;
-    const text = textOf(this.isChat ? choice.field("message").field("content") : choice.field("text"));
+    const message = this.isChat ? choice.field("message") : undefined;
+    const text = textOf(message ? message.field("content") : choice.field("text"));
     if (text.length > maxTokens * longestToken)
       throw new EndpointError(this.url, `answered ${text.length} characters where ${maxTokens} tokens were asked for`);
     return {
       text,
+      isOnlyReasoning: message !== undefined && text.trim() === "" && hasReasoning(message),
       promptTokens: tokens.isMissing ? undefined : tokens.count(),
       logprobs: given === undefined || given.isMissing ? undefined : readLogprobs(given, maxTokens),
     };
@@ -87,9 +94,18 @@ export class Completions {
       temperature: 0,
       seed: 1,
       ...(this.model.engine && withoutPenalties[this.model.engine]),
+      ...(this.#templateArguments && { chat_template_kwargs: this.#templateArguments }),
       ...more,
     };
   }
+}
+
+/** Whether a message, or a piece of one, has what a model thinks before it answers: vLLM has renamed the field. */
+export function hasReasoning(message: Answered): boolean {
+  return ["reasoning_content", "reasoning"].some((name) => {
+    const field = message.field(name);
+    return !field.isMissing && !field.is("");
+  });
 }
 
 /** A chat's content is null where nothing was said. */

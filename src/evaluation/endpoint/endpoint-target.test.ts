@@ -115,6 +115,38 @@ test("a server with chats alone is asked by chats, whose template and words coun
   expect(await target.missing("perplexity", signal)).toMatch(/does not return/);
 });
 
+test("chats are told not to think where the server can be told", async () => {
+  for (const served of [vllm, llamaCpp]) {
+    const { target } = await open(served, { chat: true });
+    await target.answer({ way, prompts: ["One."], maxTokens: 6, length: 64, signal });
+    const told = server.requests.filter(({ path }) => path === "/v1/chat/completions").map(({ body }) => body);
+    expect(told.map((body) => body.chat_template_kwargs)).toEqual(Array(3).fill({ enable_thinking: false }));
+  }
+  const { target } = await open({ ...vllm, templateless: true, chatOnly: true });
+  const [answer] = await target.answer({ way, prompts: ["One."], maxTokens: 6, length: 64, signal });
+  expect(answer!.text.length).toBeGreaterThan(0);
+  expect(server.requests.at(-1)!.body).not.toHaveProperty("chat_template_kwargs");
+  await open(vllm);
+  expect(server.requests.some(({ body }) => "chat_template_kwargs" in body)).toBe(false);
+});
+
+test.each<[Readonly<Record<string, string | null>>, readonly string[]]>([
+  [{ content: null, reasoning_content: "Okay" }, ["only_reasoning"]],
+  [{ content: "", reasoning: "Okay" }, ["only_reasoning"]],
+  [{ reasoning: "Okay" }, ["only_reasoning"]],
+  [{ content: "", reasoning: "" }, []],
+  [{ content: "7", reasoning: "Okay" }, []],
+])("a chat that comes to no answer for thinking is said once: %j", async (message, codes) => {
+  const usage = { prompt_tokens: 9 };
+  await using scripted = await startScripted(() => ({ choices: [{ message }], usage }));
+  const { target, warnings } = await openAt(scripted.url, { chat: true, tokenizer: byCharacters });
+  const prompts = ["One.", "Two."];
+  const answers = await target.answer({ way, prompts, maxTokens: 6, length: 64, signal });
+  expect(answers).toEqual(Array(2).fill({ text: message.content ?? "" }));
+  expect(warnings.map(({ code }) => code)).toEqual(codes);
+  expect(scripted.bodies.some((body) => "chat_template_kwargs" in body)).toBe(false);
+});
+
 test("times are those of a stream, with as many tokens as the server says, of a text that no cache has", async () => {
   const { target } = await open(vllm);
   const text = local.plan.haystack.words.slice(0, 100).join("");

@@ -5,7 +5,7 @@ import type { Answer, AnswerRequest, ScoreRequest, Scores, Target, TimeRequest, 
 import { parseAddress } from "./address.ts";
 import { type ClientOptions, EndpointClient } from "./client.ts";
 import { type Completion, Completions } from "./completions.ts";
-import { isLengthRefusal, isMissingPath } from "./endpoint-error.ts";
+import { isLengthRefusal, isMissingPath, isUnwilling } from "./endpoint-error.ts";
 import { type FoundModel, findModel } from "./find-model.ts";
 import { findPromptLogprobs, type PromptLogprobs, scorePrompt } from "./prompt-logprobs.ts";
 import { findTokenizer, type ServerTokenizer } from "./server-tokenizer.ts";
@@ -91,6 +91,7 @@ class OpenAiTarget implements EndpointTarget {
   readonly #onWarning: ((warning: Warning) => void) | undefined;
   readonly #refused = new Set<number>();
   readonly #untimed = new Set<number>();
+  #hasWarnedOfReasoning = false;
   #promptLogprobs: Promise<PromptLogprobs> | undefined;
 
   constructor(opened: Opened, { concurrency = 2, signal, onWarning }: EndpointOptions) {
@@ -123,7 +124,11 @@ class OpenAiTarget implements EndpointTarget {
   async answer({ prompts, maxTokens, length, signal, onTokens }: AnswerRequest): Promise<readonly Answer[]> {
     const answers: Answer[] = [];
     for (const prompt of prompts) {
-      const asked = async (): Promise<Answer> => ({ text: (await this.#ask(prompt, maxTokens, signal, false)).text });
+      const asked = async (): Promise<Answer> => {
+        const { text, isOnlyReasoning } = await this.#ask(prompt, maxTokens, signal, false);
+        if (isOnlyReasoning) this.#warnOfReasoning();
+        return { text };
+      };
       answers.push((await this.#unlessRefused(length, asked)) ?? { text: "", refused: true });
       onTokens?.(length * answers.length);
     }
@@ -206,6 +211,13 @@ class OpenAiTarget implements EndpointTarget {
     return undefined;
   }
 
+  #warnOfReasoning(): void {
+    if (this.#hasWarnedOfReasoning) return;
+    this.#hasWarnedOfReasoning = true;
+    const message = `${this.subject.url} answered with what the model thought, and nothing else: such answers are empty, and wrong; turn thinking off at the server`;
+    this.#onWarning?.({ code: "only_reasoning", message });
+  }
+
   #warnOfUntimed(length: number): void {
     if (this.#untimed.has(length)) return;
     this.#untimed.add(length);
@@ -241,18 +253,36 @@ async function findCompletions(
   model: FoundModel,
   { chat = false, signal, onWarning }: EndpointOptions,
 ): Promise<Completions> {
-  const found = new Completions(client, model, chat);
+  if (chat) return await findChats(client, model, signal);
+  const found = new Completions(client, model, false);
   try {
     await found.ask({ prompt: "Hello", maxTokens: 1, signal });
     return found;
   } catch (error) {
-    if (chat || !isMissingPath(error)) throw error;
+    if (!isMissingPath(error)) throw error;
   }
-  const other = new Completions(client, model, true);
-  await other.ask({ prompt: "Hello", maxTokens: 1, signal });
+  const other = await findChats(client, model, signal);
   const message = `${found.url} does not exist: questions are asked by chat completions, in the model's template`;
   onWarning?.({ code: "chat_only", message });
   return other;
+}
+
+/** Without thinking, as far as it can be told: an answer has no tokens for it. */
+async function findChats(client: EndpointClient, model: FoundModel, signal: AbortSignal): Promise<Completions> {
+  const greeting = { prompt: "Hello", maxTokens: 1, signal };
+  if (model.engine !== undefined) {
+    const found = new Completions(client, model, true, { enable_thinking: false });
+    try {
+      await found.ask(greeting);
+      return found;
+    } catch (error) {
+      // vLLM does not take it where the tokenizer is Mistral's own, which has no template.
+      if (!isUnwilling(error)) throw error;
+    }
+  }
+  const found = new Completions(client, model, true);
+  await found.ask(greeting);
+  return found;
 }
 
 /** What a template puts around a question is what a request has more than its text. */

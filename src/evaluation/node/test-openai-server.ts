@@ -14,6 +14,8 @@ export interface Served {
   readonly declared?: number;
   /** Without `/tokenize`. */
   readonly tokenless?: boolean;
+  /** With a tokenizer that has no template, and refuses arguments of one. */
+  readonly templateless?: boolean;
   /** Longer prompts, in tokens, do not reach it: a proxy before it refuses them in its own words. */
   readonly proxyLimit?: number;
 }
@@ -32,6 +34,7 @@ export interface Body {
   readonly add_special_tokens?: boolean;
   readonly add_special?: boolean;
   readonly messages?: readonly { readonly content: string }[];
+  readonly chat_template_kwargs?: object;
   readonly max_tokens?: number;
   readonly logprobs?: boolean | number;
   readonly prompt_logprobs?: number;
@@ -89,13 +92,18 @@ export async function startTestServer(model: Model, served: Served): Promise<Tes
   }
 
   async function complete(body: Body, response: ServerResponse): Promise<unknown> {
-    const { dialect, window, context, proxyLimit = Number.POSITIVE_INFINITY } = started.served;
+    const { dialect, window, context, templateless, proxyLimit = Number.POSITIVE_INFINITY } = started.served;
     const text = body.messages?.map((message) => message.content).join("\n") ?? body.prompt ?? "";
     const tokens =
       typeof text === "string" ? await model.tokenize(text, { specialTokens: false }) : Uint32Array.from(text);
     const maxTokens = body.max_tokens ?? 16;
     if (tokens.length > proxyLimit) {
       response.writeHead(413).end("<!doctype html><title>413 Request Entity Too Large</title>");
+      return undefined;
+    }
+    if (templateless && body.chat_template_kwargs) {
+      const message = "chat_template is not supported for Mistral tokenizers.";
+      response.writeHead(400).end(JSON.stringify({ error: { message, type: "BadRequestError", code: 400 } }));
       return undefined;
     }
     if (tokens.length + maxTokens > window) return new TooLong(dialect, window, tokens.length, maxTokens);
