@@ -163,6 +163,26 @@ test("times are those of a stream, with as many tokens as the server says, of a 
   expect(await target.time!({ ...request, length: 300 })).toMatchObject({ completionTokens: 0, refused: true });
 });
 
+test.each(["content", "reasoning_content", "reasoning"])("a chat is timed by its pieces of %s", async (name) => {
+  const pieces = [{ role: "assistant", content: "" }, { [name]: "a" }, { [name]: "b" }, { [name]: "c" }, {}];
+  await using scripted = await startScriptedServer((path, response, _, body) => {
+    if (path.endsWith("/models")) return void response.end(JSON.stringify({ data: [{ id: "a" }] }));
+    if (!body.stream) {
+      const answer = { choices: [{ message: { content: "a" } }], usage: { prompt_tokens: 9 } };
+      return void response.writeHead(path.endsWith("/chat/completions") ? 200 : 404).end(JSON.stringify(answer));
+    }
+    const send = ([delta, ...rest]: readonly object[]): void => {
+      if (!delta) return void response.end();
+      response.write(`data: ${JSON.stringify({ choices: [{ delta }] })}\n\n`, () => setTimeout(send, 10, rest));
+    };
+    send(pieces);
+  });
+  const { target } = await openAt(scripted.url, { chat: true, tokenizer: byCharacters });
+  const times = await target.time!({ way, text: "words", length: 64, maxTokens: 8, signal });
+  expect(times.completionTokens).toBe(3);
+  expect(times.decodeSeconds).toBeGreaterThan(0);
+});
+
 test("an answer that comes all at once has no time of its own, which is said once", async () => {
   const events = ["a", "b"].map((text) => `data: ${JSON.stringify({ choices: [{ text, finish_reason: null }] })}\n\n`);
   await using scripted = await startScriptedServer((path, response, count) => {

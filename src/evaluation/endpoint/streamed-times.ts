@@ -1,6 +1,6 @@
 import type { Times } from "../target.ts";
 import type { Answered } from "./answered.ts";
-import { bytesOfToken, type Completions } from "./completions.ts";
+import { bytesOfToken, type Completions, hasReasoning } from "./completions.ts";
 import { EndpointError } from "./endpoint-error.ts";
 
 /** Characters at a text's beginning that are replaced: as many tokens as the mark takes, or more. */
@@ -64,10 +64,8 @@ function isToken(choice: Answered): boolean {
 
 /** A chat begins with a piece that says who speaks. */
 function hasContent(delta: Answered): boolean {
-  return ["content", "reasoning_content"].some((name) => {
-    const field = delta.field(name);
-    return !field.isMissing && field.text() !== "";
-  });
+  const content = delta.field("content");
+  return (!content.isMissing && content.text() !== "") || hasReasoning(delta);
 }
 
 function beginOtherwise(text: string): string {
