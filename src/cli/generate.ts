@@ -31,13 +31,16 @@ export function createGenerateCommand(): Command {
     .description("Continue a text, or answer about one; the answer goes to stdout, everything else to stderr.")
     .argument("<model>", "a model's folder, GGUF file, URL, or id on the Hub")
     .option("--prompt <text>", "the text to continue")
-    .option("--file <path>", "read the text from a file; without both, from standard input")
+    .option("--file <path>", "read the text from a file; without both, and without --resume, from standard input")
     .option("--chat", "take the text as a user's message and apply the model's chat template")
     .option("--system <text>", "with --chat: the system message");
   addSamplingFlags(addModelFlags(command), "to the end of the window that the text needs");
   return command
     .option("--save <file>", "save what was read, and the answer, to go on from later")
-    .option("--resume <file>", "go on from a saved session; the prompt is added to it")
+    .option(
+      "--resume <file>",
+      "go on from a saved session; --prompt or --file is added to it, standard input is not read",
+    )
     .option("--json", "one JSON object a line: chunks, then the result")
     .addHelpText(
       "after",
