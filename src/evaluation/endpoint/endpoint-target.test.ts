@@ -63,6 +63,14 @@ async function startScripted(
   return { ...scripted, bodies };
 }
 
+/** A server of no engine that is known, with four characters to a token, that takes every prompt and reads no more of it than its window. */
+function startCutting(window: number): ReturnType<typeof startScripted> {
+  return startScripted(({ prompt = "" }) => {
+    const usage = { prompt_tokens: Math.min(Math.ceil(prompt.length / 4) + 1, window) };
+    return { choices: [{ text: "a" }], usage };
+  });
+}
+
 const byCharacters = {
   countTokens: async (text: string) => text.length,
   tokenize: async (text: string) => new Uint32Array(text.length),
@@ -231,4 +239,23 @@ test("without a tokenizer of the server's, one at hand counts, or lengths are es
   ]);
   await expect(about.target.tokenize(text)).rejects.toThrow(/has no \/tokenize: tokens cannot be had/);
   expect(await about.target.missing("perplexity", signal)).toMatch(/tokens cannot be had/);
+});
+
+test.each([100, 1000, 2050, 3999])(
+  "lengths are not estimated from prompts that a server cuts to %i tokens",
+  async (window) => {
+    await using scripted = await startCutting(window);
+    const opened = openAt(scripted.url, { nativeWindow: 32_768 });
+    await expect(opened).rejects.toThrow(
+      new RegExp(
+        `counted \\d+, \\d+ and ${window} tokens in the first 4000, 16000, 20000 char.* cut prompts .*num_ctx`,
+      ),
+    );
+  },
+);
+
+test("lengths are estimated where a server's window has the sample", async () => {
+  await using scripted = await startCutting(5001);
+  const { target } = await openAt(scripted.url, { nativeWindow: 32_768 });
+  expect(await target.countTokens("x".repeat(4000))).toBe(1 + 1020);
 });

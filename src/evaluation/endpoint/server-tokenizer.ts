@@ -86,9 +86,8 @@ function readToken(entry: Answered): number {
   return entry.isNumber ? entry.count() : entry.field("id").count(); // llama.cpp's `with_pieces`
 }
 
-/** Two requests with more and less of the text: what a character comes to, and what a prompt has besides. */
-async function estimate(completions: Completions, long: string, signal: AbortSignal): Promise<ServerTokenizer> {
-  const short = long.slice(0, long.length / 4);
+/** Requests with more and less of the text: what a character comes to, and what a prompt has besides. */
+async function estimate(completions: Completions, sample: string, signal: AbortSignal): Promise<ServerTokenizer> {
   const measure = async (prompt: string): Promise<number> => {
     const { promptTokens } = await completions.ask({ prompt, maxTokens: 1, signal });
     if (promptTokens !== undefined) return promptTokens;
@@ -96,11 +95,20 @@ async function estimate(completions: Completions, long: string, signal: AbortSig
       `${completions.url} says nothing of tokens (no /tokenize, and no usage in its answers): lengths cannot be known`,
     );
   };
+  const [short, long] = [sample.slice(0, sample.length / 5), sample.slice(0, (sample.length * 4) / 5)];
+  const whole = await measure(sample);
   const all = await measure(long);
   const some = await measure(short);
+  // What follows adds tokens to a text that was counted whole.
+  if (!(some < all && all < whole)) {
+    const lengths = [short, long, sample].map(({ length }) => length);
+    throw new EndpointError(
+      completions.url,
+      `counted ${some}, ${all} and ${whole} tokens in the first ${lengths.join(", ")} characters of a text: ` +
+        "it seems to cut prompts to its window; give it one (Ollama: num_ctx) as long as the longest length",
+    );
+  }
   const rate = (all - some) / (long.length - short.length);
-  if (!(rate > 0))
-    throw new EndpointError(completions.url, `counted ${all} tokens in a text, and ${some} in its fourth`);
   const besides = Math.max(0, some - rate * short.length);
   return {
     kind: "estimated",
