@@ -24,6 +24,8 @@ test.each<[string, Record<string, unknown>, string]>([
     { x: [1, 2] },
     "2",
   ],
+  ["{% if true %}\r\na{% endif %}\r\n", {}, "a"],
+  ["{{ 'a\r\nb' }}\rc\r", {}, "a\nb\nc"],
 ])("%s", (template, variables, expected) => {
   expect(render(template, variables)).toBe(expected);
 });

@@ -41,7 +41,8 @@ export function readJinjaTemplate(template: string): JinjaTemplate {
       `must be a text, got ${template === null ? "null" : typeof template}`,
     );
   }
-  const tokens = reportErrors(() => tokenize(template, { lstrip_blocks: true, trim_blocks: true }));
+  const lines = template.replace(/\r\n?/g, "\n"); // as Jinja does; the library trims line feeds only
+  const tokens = reportErrors(() => tokenize(lines, { lstrip_blocks: true, trim_blocks: true }));
   for (const token of tokens) {
     if (token.type === "Identifier" && token.value === "strftime_now") token.value = "python_strftime_now";
   }
