@@ -80,6 +80,20 @@ test("tools and template arguments reach the template", async () => {
   expect(text).toContain("<tools>");
 });
 
+test("tools that are null are no tools: of named templates the default is taken, and a prompt may stand beside them", async () => {
+  const named = ["default", "tool_use"].map((name) => ({ name, template: name }));
+  await using several = await loadModel(await createChatModel({ "tokenizer_config.json": { chat_template: named } }));
+  const messages: ChatMessage[] = [{ role: "user", content: "hi" }];
+  const none = null as unknown as undefined;
+  expect(await several.applyChatTemplate(messages, { tools: none })).toBe("default");
+  expect(await several.applyChatTemplate(messages, { tools: [] })).toBe("tool_use");
+  const input = { prompt: "hi", maxTokens: 1, ...greedy };
+  expect((await several.generate({ ...input, tools: none, templateArguments: none }).result()).tokens).toHaveLength(1);
+  for (const option of ["tools", "templateArguments"]) {
+    await expect(several.generate({ ...input, [option]: [] }).result()).rejects.toMatchObject({ option });
+  }
+});
+
 test("a template that never ends is stopped, and the model goes on", async () => {
   const endless = {
     "tokenizer_config.json": {

@@ -89,9 +89,8 @@ async function readInput(
   if (tokens !== undefined) return toTokens(tokens);
   if (messages !== undefined)
     return text.encodeChat({ messages, tools, templateArguments, addGenerationPrompt: true }, signal);
-  if (tools !== undefined || templateArguments !== undefined) {
-    throw new InvalidOptionError(tools ? "tools" : "templateArguments", "are for the chat template: give messages");
-  }
+  const extra = Object.entries({ tools, templateArguments }).find(([, value]) => (value ?? null) !== null);
+  if (extra) throw new InvalidOptionError(extra[0], "are for the chat template: give messages");
   if (prompt !== undefined) {
     if (typeof prompt !== "string") throw new InvalidOptionError("prompt", "must be a text");
     if (typeof specialTokens !== "boolean") throw new InvalidOptionError("specialTokens", "must be true or false");

@@ -74,7 +74,7 @@ export class TextClient {
   }
 
   async #withTemplate(call: ChatCall, signal: AbortSignal | undefined): Promise<RenderCall> {
-    const tools = call.tools !== undefined;
+    const tools = (call.tools ?? null) !== null;
     const template = await this.#run(
       (client) => client.call("selectTemplate", { tools }, { signal, abandon: true }),
       0,
