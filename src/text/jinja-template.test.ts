@@ -26,6 +26,25 @@ test.each<[string, Record<string, unknown>, string]>([
   ],
   ["{% if true %}\r\na{% endif %}\r\n", {}, "a"],
   ["{{ 'a\r\nb' }}\rc\r", {}, "a\nb\nc"],
+  ["{{ x | string }}|{{ 'a' ~ y }}|{{ z | string }}", { x: false, y: true, z: null }, "False|aTrue|None"],
+  [
+    "{{ x }}|{{ x | string }}|{{ '' ~ x }}",
+    { x: { a: ["it's", 1.5, true, null] } },
+    `{'a': ["it's", 1.5, True, None]}|{'a': ["it's", 1.5, True, None]}|{'a': ["it's", 1.5, True, None]}`,
+  ],
+  ["{{ u }}{{ u | string }}{{ u ~ u }}|{{ [u] }}", {}, "|[Undefined]"],
+  ["{{ 4 / 2 }}|{{ 4 / 2 ~ '' }}|{{ (1,) }}{{ ('a', 2) }}|{{ {} }}{{ [] }}", {}, "2.0|2.0|(1,)('a', 2)|{}[]"],
+  ["{% macro m() %}{{ kwargs.a ~ (kwargs.b | string) }}{% endmacro %}{{ m(a=true, b=2) }}", {}, "True2"],
+  [
+    "{% if x %}{{ x }}{% else %}{{ y }}{% endif %}{% if y %}{% else %}{{ y }}{% endif %}{% for i in [z] %}{{ i }}{% endfor %}",
+    { x: true, y: false, z: null },
+    "TrueFalseNone",
+  ],
+  [
+    "{% for i in [] %}{% else %}{{ x }}{% endfor %}{% set s %}{{ x }}{% endset %}{{ s | lower }}",
+    { x: true },
+    "Truetrue",
+  ],
 ])("%s", (template, variables, expected) => {
   expect(render(template, variables)).toBe(expected);
 });

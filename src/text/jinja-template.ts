@@ -1,6 +1,7 @@
 import { parse, Template, tokenize } from "@huggingface/jinja";
 import { InvalidConfigError, SkeinError } from "../errors.ts";
 import { pythonStrftime, pythonStrip } from "./python-text.ts";
+import { pythonString, type TemplateValue } from "./python-values.ts";
 
 /** A chat template, cut into its parts but not yet compiled. */
 export interface JinjaTemplate {
@@ -21,15 +22,16 @@ export interface JinjaTemplate {
 /** Names that have a meaning in every template, and so cannot be arguments. */
 export const RESERVED_NAMES: ReadonlySet<string> = new Set([
   ..."true false none True False None namespace range raise_exception strftime_now".split(" "),
-  ..."python_strip python_lstrip python_rstrip python_trim python_strftime_now".split(" "),
+  ..."python_strip python_lstrip python_rstrip python_trim python_string python_strftime_now".split(" "),
 ]);
 
 /**
  * Reads a chat template as transformers does (`trim_blocks`, `lstrip_blocks`, `tojson` that escapes nothing but JSON's
  * own, `raise_exception`, `strftime_now`, loop controls).
  *
- * Where the library differs from Python and Qwen's templates notice, Python is followed: `strip("\n")` strips line feeds
- * only, `trim` and `strip()` strip Python's white space, month names are English.
+ * Where the library differs from Python and templates notice, Python is followed: `strip("\n")` strips line feeds
+ * only, `trim` and `strip()` strip Python's white space, what is no text is written as `str()` writes it, month names are
+ * English.
  *
  * @throws InvalidConfigError when the template is not text.
  * @throws SkeinError `template_error` when it cannot be read.
@@ -80,7 +82,7 @@ interface Node {
   [key: string]: unknown;
 }
 
-/** Rewrites, in the parsed template, calls that the library computes otherwise than Python to our functions. */
+/** Rewrites, in the parsed template, what the library computes otherwise than Python to calls of our functions. */
 function followPython(value: unknown): void {
   if (Array.isArray(value)) {
     for (const item of value) followPython(item);
@@ -88,8 +90,22 @@ function followPython(value: unknown): void {
     for (const entry of value) followPython(entry);
   } else if (isNode(value)) {
     for (const child of Object.values(value)) followPython(child);
+    rewriteBlocks(value);
     rewriteStrip(value);
-    rewriteTrim(value);
+    rewriteFilter(value);
+    rewriteOperator(value);
+  }
+}
+
+/** Statements of a block that write nothing themselves; all others are expressions, or the template's text. */
+const SILENT = new Set("Set If For Macro CallStatement FilterStatement Break Continue Comment StringLiteral".split(" "));
+
+/** `{{ x }}` to `{{ python_string([x]) }}`. */
+function rewriteBlocks(node: Node): void {
+  for (const name of ["body", "alternate", "defaultBlock"]) {
+    const block = node[name];
+    if (!Array.isArray(block)) continue;
+    node[name] = block.map((statement: Node) => (SILENT.has(statement.type) ? statement : stringOf(statement)));
   }
 }
 
@@ -105,19 +121,37 @@ function rewriteStrip(node: Node): void {
   node.callee = property;
 }
 
-/** `x | trim` and `x | trim(...)` to `python_trim(x, ...)`. */
-function rewriteTrim(node: Node): void {
+/** `x | trim` and `x | trim(...)` to `python_trim(x, ...)`, `x | string` to `python_string([x])`. */
+function rewriteFilter(node: Node): void {
   const { filter, operand } = node;
   if (node.type !== "FilterExpression" || !isNode(filter)) return;
   const name = filter.type === "CallExpression" ? filter.callee : filter;
-  if (!isNode(name) || name.type !== "Identifier" || name.value !== "trim") return;
+  if (!isNode(name) || name.type !== "Identifier") return;
   const args = filter.type === "CallExpression" && Array.isArray(filter.args) ? filter.args : [];
-  name.value = "python_trim";
-  node.type = "CallExpression";
-  node.callee = name;
-  node.args = [operand, ...args];
-  delete node.filter;
-  delete node.operand;
+  if (name.value === "trim") Object.assign(node, callOf("python_trim", [operand, ...args]));
+  if (name.value === "string" && isNode(operand)) Object.assign(node, stringOf(operand));
+}
+
+/** `x ~ y` to `python_string([x]) ~ python_string([y])`. */
+function rewriteOperator(node: Node): void {
+  const { operator, left, right } = node;
+  if (node.type !== "BinaryExpression" || !isNode(operator) || !isNode(left) || !isNode(right)) return;
+  if (operator.value === "~") Object.assign(node, { left: stringOf(left), right: stringOf(right) });
+}
+
+/** A call of one of our functions. */
+function callOf(name: string, args: readonly unknown[]): Node {
+  return { type: "CallExpression", callee: { type: "Identifier", value: name }, args };
+}
+
+/** Functions are given bare values; in a list they keep their types: `1.0` is no `1`. */
+function stringOf(node: Node): Node {
+  return likeNode(node, callOf("python_string", [likeNode(node, { type: "ArrayLiteral", value: [node] })]));
+}
+
+/** The library looks for what a macro reads in nodes of its own class only. */
+function likeNode(node: Node, fields: Node): Node {
+  return Object.assign(Object.create(Object.getPrototypeOf(node)), fields);
 }
 
 function isNode(value: unknown): value is Node {
@@ -139,6 +173,7 @@ function pythonFunctions(): Record<string, unknown> {
     python_rstrip: strip("rstrip", "right"),
     // Filters take what is undefined as an empty text.
     python_trim: (text: unknown, characters: unknown) => trim(text === undefined ? "" : text, characters),
+    python_string: ([item]: readonly [TemplateValue]) => pythonString(item),
     python_strftime_now: (format: unknown) => pythonStrftime(new Date(), String(format)),
   };
 }

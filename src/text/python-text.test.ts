@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { pythonStrftime, pythonStrip } from "./python-text.ts";
+import { pythonQuote, pythonStrftime, pythonStrip } from "./python-text.ts";
 
 test("a set of characters is stripped, from the sides asked for", () => {
   expect(pythonStrip("\n\n  a b \n", "\n", "both")).toBe("  a b ");
@@ -17,6 +17,19 @@ test("white space is Python's", () => {
   for (const character of "\ufeff\u200b\u180e\u0000") expect(pythonStrip(character, null, "both")).toBe(character);
   expect(pythonStrip(white, null, "left")).toBe("");
   expect(pythonStrip(white, null, "right")).toBe("");
+});
+
+test.each([
+  ["it's", `"it's"`],
+  ['"', `'"'`],
+  [`it's "`, String.raw`'it\'s "'`],
+  ["\\", String.raw`'\\'`],
+  ["\n\r\t\0\x7f\x85\xa0 \xad", String.raw`'\n\r\t\x00\x7f\x85\xa0 \xad'`],
+  ["é你😀", "'é你😀'"],
+  ["\u200b\u2028\ufeff\u3000\u{e0001}", String.raw`'\u200b\u2028\ufeff\u3000\U000e0001'`],
+  ["\ue000", "'\ue000'"], // stays: see there
+])("%j is quoted as repr() does", (text, expected) => {
+  expect(pythonQuote(text)).toBe(expected);
 });
 
 test("strftime is English and knows what templates ask for", () => {

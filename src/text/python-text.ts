@@ -24,6 +24,17 @@ export function pythonStrip(text: string, characters: string | null, side: "both
 }
 
 /**
+ * Python's `repr()` of a text. Private-use characters, which Python escapes, stay: they may mark control tokens.
+ *
+ * @see https://docs.python.org/3/library/stdtypes.html#str.isprintable
+ */
+export function pythonQuote(text: string): string {
+  const mark = text.includes("'") && !text.includes('"') ? '"' : "'";
+  const escaped = text.replaceAll("\\", "\\\\").replaceAll(mark, `\\${mark}`);
+  return mark + escaped.replace(/(?! )[\p{Cc}\p{Cf}\p{Cs}\p{Cn}\p{Z}]/gu, escapeCharacter) + mark;
+}
+
+/**
  * Python's `strftime` in the C locale, for the directives that chat templates use; others stay as they are.
  *
  * @see https://docs.python.org/3/library/datetime.html#strftime-and-strptime-format-codes
@@ -51,6 +62,18 @@ const DIRECTIVES: ReadonlyMap<string, (date: Date) => string> = new Map<string, 
   ["S", (date) => twoDigits(date.getSeconds())],
   ["%", () => "%"],
 ]);
+
+const ESCAPES: ReadonlyMap<string, string> = new Map([
+  ["\n", "\\n"],
+  ["\r", "\\r"],
+  ["\t", "\\t"],
+]);
+
+function escapeCharacter(character: string): string {
+  const code = character.codePointAt(0)!;
+  const digits = code > 0xffff ? 8 : code > 0xff ? 4 : 2;
+  return ESCAPES.get(character) ?? `\\${{ 8: "U", 4: "u", 2: "x" }[digits]}${code.toString(16).padStart(digits, "0")}`;
+}
 
 function isPythonWhiteSpace(character: string): boolean {
   const code = character.charCodeAt(0);
