@@ -45,6 +45,20 @@ test.each<[string, Record<string, unknown>, string]>([
     { x: true },
     "Truetrue",
   ],
+  [
+    "{{ x == y }}{{ x != y }}{{ x == {'a': [1]} }}{{ x == {'b': 1} }}{{ [1] == [1.0] }}{{ [1] == [1, 2] }}",
+    { x: { a: [1, { b: null }] }, y: { a: [1, { b: null }] } },
+    "TrueFalseFalseFalseTrueFalse",
+  ],
+  ["{{ u == none }}{{ u != none }}{{ u == v }}{{ none == none }}", {}, "FalseTrueTrueTrue"],
+  ["{{ 0 == '' }}{{ '1' == 1 }}{{ true == 1 }}{{ 1 == 1.0 }}{{ 'a' == 'a' }}", {}, "FalseFalseTrueTrueTrue"],
+  ...["selectattr", "rejectattr"].flatMap((filter) =>
+    ["undefined", "defined"].map((test): [string, Record<string, unknown>, string] => [
+      `{{ x | ${filter}('c', '${test}') | map(attribute='r') | list }}`,
+      { x: [{ r: 1 }, { r: 2, c: null }] },
+      (filter === "selectattr") === (test === "undefined") ? "[1]" : "[2]",
+    ]),
+  ),
 ])("%s", (template, variables, expected) => {
   expect(render(template, variables)).toBe(expected);
 });
@@ -86,6 +100,19 @@ test.each([
 
 test.each(["{% if %}", "{{ 'open", "{% for x in y %}"])("%s is a template_error", (template) => {
   expect(() => render(template)).toThrow(expect.objectContaining({ code: "template_error" }));
+});
+
+test("Mistral's templates count the turns without the calls of tools", () => {
+  const template = `{%- for message in messages | rejectattr("role", "equalto", "tool") | selectattr("tool_calls", "undefined") %}
+    {%- if (message["role"] == "user") != (loop.index0 % 2 == 0) %}{{ raise_exception("roles must alternate") }}{% endif %}
+  {%- endfor %}ok`;
+  const [user, assistant] = ["user", "assistant"].map((role) => ({ role, content: "x" }));
+  const calls = [
+    { ...assistant, tool_calls: [{}] },
+    { role: "tool", content: "y" },
+  ];
+  expect(render(template, { messages: [user, ...calls, assistant, user] })).toBe("ok");
+  expect(() => render(template, { messages: [user, user] })).toThrow("roles must alternate");
 });
 
 test("a template that is not text is refused", () => {

@@ -1,7 +1,7 @@
 import { parse, Template, tokenize } from "@huggingface/jinja";
 import { InvalidConfigError, SkeinError } from "../errors.ts";
 import { pythonStrftime, pythonStrip } from "./python-text.ts";
-import { pythonString, type TemplateValue } from "./python-values.ts";
+import { pythonEquals, pythonString, type TemplateValue } from "./python-values.ts";
 
 /** A chat template, cut into its parts but not yet compiled. */
 export interface JinjaTemplate {
@@ -22,7 +22,8 @@ export interface JinjaTemplate {
 /** Names that have a meaning in every template, and so cannot be arguments. */
 export const RESERVED_NAMES: ReadonlySet<string> = new Set([
   ..."true false none True False None namespace range raise_exception strftime_now".split(" "),
-  ..."python_strip python_lstrip python_rstrip python_trim python_string python_strftime_now".split(" "),
+  ..."python_strip python_lstrip python_rstrip python_trim python_strftime_now".split(" "),
+  ..."python_string python_equals python_differs".split(" "),
 ]);
 
 /**
@@ -30,8 +31,8 @@ export const RESERVED_NAMES: ReadonlySet<string> = new Set([
  * own, `raise_exception`, `strftime_now`, loop controls).
  *
  * Where the library differs from Python and templates notice, Python is followed: `strip("\n")` strips line feeds
- * only, `trim` and `strip()` strip Python's white space, what is no text is written as `str()` writes it, month names are
- * English.
+ * only, `trim` and `strip()` strip Python's white space, what is no text is written as `str()` writes it, `==` compares
+ * what lists and maps hold, `selectattr` finds what is not there undefined, month names are English.
  *
  * @throws InvalidConfigError when the template is not text.
  * @throws SkeinError `template_error` when it cannot be read.
@@ -98,7 +99,9 @@ function followPython(value: unknown): void {
 }
 
 /** Statements of a block that write nothing themselves; all others are expressions, or the template's text. */
-const SILENT = new Set("Set If For Macro CallStatement FilterStatement Break Continue Comment StringLiteral".split(" "));
+const SILENT = new Set(
+  "Set If For Macro CallStatement FilterStatement Break Continue Comment StringLiteral".split(" "),
+);
 
 /** `{{ x }}` to `{{ python_string([x]) }}`. */
 function rewriteBlocks(node: Node): void {
@@ -121,7 +124,10 @@ function rewriteStrip(node: Node): void {
   node.callee = property;
 }
 
-/** `x | trim` and `x | trim(...)` to `python_trim(x, ...)`, `x | string` to `python_string([x])`. */
+/**
+ * `x | trim` and `x | trim(...)` to `python_trim(x, ...)`, `x | string` to `python_string([x])`. What does not have an attribute passes no test of the
+ * library's, so `selectattr(name, "undefined")` becomes `rejectattr(name, "defined")`, and the other way round.
+ */
 function rewriteFilter(node: Node): void {
   const { filter, operand } = node;
   if (node.type !== "FilterExpression" || !isNode(filter)) return;
@@ -130,23 +136,35 @@ function rewriteFilter(node: Node): void {
   const args = filter.type === "CallExpression" && Array.isArray(filter.args) ? filter.args : [];
   if (name.value === "trim") Object.assign(node, callOf("python_trim", [operand, ...args]));
   if (name.value === "string" && isNode(operand)) Object.assign(node, stringOf(operand));
+  const isSelect = name.value === "selectattr";
+  const test: unknown = args[1];
+  if (!(isSelect || name.value === "rejectattr") || !isNode(test) || test.value !== "undefined") return;
+  name.value = isSelect ? "rejectattr" : "selectattr";
+  test.value = "defined";
 }
 
-/** `x ~ y` to `python_string([x]) ~ python_string([y])`. */
+/** `x ~ y` to `python_string([x]) ~ python_string([y])`, `x == y` to `python_equals([x, y])`, `x != y` to `python_differs([x, y])`. */
 function rewriteOperator(node: Node): void {
   const { operator, left, right } = node;
   if (node.type !== "BinaryExpression" || !isNode(operator) || !isNode(left) || !isNode(right)) return;
   if (operator.value === "~") Object.assign(node, { left: stringOf(left), right: stringOf(right) });
+  if (operator.value === "==") Object.assign(node, callWithValues("python_equals", [left, right]));
+  if (operator.value === "!=") Object.assign(node, callWithValues("python_differs", [left, right]));
+}
+
+function stringOf(node: Node): Node {
+  return callWithValues("python_string", [node]);
+}
+
+/** Functions are given bare values; in a list they keep their types: `1.0` is no `1`. */
+function callWithValues(name: string, values: readonly [Node, ...Node[]]): Node {
+  const [like] = values;
+  return likeNode(like, callOf(name, [likeNode(like, { type: "ArrayLiteral", value: values })]));
 }
 
 /** A call of one of our functions. */
 function callOf(name: string, args: readonly unknown[]): Node {
   return { type: "CallExpression", callee: { type: "Identifier", value: name }, args };
-}
-
-/** Functions are given bare values; in a list they keep their types: `1.0` is no `1`. */
-function stringOf(node: Node): Node {
-  return likeNode(node, callOf("python_string", [likeNode(node, { type: "ArrayLiteral", value: [node] })]));
 }
 
 /** The library looks for what a macro reads in nodes of its own class only. */
@@ -174,6 +192,8 @@ function pythonFunctions(): Record<string, unknown> {
     // Filters take what is undefined as an empty text.
     python_trim: (text: unknown, characters: unknown) => trim(text === undefined ? "" : text, characters),
     python_string: ([item]: readonly [TemplateValue]) => pythonString(item),
+    python_equals: ([left, right]: readonly [TemplateValue, TemplateValue]) => pythonEquals(left, right),
+    python_differs: ([left, right]: readonly [TemplateValue, TemplateValue]) => !pythonEquals(left, right),
     python_strftime_now: (format: unknown) => pythonStrftime(new Date(), String(format)),
   };
 }

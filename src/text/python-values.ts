@@ -17,6 +17,27 @@ export function pythonString(item: TemplateValue): string {
   return item.type === "UndefinedValue" ? "" : pythonRepr(item);
 }
 
+/**
+ * Python's `==`: lists and maps are compared by what they hold, 1, 1.0 and True are equal, and what is undefined is equal to nothing else.
+ *
+ * @see https://docs.python.org/3/reference/expressions.html#value-comparisons
+ */
+export function pythonEquals(left: TemplateValue, right: TemplateValue): boolean {
+  const [a, b] = [left.value, right.value];
+  if (Array.isArray(a) && Array.isArray(b)) {
+    return a.length === b.length && a.every((item, index) => pythonEquals(item, b[index]));
+  }
+  if (left.type === "ObjectValue" && right.type === "ObjectValue") {
+    const [entries, others] = [a, b] as readonly ReadonlyMap<string, TemplateValue>[];
+    return (
+      entries!.size === others!.size &&
+      [...entries!].every(([key, item]) => others!.has(key) && pythonEquals(item, others!.get(key)!))
+    );
+  }
+  const number = (value: unknown): unknown => (typeof value === "boolean" ? Number(value) : value);
+  return number(a) === number(b);
+}
+
 function pythonRepr(item: TemplateValue): string {
   const { type, value } = item;
   switch (type) {
