@@ -52,6 +52,28 @@ test.each<[string, Record<string, unknown>, string]>([
   ],
   ["{{ u == none }}{{ u != none }}{{ u == v }}{{ none == none }}", {}, "FalseTrueTrueTrue"],
   ["{{ 0 == '' }}{{ '1' == 1 }}{{ true == 1 }}{{ 1 == 1.0 }}{{ 'a' == 'a' }}", {}, "FalseFalseTrueTrueTrue"],
+  [
+    "{% for i in x %}{% if loop.first %}{% set y = 1 %}{% endif %}{{ 1 if y is defined else 0 }}{% endfor %}",
+    { x: [1, 2] },
+    "10",
+  ],
+  [
+    "{% set y = 0 %}{% for i in x %}{{ y }}{% if loop.first %}{% set y = 1 %}{% endif %}{{ y }}{% endfor %}{{ y }}",
+    { x: [1, 2] },
+    "01000",
+  ],
+  [
+    "{% set y = 0 %}{% for i in x %}{{ y }}{% set y = i %}{% for j in x %}{{ y }}{% set y, z = 7, 8 %}{{ y }}{% endfor %}{{ y }};{% endfor %}",
+    { x: [1, 2] },
+    "017171;027272;",
+  ],
+  ["{% for y in x %}{{ y }}{% set y = y + 5 %}{{ y }}{% endfor %}", { x: [1, 2] }, "1627"],
+  [
+    "{% macro m() %}{% for i in [1, 2] %}{{ kwargs.a }}{% set y = kwargs.b %}{{ y }}{% endfor %}{% endmacro %}{{ m(a=1, b=2) }}",
+    {},
+    "1212",
+  ],
+  ["{% set ns = namespace(y=0) %}{% for i in x %}{% set ns.y = ns.y + i %}{% endfor %}{{ ns.y }}", { x: [1, 2] }, "3"],
   ...["selectattr", "rejectattr"].flatMap((filter) =>
     ["undefined", "defined"].map((test): [string, Record<string, unknown>, string] => [
       `{{ x | ${filter}('c', '${test}') | map(attribute='r') | list }}`,

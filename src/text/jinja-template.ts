@@ -32,7 +32,8 @@ export const RESERVED_NAMES: ReadonlySet<string> = new Set([
  *
  * Where the library differs from Python and templates notice, Python is followed: `strip("\n")` strips line feeds
  * only, `trim` and `strip()` strip Python's white space, what is no text is written as `str()` writes it, `==` compares
- * what lists and maps hold, `selectattr` finds what is not there undefined, month names are English.
+ * what lists and maps hold, `selectattr` finds what is not there undefined, a round of a loop knows nothing of the last
+ * one's variables, month names are English.
  *
  * @throws InvalidConfigError when the template is not text.
  * @throws SkeinError `template_error` when it cannot be read.
@@ -83,15 +84,20 @@ interface Node {
   [key: string]: unknown;
 }
 
-/** Rewrites, in the parsed template, what the library computes otherwise than Python to calls of our functions. */
-function followPython(value: unknown): void {
+/**
+ * Rewrites, in the parsed template, what the library computes otherwise than Python, mostly to calls of our functions.
+ *
+ * @param depth - in so many loops
+ */
+function followPython(value: unknown, depth = 0): void {
   if (Array.isArray(value)) {
-    for (const item of value) followPython(item);
+    for (const item of value) followPython(item, depth);
   } else if (value instanceof Map) {
-    for (const entry of value) followPython(entry);
+    for (const entry of value) followPython(entry, depth);
   } else if (isNode(value)) {
-    for (const child of Object.values(value)) followPython(child);
-    rewriteBlocks(value);
+    const inside = value.type === "For" ? depth + 1 : depth;
+    rewriteBlocks(value, inside);
+    for (const child of Object.values(value)) followPython(child, inside);
     rewriteStrip(value);
     rewriteFilter(value);
     rewriteOperator(value);
@@ -103,13 +109,49 @@ const SILENT = new Set(
   "Set If For Macro CallStatement FilterStatement Break Continue Comment StringLiteral".split(" "),
 );
 
-/** `{{ x }}` to `{{ python_string([x]) }}`. */
-function rewriteBlocks(node: Node): void {
+/** `{{ x }}` to `{{ python_string([x]) }}`, and loops as `startRoundsAfresh` says. */
+function rewriteBlocks(node: Node, depth: number): void {
   for (const name of ["body", "alternate", "defaultBlock"]) {
     const block = node[name];
     if (!Array.isArray(block)) continue;
-    node[name] = block.map((statement: Node) => (SILENT.has(statement.type) ? statement : stringOf(statement)));
+    node[name] = block.flatMap((statement: Node) => {
+      if (statement.type === "For") return [...startRoundsAfresh(statement, depth), statement];
+      return SILENT.has(statement.type) ? [statement] : [stringOf(statement)];
+    });
   }
+}
+
+/**
+ * Jinja begins each round of a loop with the variables from outside, the library with what the round before has set. So these variables are kept before the
+ * loop, and set to what they were at the head of each round.
+ *
+ * @returns what has to stand before the loop
+ */
+function startRoundsAfresh(loop: Node, depth: number): Node[] {
+  const own = targetNames(loop.loopvar);
+  const names = [...new Set(assignedNames(loop.body))].filter((name) => !own.includes(name));
+  const kept = (name: string): string => `${name} outside ${depth}`; // which is no name in a template
+  loop.body = [...names.map((name) => assignment(name, kept(name))), ...(loop.body as Node[])];
+  return names.map((name) => assignment(kept(name), name));
+}
+
+/** What statements set, but for those that have variables of their own. */
+function assignedNames(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(assignedNames);
+  if (!isNode(value) || ["For", "Macro", "CallStatement"].includes(value.type)) return [];
+  const names = value.type === "Set" ? targetNames(value.assignee) : [];
+  return [...names, ...assignedNames(value.body), ...assignedNames(value.alternate)];
+}
+
+function targetNames(target: unknown): string[] {
+  if (Array.isArray(target)) return target.flatMap(targetNames);
+  if (!isNode(target)) return [];
+  return target.type === "Identifier" ? [String(target.value)] : targetNames(target.value);
+}
+
+function assignment(name: string, from: string): Node {
+  const identifier = (value: string): Node => ({ type: "Identifier", value });
+  return { type: "Set", assignee: identifier(name), value: identifier(from), body: [] };
 }
 
 /** `x.strip(...)` to `python_strip(x, ...)`. */
