@@ -29,28 +29,46 @@ export function spaceMakersAt(parts: SpaceMakers, place: TextPlace): SpaceMakers
 }
 
 /**
- * Splitters as the reference has them. At the spaces that `Metaspace` marks the library does not split, which the reference does unless `split` is false: here,
- * that is a part of its own. Of what is done with what is found it knows `Isolated` and `Removed`, and takes marks of punctuation that stand together for one:
- * other splitters get a name that it refuses.
+ * Splitters as the reference has them. At the spaces that `Metaspace` marks the library does not split, which the reference does unless `split` is false; its
+ * `Digits` are ASCII's, and white space in `ByteLevel` is JavaScript's: here, all that is a part of its own. Of what is done with what is found it knows
+ * `Isolated` and `Removed`, and takes marks of punctuation that stand together for one: other splitters get a name that it refuses.
+ *
+ * @see tokenizers `pre_tokenizers/digits.rs` (any numeric character), `pre_tokenizers/byte_level.rs`
  */
 export function toReferenceSplitters(preTokenizer: unknown): unknown {
   return changeParts(preTokenizer, "pretokenizers", (part) => {
     const { type, behavior = "Isolated" } = part;
+    // All pieces stay then, whichever are found; with `invert` the library would leave the others out.
+    if (type === "Split" && behavior === "Isolated") return { ...part, invert: false };
     if (
       type === "Split"
-        ? behavior !== "Isolated" && behavior !== "Removed"
+        ? behavior !== "Removed" || keepsRemoved(part)
         : type === "Punctuation" && behavior !== "Contiguous"
     )
       return { type: `${type} of this behavior` };
+    if (type === "Digits") return isolated(part.individual_digits ? "\\p{N}" : "\\p{N}+");
+    if (type === "ByteLevel" && part.use_regex !== false && !part.add_prefix_space)
+      return sequence(isolated(words.source), { ...part, use_regex: false });
     if (type !== "Metaspace" || part.split === false) return part;
-    const split = {
-      type: "Split",
-      pattern: { Regex: "\u2581[^\u2581]*|[^\u2581]+" },
-      behavior: "Isolated",
-      invert: false,
-    };
-    return { type: "Sequence", pretokenizers: [{ ...part, split: false }, split] };
+    return sequence({ ...part, split: false }, isolated("\u2581[^\u2581]*|[^\u2581]+"));
   });
+}
+
+/** GPT-2's. As a part of its own, its `\s` is Unicode's. */
+const words = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/u;
+
+/** Of what is to be removed, the library keeps what groups of the pattern capture; it makes a group of a `String`. */
+function keepsRemoved({ invert, pattern }: Part): boolean {
+  const { Regex } = (pattern ?? {}) as Part;
+  return !invert && (typeof Regex !== "string" || /\((?!\?(?!<\w))/.test(Regex));
+}
+
+function isolated(Regex: string): Part {
+  return { type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false };
+}
+
+function sequence(...pretokenizers: Part[]): Part {
+  return { type: "Sequence", pretokenizers };
 }
 
 type Part = Readonly<Record<string, unknown>>;

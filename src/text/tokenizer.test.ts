@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { byteToken } from "./byte-alphabet.ts";
 import { miniatureTokenizer } from "./miniature-tokenizer.ts";
 import { createTokenizer } from "./tokenizer.ts";
 
@@ -193,6 +194,24 @@ describe("unusual tokenizers", () => {
     expect([...tokenizer.encode("<x><y>", { specialTokens: false })]).toEqual([60, 120, 62, 257]);
   });
 
+  test("digits are all numeric characters, white space is Unicode's", () => {
+    const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
+    const encoder = (merges: string[], ...pretokenizers: object[]) => {
+      const pre_tokenizer = { type: "Sequence", pretokenizers: [...pretokenizers, byteLevel] };
+      const tokenizer = createTokenizer(miniatureTokenizer(merges, [], { pre_tokenizer }), {});
+      return (text: string) => [...tokenizer.encode(text)];
+    };
+    const half = ["Ġ Â", "½ Â"]; // what would be merged in one piece
+    expect(encoder(half)(" ½½")).toEqual([256, 257, 189]);
+    expect(encoder(half, { type: "Digits", individual_digits: false })(" ½½")).toEqual([32, 194, 257, 189]);
+    expect(encoder(half, { type: "Digits", individual_digits: true })(" ½½")).toEqual([32, 194, 189, 194, 189]);
+    // A byte order mark is no white space, the next-line character is.
+    expect(encoder(["¿ !"])("\ufeff!")).toEqual([0xef, 0xbb, 256]);
+    expect(encoder([`${byteToken(0x85)} !`])("\u0085!")).toEqual([0xc2, 0x85, 33]);
+    // Merges across pieces, all others as the library splits them.
+    expect(encoder(["b Ġ", "a '", "Ġ Ġ"])("b a's  a")).toEqual([98, 32, 97, 39, 115, 32, 32, 97]);
+  });
+
   test("keys that mean something to JavaScript are only text", () => {
     const json = miniatureTokenizer([], [{ content: "__proto__", special: true }, { content: "constructor" }]);
     const tokenizer = createTokenizer(json, {});
@@ -208,8 +227,8 @@ describe("files that cannot be followed name the field", () => {
   const withModel = (changes: object) => ({ ...good, model: { ...model, ...changes } });
   const withVocab = (changes: object) => withModel({ vocab: { ...model.vocab, ...changes } });
   const withAdded = (...added: unknown[]) => ({ ...good, added_tokens: added });
-  const withSplitter = (type: string, behavior?: string) => {
-    const splitter = { type, behavior, pattern: { Regex: " " }, invert: false };
+  const withSplitter = (type: string, behavior?: string, changes: object = {}) => {
+    const splitter = { type, behavior, pattern: { Regex: " " }, invert: false, ...changes };
     const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false };
     return { ...good, pre_tokenizer: { type: "Sequence", pretokenizers: [splitter, byteLevel] } };
   };
@@ -274,6 +293,11 @@ describe("files that cannot be followed name the field", () => {
       /Unknown PreTokenizer type: Split of this behavior;/,
     ],
     ["a splitter of runs", withSplitter("Split", "Contiguous"), /Unknown PreTokenizer type: Split of this behavior;/],
+    ...[{ String: " " }, { Regex: "( )" }, { Regex: "(?<space> )" }].map((pattern): [string, unknown, RegExp] => [
+      `a splitter that removes ${JSON.stringify(pattern)}`,
+      withSplitter("Split", "Removed", { pattern }),
+      /Unknown PreTokenizer type: Split of this behavior;/,
+    ]),
     [
       "punctuation mark by mark",
       withSplitter("Punctuation"),
@@ -293,6 +317,15 @@ describe("files that cannot be followed name the field", () => {
     expect(createTokenizer(withSplitter(type, behavior), {}).encode("a b")).toHaveLength(
       behavior === "Removed" ? 2 : 3,
     );
+  });
+
+  test.each<[string, object, number[]]>([
+    ["Isolated", { invert: true }, [97, 32, 98]],
+    ["Removed", { invert: true }, [32]],
+    ["Removed", { invert: true, pattern: { String: " " } }, [32]],
+    ["Removed", { pattern: { Regex: "(?: )(?!x)(?<!x )" } }, [97, 98]],
+  ])("Split that is %s with %o is followed", (behavior, changes, ids) => {
+    expect([...createTokenizer(withSplitter("Split", behavior, changes), {}).encode("a b")]).toEqual(ids);
   });
 
   test("the configuration is checked too", () => {
