@@ -22,7 +22,7 @@ export interface TokenTable {
  * out: it is no part of the tokenizer, and would change what the model wrote.
  *
  * @param controlTokens - the ids of control tokens
- * @throws InvalidConfigError when a byte has no token, so that some text could not be encoded.
+ * @throws InvalidConfigError when a byte has no token and needs one, so that some text could not be encoded as the reference does.
  */
 export function createTokenTable(
   file: TokenizerFile,
@@ -47,14 +47,24 @@ export function createTokenTable(
 }
 
 function checkAlphabet({ vocabulary, json }: TokenizerFile, { byteToken, hasByteTokens }: TokenSpelling): void {
-  if (hasByteTokens && (json.model as Readonly<Record<string, unknown>>).byte_fallback !== true) {
+  const { byte_fallback, unk_token = null } = json.model as Readonly<Record<string, unknown>>;
+  if (hasByteTokens && byte_fallback !== true) {
     throw new InvalidConfigError("tokenizer.json model.byte_fallback", "must be true, else not every text has tokens");
   }
+  // Some vocabularies have no bytes but those of the text that they were trained on (SmolLM's): the reference leaves the others out, unless there is a token
+  // for what is unknown. None in use lacks a character of ASCII.
+  const isNeeded = (byte: number): boolean =>
+    hasByteTokens || (unk_token === null ? byte >= 0x20 && byte <= 0x7e : !isInNoText(byte));
   for (let byte = 0; byte < 256; byte++) {
-    if (vocabulary.has(byteToken(byte))) continue;
+    if (!isNeeded(byte) || vocabulary.has(byteToken(byte))) continue;
     throw new InvalidConfigError(
       "tokenizer.json model.vocab",
       `lacks ${JSON.stringify(byteToken(byte))}, the token of the byte ${byte}; is the file complete?`,
     );
   }
+}
+
+/** Whether UTF-8 does not have the byte. */
+function isInNoText(byte: number): boolean {
+  return byte === 0xc0 || byte === 0xc1 || byte > 0xf4;
 }

@@ -194,6 +194,25 @@ describe("unusual tokenizers", () => {
     expect([...tokenizer.encode("<x><y>", { specialTokens: false })]).toEqual([60, 120, 62, 257]);
   });
 
+  test("bytes without a token are left out before the others are merged", () => {
+    const { vocab, ...model } = miniatureTokenizer(["Ċ Ċ"]).model as { vocab: Record<string, number> };
+    const lacking = (bytes: number[], changes: object = {}) => {
+      const tokens = bytes.map(byteToken);
+      const kept = Object.fromEntries(Object.entries(vocab).filter(([token]) => !tokens.includes(token)));
+      return createTokenizer(miniatureTokenizer([], [], { model: { ...model, vocab: kept, ...changes } }), {});
+    };
+    const withoutReturn = lacking([13, 0x80]);
+    for (const specialTokens of [true, false]) {
+      expect([...withoutReturn.encode("a\r\nb", { specialTokens })]).toEqual([97, 10, 98]);
+      expect([...withoutReturn.encode("\n\r\n\r", { specialTokens })]).toEqual([256]);
+      expect([...withoutReturn.encode("\r", { specialTokens })]).toEqual([]);
+    }
+    // With a token for what is unknown all bytes are needed, but for those that no text has.
+    expect(() => lacking([13], { unk_token: "a" })).toThrow(/lacks "č", the token of the byte 13/);
+    const inNoText = lacking([0xc0, 0xc1, 0xf5, 0xff], { unk_token: "a" });
+    expect(inNoText.decode(inNoText.encode("é😀\u{10ffff}\0"))).toBe("é😀\u{10ffff}\0");
+  });
+
   test("digits are all numeric characters, white space is Unicode's", () => {
     const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
     const encoder = (merges: string[], ...pretokenizers: object[]) => {

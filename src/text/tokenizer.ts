@@ -75,7 +75,7 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
   const controlTokens = findControlTokens(file, config);
   const controlIds = new Set(controlTokens.values());
   const table = createTokenTable(file, spelling, controlIds);
-  const libraries = createLibraries(file, controlIds);
+  const libraries = createLibraries(file, controlIds, spelling);
   const withControl = libraries("beginning", true);
   const encodeLetters = createLetterEncoder(file, controlIds, libraries, spelling);
 
@@ -112,13 +112,25 @@ type Libraries = (place: TextPlace, withControl: boolean) => LibraryTokenizer;
  * The library splits text at every added token that it knows: where control tokens are letters, it must not know them. All tokenizers share the large part, the
  * model.
  */
-function createLibraries(file: TokenizerFile, controlIds: ReadonlySet<number>): Libraries {
+function createLibraries(
+  file: TokenizerFile,
+  controlIds: ReadonlySet<number>,
+  { byteToken }: TokenSpelling,
+): Libraries {
   const { normalizer = null, pre_tokenizer = null } = file.json;
   const parts = { normalizer, pre_tokenizer: toReferenceSplitters(pre_tokenizer) };
   const ordinary = file.addedTokens.filter(({ id }) => !controlIds.has(id));
   const main = buildLibraryTokenizer(file, parts, file.json.model, file.addedTokens);
-  const { merges, bpe_ranks: ranks } = main.model as BPE;
-  for (const [i, rank] of file.mergeRanks?.entries() ?? []) ranks.set(JSON.stringify(merges[i]), rank);
+  const model = main.model as BPE;
+  for (const [i, rank] of file.mergeRanks?.entries() ?? []) model.bpe_ranks.set(JSON.stringify(model.merges[i]), rank);
+  const bytes = Array.from({ length: 256 }, (_, byte) => byteToken(byte));
+  const absent = bytes.filter((token) => !file.vocabulary.has(token));
+  if (absent.length > 0) {
+    // What has no token the reference leaves out before it merges, the library afterwards.
+    const characters = new RegExp(`[${absent.join("")}]`, "g");
+    const merge = model.bpe.bind(model);
+    model.bpe = (word) => merge(word.replace(characters, ""));
+  }
   const known = new Map<string, LibraryTokenizer>([["beginning true", main]]);
   return (asked, withControl) => {
     const made = spaceMakersAt(parts, asked);
@@ -127,7 +139,7 @@ function createLibraries(file: TokenizerFile, controlIds: ReadonlySet<number>): 
     if (found) return found;
     const added = withControl ? file.addedTokens : ordinary;
     const library = buildLibraryTokenizer(file, made, { type: "BPE", vocab: {}, merges: [] }, added);
-    library.model = main.model;
+    library.model = model;
     known.set(`${place} ${withControl}`, library);
     return library;
   };
