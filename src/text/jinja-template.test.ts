@@ -33,7 +33,7 @@ test.each<[string, Record<string, unknown>, string]>([
     `{'a': ["it's", 1.5, True, None]}|{'a': ["it's", 1.5, True, None]}|{'a': ["it's", 1.5, True, None]}`,
   ],
   ["{{ u }}{{ u | string }}{{ u ~ u }}|{{ [u] }}", {}, "|[Undefined]"],
-  ["{{ 4 / 2 }}|{{ 4 / 2 ~ '' }}|{{ (1,) }}{{ ('a', 2) }}|{{ {} }}{{ [] }}", {}, "2.0|2.0|(1,)('a', 2)|{}[]"],
+  ["{{ 4 / 2 }}|{{ 4 / 2 ~ '' }}|{{ ('a', 2) }}|{{ {} }}{{ [] }}", {}, "2.0|2.0|('a', 2)|{}[]"],
   ["{% macro m() %}{{ kwargs.a ~ (kwargs.b | string) }}{% endmacro %}{{ m(a=true, b=2) }}", {}, "True2"],
   [
     "{% if x %}{{ x }}{% else %}{{ y }}{% endif %}{% if y %}{% else %}{{ y }}{% endif %}{% for i in [z] %}{{ i }}{% endfor %}",

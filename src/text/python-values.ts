@@ -34,8 +34,13 @@ export function pythonEquals(left: TemplateValue, right: TemplateValue): boolean
       [...entries!].every(([key, item]) => others!.has(key) && pythonEquals(item, others!.get(key)!))
     );
   }
-  const number = (value: unknown): unknown => (typeof value === "boolean" ? Number(value) : value);
-  return number(a) === number(b);
+  return comparable(left) === comparable(right);
+}
+
+/** The library keeps None and what is undefined as the same value. */
+function comparable({ type, value }: TemplateValue): unknown {
+  if (type === "NullValue") return null;
+  return typeof value === "boolean" ? Number(value) : value;
 }
 
 function pythonRepr(item: TemplateValue): string {
@@ -52,7 +57,7 @@ function pythonRepr(item: TemplateValue): string {
     case "ArrayValue":
       return `[${reprItems(value)}]`;
     case "TupleValue":
-      return `(${reprItems(value)}${(value as readonly unknown[]).length === 1 ? "," : ""})`;
+      return `(${reprItems(value)})`; // of two at least: the library reads no shorter ones
     case "ObjectValue": {
       const entries = [...(value as ReadonlyMap<string, TemplateValue>)];
       return `{${entries.map(([key, entry]) => `${pythonQuote(key)}: ${pythonRepr(entry)}`).join(", ")}}`;
