@@ -39,26 +39,28 @@ export interface OpenedPage {
 export interface PageOptions {
   /** Whether the page is cross-origin isolated; false if left out. */
   readonly isIsolated?: boolean;
+  /** The page's path; `/index.html` if left out. */
+  readonly path?: string;
   /** How long it may take; 30 if left out. */
   readonly mostSeconds?: number;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Opens `/index.html` and waits until it sends JSON to `/result`.
+ * Opens a page and waits until it sends JSON to `/result`.
  *
  * @throws Error when the page sends nothing in time, or the browser ends; the signal's reason
  */
 export async function openPage(
   served: Served,
-  { isIsolated = false, mostSeconds = 30, signal }: PageOptions = {},
+  { isIsolated = false, path = "/index.html", mostSeconds = 30, signal }: PageOptions = {},
 ): Promise<OpenedPage> {
   const files = new Map<string, string | Blob>();
-  for (const [path, content] of Object.entries(served)) {
-    if (!path.endsWith("/") || typeof content !== "string") files.set(path, content);
+  for (const [place, content] of Object.entries(served)) {
+    if (!place.endsWith("/") || typeof content !== "string") files.set(place, content);
     else
       for (const name of await readdir(content, { recursive: true }))
-        files.set(`${path}${name.split(sep).join("/")}`, join(content, name));
+        files.set(`${place}${name.split(sep).join("/")}`, join(content, name));
   }
   const result = Promise.withResolvers<unknown>();
   const data = new Map<string, Uint8Array<ArrayBuffer>>();
@@ -88,7 +90,7 @@ export async function openPage(
     await pipeline(Readable.from(whole.slice(start, end).stream()), response).catch(() => {}); // a browser that has enough ends the connection
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/index.html`;
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`;
   const profile = await mkdtemp(join(tmpdir(), "skein-browser-"));
   const flags = [
     "--headless=new",

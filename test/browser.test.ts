@@ -199,6 +199,35 @@ describe.runIf(chromium !== undefined).each([true, false])(
   },
 );
 
+test.runIf(chromium !== undefined)(
+  "paths are relative to the page, not to the package's scripts (needs a Chromium on the PATH)",
+  async () => {
+    const inFolder = {
+      ...Object.fromEntries(Object.entries(served).map(([path, content]) => [`/app${path}`, content])),
+      "/app/page.js": new Blob([pageScript("./skein/index.js", true)]),
+      "/app/Qwen/Qwen2-0.5B/": tiny,
+    };
+    const tasks: readonly PageTask[] = [
+      { source: "model", inspect: true, request },
+      { source: "gguf/bf16.gguf", inspect: true, request },
+      { source: "/app/model/", options: { adapters: { law: "./adapter" } }, request: { ...request, adapter: "law" } },
+      { source: "Qwen/Qwen2-0.5B/", request },
+      { source: "Qwen/Qwen2-0.5B", fails: true },
+    ];
+    const asPaths = tasks.map((task) => ({ ...task, asPath: true }));
+    const { results, requests } = await runTasks(inFolder, false, asPaths, { path: "/app/index.html" });
+    const [folder, gguf, withAdapter, ending, published] = results;
+    for (const result of [folder, gguf, ending]) expect(result).toMatchObject({ warnings: [], generated });
+    expect(withAdapter).toMatchObject({ warnings: [], generated: adapted });
+    expect(published!.error).toMatchObject({
+      code: "not_found",
+      message: expect.stringContaining("with a slash"),
+    });
+    expect(requests).toContain("/app/model/config.json");
+    expect(requests).not.toContain("/app/skein/model/config.json");
+  },
+);
+
 async function logitsInNode(source: ModelSource, options: LoadOptions): Promise<Float32Array> {
   await using model = await loadModel(source, { ...options, context });
   await using session = await model.createSession({ plannedTokens: tokens.length });

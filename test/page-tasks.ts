@@ -1,5 +1,5 @@
 import type { GenerateOptions, LoadOptions } from "../src/index.ts";
-import { openPage, type Served } from "./browser-page.ts";
+import { openPage, type PageOptions, type Served } from "./browser-page.ts";
 
 /** What a page does with a model of its own. */
 export interface PageTask {
@@ -7,6 +7,8 @@ export interface PageTask {
   readonly source: string;
   /** Give the file itself, not its address. */
   readonly asBlob?: boolean;
+  /** Give the path as it is, which may be relative to the page. */
+  readonly asPath?: boolean;
   /** Look at the model first, in a page that can. */
   readonly inspect?: boolean;
   /** Expect that it cannot be loaded. */
@@ -56,11 +58,11 @@ export const pageHtml = '<!doctype html><title>Skein</title><script type="module
 export const pageScript = (from: string, inspects = false): string => `import { loadModel } from "${from}";
 ${inspects ? `import { inspectModel } from "${from}";` : ""}
 const tell = (result) => fetch("/result", { method: "POST", body: JSON.stringify(result) });
-const run = async ({ source, asBlob, inspect, fails, options, request, tokens }, index) => {
+const run = async ({ source, asBlob, asPath, inspect, fails, options, request, tokens }, index) => {
   const warnings = [];
   const onWarning = ({ code }) => warnings.push(code);
   const url = new URL(source, location.href);
-  const given = asBlob ? { "model.gguf": await (await fetch(url)).blob() } : url;
+  const given = asBlob ? { "model.gguf": await (await fetch(url)).blob() } : asPath ? source : url;
   const result = { warnings };
   if (inspect) result.weights = (await inspectModel(given)).weights.types;
   const loading = loadModel(given, { ...options, onWarning });
@@ -94,8 +96,14 @@ try {
  *
  * @throws Error with what the page said, if one of them failed
  */
-export async function runTasks(served: Served, isIsolated: boolean, tasks: readonly PageTask[]): Promise<TasksResult> {
-  const page = await openPage({ ...served, "/tasks.json": new Blob([JSON.stringify(tasks)]) }, { isIsolated });
+export async function runTasks(
+  served: Served,
+  isIsolated: boolean,
+  tasks: readonly PageTask[],
+  options: PageOptions = {},
+): Promise<TasksResult> {
+  const tasksJson = new Blob([JSON.stringify(tasks)]);
+  const page = await openPage({ ...served, "/tasks.json": tasksJson }, { ...options, isIsolated });
   const sent = page.result as Sent | { readonly error: string };
   if ("error" in sent) throw new Error(`the page said: ${sent.error}`);
   const results = sent.results.map((result, index) => ({

@@ -9,7 +9,7 @@ import { Model } from "./model.ts";
 import type { LoadOptions } from "./options.ts";
 import { resolveSource } from "./resolve-source.ts";
 import { sendAdapters } from "./send-adapter.ts";
-import { type ModelSource, sendSource } from "./source.ts";
+import { checkSource, type ModelSource, sendSource } from "./source.ts";
 import { TextClient } from "./text-client.ts";
 import { warnOnConsole } from "./warn-on-console.ts";
 
@@ -37,15 +37,16 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   }
   signal?.throwIfAborted();
   const adapters = await sendAdapters(options.adapters, { ...options, onWarning });
-  const [resolved, sent] = await resolveSource(source, { ...options, onWarning })
-    .then((resolved) => [resolved, sendSource(resolved)] as const)
+  const [checked, sent] = await resolveSource(source, { ...options, onWarning })
+    .then(checkSource)
+    .then((checked) => [checked, sendSource(checked)] as const)
     .catch((error: unknown) => {
       for (const adapter of adapters) adapter.stop();
       throw error;
     });
 
   const engine = new WorkerClient<EngineMethods>(workers.spawnEngineWorker());
-  const text = new TextClient(workers, resolved);
+  const text = new TextClient(workers, checked);
   try {
     const kept = { backend, weights, embeddings, cache, threads, kernels, context };
     const call = { source: sent.description, ...kept, adapters: adapters.map((adapter) => adapter.call) };

@@ -6,7 +6,7 @@ import type { MergeMethods } from "./merge-methods.ts";
 import type { AdapterOptions, MergedModel, MergeOptions, Warning } from "./options.ts";
 import { resolveSource } from "./resolve-source.ts";
 import { resolveAdapter, sendAdapter } from "./send-adapter.ts";
-import { type ModelSource, sendSource } from "./source.ts";
+import { checkSource, type ModelSource, sendSource } from "./source.ts";
 
 /**
  * Writes a checkpoint of a model with an adapter merged into it, as transformers reads it: the same files, every tensor in the type that it had. The folder
@@ -41,7 +41,7 @@ export async function mergeAdapter(
   try {
     const added = sendAdapter("to merge", adapterSource, "adapter");
     stops.push(added.stop);
-    const base = sendSource(baseSource);
+    const base = sendSource(checkSource(baseSource));
     stops.push(base.stop);
     const call = { source: base.description, adapter: added.call, folder };
     const transfer = [...base.transfer, ...added.transfer];

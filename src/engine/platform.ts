@@ -50,7 +50,7 @@ export interface Platform {
 }
 
 /**
- * How workers are started; `#workers` in package.json names the implementation. It stands apart from {@link Platform} because workers need
+ * How workers are started, and told of paths; `#workers` in package.json names the implementation. It stands apart from {@link Platform} because workers need
  * that too: a worker whose own code names workers cannot be bundled.
  */
 export interface Workers {
@@ -62,6 +62,8 @@ export interface Workers {
   readonly spawnQuantizeWorker: (() => WorkerHandle) | undefined;
   /** Undefined where there are no folders to write. @param folder - that it may write */
   readonly spawnMergeWorker: ((folder: string) => WorkerHandle) | undefined;
+  /** What a worker is told in the place of a path: its own address is another than the page's. Undefined where paths are those of a disk. */
+  readonly pageAddress: ((path: string) => string) | undefined;
   /** In Node a process. */
   readonly spawnTemplateWorker: () => WorkerHandle;
 }

@@ -7,7 +7,7 @@ import { checkOptions } from "./check-options.ts";
 import type { LoadOptions, Progress, Warning } from "./options.ts";
 import type { QuantizeMethods } from "./quantize-methods.ts";
 import { resolveSource } from "./resolve-source.ts";
-import { type ModelSource, sendSource } from "./source.ts";
+import { checkSource, type ModelSource, sendSource } from "./source.ts";
 import { warnOnConsole } from "./warn-on-console.ts";
 import { writeAll } from "./write-all.ts";
 
@@ -69,7 +69,7 @@ export async function quantizeModel(
   if (!workers.spawnQuantizeWorker) throw new UnsupportedError("a browser writes no GGUF files; use Node");
   signal?.throwIfAborted();
 
-  const sent = sendSource(await resolveSource(source, { ...options, onWarning }));
+  const sent = sendSource(checkSource(await resolveSource(source, { ...options, onWarning })));
   const client = new WorkerClient<QuantizeMethods>(workers.spawnQuantizeWorker());
   try {
     const call = { source: sent.description, destination, type, overwrite, allowRequantize };

@@ -3,7 +3,7 @@ import { InvalidOptionError } from "../errors.ts";
 import type { AdapterCall } from "./methods.ts";
 import type { AdapterOptions, LoadOptions } from "./options.ts";
 import { type ResolveOptions, resolveSource } from "./resolve-source.ts";
-import { type ModelSource, type SentSource, sendSource } from "./source.ts";
+import { checkSource, type ModelSource, type SentSource, sendSource } from "./source.ts";
 
 /** An adapter that is ready to be sent to the engine worker. */
 export interface SentAdapter extends Pick<SentSource, "transfer" | "stop"> {
@@ -57,7 +57,7 @@ export function sendAdapter(
   option = `adapters.${name}`,
 ): SentAdapter {
   const { source, window, factor } = checkAdapter(name, adapter, option);
-  const { description, transfer, stop } = sendSource(source);
+  const { description, transfer, stop } = sendSource(checkSource(source));
   return { call: { name, source: description, window, factor }, transfer, stop };
 }
 

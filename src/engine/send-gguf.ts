@@ -4,10 +4,13 @@ import type { CheckedSource, SentSource } from "./source.ts";
 
 /** What the worker is told that reads a GGUF file for another one. */
 export interface GgufWorkerStart {
-  readonly source: CheckedSource;
+  readonly source: GgufSource;
   /** Where it answers. */
   readonly port: MessagePort;
 }
+
+/** In a page, where this happens, paths have become URLs. */
+export type GgufSource = Exclude<CheckedSource, { readonly kind: "folder" }>;
 
 /**
  * Has a GGUF file read by a worker of its own, where the others do not have its reader: in a page, which would fetch it with every model.
@@ -33,10 +36,10 @@ export function sendGguf(source: CheckedSource): SentSource | undefined {
 }
 
 /** By its name: an address cannot be asked what it holds. */
-function isGguf(source: CheckedSource): boolean {
+function isGguf(source: CheckedSource): source is GgufSource {
   switch (source.kind) {
     case "folder":
-      return /\.gguf$/i.test(source.path);
+      return false;
     case "url":
       return /\.gguf$/i.test(new URL(source.url).pathname);
     case "files": {

@@ -1,3 +1,4 @@
+import { workers } from "#workers";
 import type { ModelFiles } from "../checkpoint/blobs.ts";
 import { InvalidOptionError } from "../errors.ts";
 import { sendGguf } from "./send-gguf.ts";
@@ -24,13 +25,11 @@ export interface SentSource {
 }
 
 /** Prepares a source for one worker. */
-export function sendSource(source: ModelSource): SentSource {
-  const checked = checkSource(source);
-  const gguf = sendGguf(checked);
+export function sendSource(source: CheckedSource): SentSource {
+  const gguf = sendGguf(source);
   if (gguf) return gguf;
-  if (checked.kind !== "files" || canBeSent(checked.files))
-    return { description: checked, transfer: [], stop: () => {} };
-  const { shared, stop } = shareFiles(checked.files);
+  if (source.kind !== "files" || canBeSent(source.files)) return { description: source, transfer: [], stop: () => {} };
+  const { shared, stop } = shareFiles(source.files);
   return { description: { kind: "shared", shared }, transfer: [shared.port], stop };
 }
 
@@ -39,7 +38,8 @@ export function checkSource(source: ModelSource): CheckedSource {
   if (source instanceof URL) return describeUrl(source);
   if (typeof source === "string") {
     if (source === "") throw new InvalidOptionError("source", "is empty; give the path or URL of a model's folder");
-    return /^(https?|file):\/\//i.test(source) ? describeUrl(parseUrl(source)) : { kind: "folder", path: source };
+    const url = /^(https?|file):\/\//i.test(source) ? source : workers.pageAddress?.(source);
+    return url === undefined ? { kind: "folder", path: source } : describeUrl(parseUrl(url));
   }
   if (typeof source !== "object" || source === null || !Object.values(source).every((file) => file instanceof Blob)) {
     throw new InvalidOptionError("source", "must be a path, a URL, or an object of files (Blobs) by their names");
@@ -47,7 +47,7 @@ export function checkSource(source: ModelSource): CheckedSource {
   return { kind: "files", files: source };
 }
 
-/** A source as its owner has it. */
+/** A source as its owner has it; in a page a path has become a URL. */
 export type CheckedSource = Exclude<SourceDescription, { readonly kind: "shared" }>;
 
 /** A Blob in memory goes to a worker as a handle, without a copy; one that stands for a file on disk does not, in Node. */

@@ -42,7 +42,10 @@ function createClient(): { readonly client: TextClient; readonly workers: { ende
   const spawnTemplateWorker = (): never => {
     throw new Error("no templates here");
   };
-  return { client: new TextClient({ spawnTextWorker, spawnTemplateWorker }, "folder"), workers };
+  return {
+    client: new TextClient({ spawnTextWorker, spawnTemplateWorker }, { kind: "folder", path: "folder" }),
+    workers,
+  };
 }
 
 test("a tokenizer that never ends is stopped; who waited behind it is answered by the next", async () => {
@@ -88,7 +91,7 @@ test("a call that is aborted already leaves no worker's failure to nobody", asyn
   };
   const unhandled = vi.fn();
   process.on("unhandledRejection", unhandled);
-  const client = new TextClient({ spawnTextWorker, spawnTemplateWorker }, "folder");
+  const client = new TextClient({ spawnTextWorker, spawnTemplateWorker }, { kind: "folder", path: "folder" });
   const call = { text: "hi", specialTokens: true, continues: false };
   await expect(client.encode(call, AbortSignal.abort(new Error("no longer")))).rejects.toThrow("no longer");
   vi.useRealTimers();

@@ -5,7 +5,7 @@ import { eitherSignal } from "./either-signal.ts";
 import type { ChatCall, RenderCall, TextMethods } from "./methods.ts";
 import { orAborted } from "./or-aborted.ts";
 import type { Workers } from "./platform.ts";
-import { type ModelSource, sendSource } from "./source.ts";
+import { type CheckedSource, sendSource } from "./source.ts";
 import { checkPlainData, TemplateClient } from "./template-client.ts";
 
 /**
@@ -24,7 +24,7 @@ type TextCallOptions = CallOptions<"begun">;
 /** The text of a model: a worker that has its tokenizer, and what renders its chat template. When one of them has to be stopped, the next call starts another. */
 export class TextClient {
   readonly #spawn: () => WorkerHandle;
-  readonly #source: ModelSource;
+  readonly #source: CheckedSource;
   readonly #templates: TemplateClient;
   #client: WorkerClient<TextMethods> | undefined;
   #loading: Promise<WorkerClient<TextMethods>> | undefined;
@@ -33,7 +33,7 @@ export class TextClient {
 
   constructor(
     { spawnTextWorker, spawnTemplateWorker }: Pick<Workers, "spawnTextWorker" | "spawnTemplateWorker">,
-    source: ModelSource,
+    source: CheckedSource,
   ) {
     this.#spawn = spawnTextWorker;
     this.#source = source;

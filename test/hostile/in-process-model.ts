@@ -10,16 +10,13 @@ import type { ModelFiles } from "../../src/index.ts";
 export async function loadInProcess(files: ModelFiles): Promise<Model> {
   const host = new EngineHost(async () => openBlobs(files));
   const engine = connect<EngineMethods>((port) => serve(port, host.handlers));
-  const facts = await engine.call("load", { source: { kind: "files", files }, context: {}, backend: "reference" });
+  const source = { kind: "files", files } as const;
+  const facts = await engine.call("load", { source, context: {}, backend: "reference" });
   const none = (): never => {
     throw new Error("this model has no text");
   };
-  return new Model(
-    engine,
-    new TextClient({ spawnTextWorker: none, spawnTemplateWorker: none }, files),
-    facts,
-    () => {},
-  );
+  const text = new TextClient({ spawnTextWorker: none, spawnTemplateWorker: none }, source);
+  return new Model(engine, text, facts, () => {});
 }
 
 /** Two ends of a channel in one thread; messages are cloned, as they would be. */

@@ -5,7 +5,6 @@ import { UnsupportedError } from "../../errors.ts";
 import type { Platform } from "../platform.ts";
 import { openSharedFiles } from "../shared-files.ts";
 import type { SourceDescription } from "../source.ts";
-import { pageAddress } from "./page-address.ts";
 
 export const platform: Platform = {
   ownerPort: () => ({
@@ -27,13 +26,13 @@ export const platform: Platform = {
 /** GGUF files come as shared ones: a worker of their own reads them. */
 async function openSource(source: SourceDescription): Promise<CheckpointFiles> {
   switch (source.kind) {
-    case "folder":
-      return openUrl(pageAddress(source.path));
     case "url":
       return openUrl(new URL(source.url));
     case "files":
       return openBlobs(source.files);
     case "shared":
       return openSharedFiles(source.shared);
+    case "folder":
+      throw new UnsupportedError(`a browser has no folder ${source.path}`);
   }
 }

@@ -31,6 +31,7 @@ export const workers: Workers = {
       }),
     ),
   spawnGgufWorker: undefined,
+  pageAddress: undefined,
   spawnQuantizeWorker: () =>
     handleOf(new Worker(new URL("./quantize-worker.ts", import.meta.url), { name: "skein-quantize", ...flags })),
   spawnMergeWorker: (folder) => handleOf(spawnMergeWorker(folder, { name: "skein-merge", ...flags })),
