@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { SnapshotReader } from "../src/cache/snapshot.ts";
 import { type CacheType, loadModel, type Model, type Session } from "../src/index.ts";
 import { someTokens, tiny } from "./tiny.ts";
@@ -110,6 +110,20 @@ test("another model, cache type or context, or damage, is refused with a clear e
   await expect(model.restoreSession(join(folder, "missing"))).rejects.toMatchObject({ code: "not_found" });
   await expect(model.restoreSession(folder)).rejects.toMatchObject({ code: "not_found" });
   expect((await model.statistics()).cacheBlocks).toBe(cacheBlocks); // what was refused left nothing behind
+});
+
+test("where there is no SHA-256, as on a page without https, saving and restoring say so", async () => {
+  await using session = await model.createSession();
+  const path = join(folder, "insecure");
+  await session.save(path);
+  vi.stubGlobal("crypto", { subtle: undefined });
+  try {
+    const refusal = { code: "unsupported", message: expect.stringContaining("served over https") };
+    await expect(model.restoreSession(path)).rejects.toMatchObject(refusal);
+    await expect(session.save(path)).rejects.toMatchObject(refusal);
+  } finally {
+    vi.unstubAllGlobals();
+  }
 });
 
 test("an f16 cache halves the memory, and stays close", async () => {

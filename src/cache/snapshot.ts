@@ -12,6 +12,15 @@ const magic = new TextEncoder().encode("SKEINSE2");
 const digestBytes = 32;
 const mostHeaderBytes = 2 ** 20;
 
+/** @throws SkeinError (code `unsupported`) where SHA-256 is not to be had: browsers offer it only to pages served over https or from localhost */
+export function checkDigest(): void {
+  if (crypto.subtle) return;
+  throw new SkeinError(
+    "unsupported",
+    "sessions are saved and restored on pages served over https or from localhost only",
+  );
+}
+
 /** Turns a header and payloads into the pieces of a file. */
 export async function* encodeSnapshot(
   header: object,
@@ -48,9 +57,10 @@ export class SnapshotReader {
 
   /**
    * @returns the reader and the header, unvalidated
-   * @throws SkeinError (code `invalid_snapshot`) when this is no saved session, or a damaged one
+   * @throws SkeinError (code `invalid_snapshot`) when this is no saved session, or a damaged one; what {@link checkDigest} throws
    */
   static async open(blob: Blob): Promise<{ readonly reader: SnapshotReader; readonly header: unknown }> {
+    checkDigest();
     const start = new Uint8Array(await blob.slice(0, magic.length).arrayBuffer());
     if (start.length < magic.length || start.some((byte, i) => byte !== magic[i])) {
       throw new SkeinError(

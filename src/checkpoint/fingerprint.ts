@@ -15,12 +15,6 @@ export interface TensorDigest {
   readonly digest: string;
 }
 
-/** Browsers offer SHA-256 only to pages served over https or from localhost. */
-export function canFingerprint(): boolean {
-  const subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle;
-  return subtle !== undefined;
-}
-
 /** @param bytes - not to be changed until this ends */
 export async function digestTensor(
   { name, shape, type }: Omit<TensorDigest, "digest">,

@@ -190,7 +190,7 @@ export class Model implements AsyncDisposable {
    * Goes on with a session that {@link Session.save} wrote, at the encoding that it had.
    *
    * @throws SkeinError: `invalid_snapshot` for a file that is damaged or none, `snapshot_mismatch` for one of another model, adapter, cache type or
-   * factor, `not_found`
+   * factor, `not_found`, `unsupported` on a page without https
    */
   async restoreSession(source: string | Blob, options: { readonly signal?: AbortSignal } = {}): Promise<Session> {
     checkOptions(options);

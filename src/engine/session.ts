@@ -1,5 +1,5 @@
 import { platform } from "#platform";
-import { encodeSnapshot } from "../cache/snapshot.ts";
+import { checkDigest, encodeSnapshot } from "../cache/snapshot.ts";
 import { InvalidOptionError, SkeinError } from "../errors.ts";
 import { checkOptions } from "./check-options.ts";
 import { prepareGenerateCall, toTokens } from "./generate-call.ts";
@@ -127,7 +127,7 @@ export class Session implements AsyncDisposable {
    * Saves tokens, keys and values, so that {@link Model.restoreSession} can go on without reading again. The file is written whole or not at
    * all; a stream is closed when all is written, and aborted otherwise.
    *
-   * @throws SkeinError (code `write_failed`) with the path and the reason
+   * @throws SkeinError (code `write_failed`) with the path and the reason; (code `unsupported`) on a page without https
    */
   async save(
     target: string | WritableStream<Uint8Array>,
@@ -137,6 +137,7 @@ export class Session implements AsyncDisposable {
     if (typeof target !== "string" && !(target instanceof WritableStream)) {
       throw new InvalidOptionError("target", "must be a path or a WritableStream");
     }
+    checkDigest();
     return this.#inTurn(async (signal) => {
       const { header, tokens } = await this.#parts.engine.call("exportSession", { session: this.#id });
       const payloads = this.#payloads(tokens, Math.ceil(header.cached / header.layout.blockTokens));

@@ -1,6 +1,6 @@
 import type { Backend, WeightSpec, WeightType } from "../../backend/backend.ts";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
-import { canFingerprint, digestTensor, fingerprintModel } from "../../checkpoint/fingerprint.ts";
+import { digestTensor, fingerprintModel } from "../../checkpoint/fingerprint.ts";
 import type { Context } from "../../context/narrow.ts";
 import { resolveContext } from "../../context/settings.ts";
 import { type TuningWarning, tuningWarnings } from "../../context/tuning.ts";
@@ -17,8 +17,8 @@ export interface LoadedAdapter {
   readonly matrices: AdapterMatrices;
   /** What sequences that have it may do. */
   readonly context: Context;
-  /** Tells it from others with other matrices or another tuning, whatever it is called; undefined where SHA-256 is not to be had. */
-  readonly fingerprint: () => Promise<string | undefined>;
+  /** Tells it from others with other matrices or another tuning, whatever it is called. */
+  readonly fingerprint: () => Promise<string>;
   readonly free: () => void;
 }
 
@@ -145,7 +145,7 @@ export async function loadAdapter(
     space.free();
     throw error;
   }
-  let fingerprint: Promise<string | undefined> | undefined;
+  let fingerprint: Promise<string> | undefined;
   return {
     facts: {
       name,
@@ -159,7 +159,6 @@ export async function loadAdapter(
     ),
     fingerprint: () => {
       fingerprint ??= (async () => {
-        if (!canFingerprint()) return undefined;
         const digests = [];
         for (const [i, spec] of specs.entries()) digests.push(await digestTensor(spec, space.contents(i)));
         const { window = null, factor = 1 } = context.tuning ?? {};

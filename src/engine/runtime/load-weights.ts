@@ -1,7 +1,7 @@
 import { platform } from "#platform";
 import type { Backend, KeyScales, MatrixType, Weight, WeightSpace, WeightSpec } from "../../backend/backend.ts";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
-import { canFingerprint, digestTensor, fingerprintModel } from "../../checkpoint/fingerprint.ts";
+import { digestTensor, fingerprintModel } from "../../checkpoint/fingerprint.ts";
 import { widenSuperBlocks } from "../../checkpoint/gguf/blocks-k.ts";
 import { identifyCheckpoint } from "../../checkpoint/identity.ts";
 import { namingFile } from "../../checkpoint/in-file.ts";
@@ -24,8 +24,8 @@ export interface LoadedWeights {
   readonly keyScales: KeyScales;
   /** Settles when nothing is being written to the disk's cache any more. */
   readonly kept: Promise<void>;
-  /** What ties saved sessions to these weights; undefined where SHA-256 is not to be had. Computed when it is first asked for. */
-  readonly fingerprint: () => Promise<string | undefined>;
+  /** What ties saved sessions to these weights. Computed when it is first asked for. */
+  readonly fingerprint: () => Promise<string>;
 }
 
 /**
@@ -107,7 +107,7 @@ export async function loadWeights(
     // In the background: the first answer does not wait for the disk.
     if (key && weightCache) kept = writeCached(weightCache, key, space, { types, exponents }).catch(() => {});
   }
-  let fingerprint: Promise<string | undefined> | undefined;
+  let fingerprint: Promise<string> | undefined;
   return {
     kept,
     keyScales: keyScales(config, exponents, pairs),
@@ -240,8 +240,7 @@ async function computeFingerprint(
   config: ModelConfig,
   specs: readonly WeightSpec[],
   space: WeightSpace,
-): Promise<string | undefined> {
-  if (!canFingerprint()) return undefined;
+): Promise<string> {
   const digests = [];
   for (const [i, spec] of specs.entries()) digests.push(await digestTensor(spec, space.contents(i)));
   return fingerprintModel(config, digests);

@@ -33,8 +33,8 @@ export interface LoadedModel {
   readonly adapters: Adapters;
   /** Settles when nothing is being written to the disk's cache of weights any more. */
   readonly kept: Promise<void>;
-  /** Ties saved sessions to the model; undefined where SHA-256 is not to be had (a page without https). */
-  readonly fingerprint: () => Promise<string | undefined>;
+  /** Ties saved sessions to the model. */
+  readonly fingerprint: () => Promise<string>;
   /** Comes from the text worker; absent when the checkpoint has no tokenizer. */
   tokenTable: TokenTable | undefined;
 }

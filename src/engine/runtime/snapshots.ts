@@ -14,7 +14,6 @@ export async function describeSnapshot(
   sequence: Sequence,
 ): Promise<{ readonly header: SnapshotHeader; readonly tokens: Uint32Array<ArrayBuffer> }> {
   const fingerprint = await model.fingerprint();
-  if (fingerprint === undefined) throw noDigest();
   const adapter = (await sequence.adapter?.fingerprint()) ?? null;
   const { cache, plannedTokens, ownOptions: context } = sequence;
   const { layout } = model.pool.store;
@@ -29,7 +28,7 @@ export async function describeSnapshot(
 /**
  * A sequence as it was saved, at its own encoding, still without its blocks.
  *
- * @throws SkeinError (code `unsupported`) where SHA-256 is not to be had; (code `snapshot_mismatch`) when it belongs to another model, adapter, cache type, or to a factor that this model was not
+ * @throws SkeinError (code `snapshot_mismatch`) when it belongs to another model, adapter, cache type, or to a factor that this model was not
  * loaded with
  * @throws ContextLengthError when it is longer than the window
  */
@@ -39,7 +38,6 @@ export async function restoreSnapshot(
   tokens: Uint32Array,
 ): Promise<Sequence> {
   const fingerprint = await model.fingerprint();
-  if (fingerprint === undefined) throw noDigest();
   if (header.fingerprint !== fingerprint)
     throw mismatch("it was saved with another model, or with other weights or another backend; load that one");
   const adapter = header.adapter === null ? undefined : await model.adapters.withFingerprint(header.adapter);
@@ -88,13 +86,6 @@ function checkEncoding(settings: ContextSettings, saved: EncodingChoice): Encodi
     ? `load it with context: { extend: "${method}", factor: ${factor} }`
     : "load it with the options that it had then";
   throw mismatch(`its keys have ${what}, which this model was not loaded for; ${how}`);
-}
-
-function noDigest(): SkeinError {
-  return new SkeinError(
-    "unsupported",
-    "sessions are saved and restored on pages served over https or from localhost only",
-  );
 }
 
 function mismatch(why: string): SkeinError {
