@@ -74,6 +74,22 @@ test("a file is written whole or not at all", async () => {
   expect((await readFile(path)).length).toBeGreaterThan(100_000);
 });
 
+test("a stream is aborted also when saving ends before its first byte; one that somebody else holds is left alone", async () => {
+  await using session = await model.createSession();
+  const { readable, writable } = new TransformStream<Uint8Array>();
+  const reading = expect(readable.getReader().read()).rejects.toThrow("no more");
+  const signal = AbortSignal.abort(new Error("no more"));
+  await expect(session.save(writable, { signal })).rejects.toThrow("no more");
+  await reading;
+
+  const written: Uint8Array[] = [];
+  const held = new WritableStream<Uint8Array>({ write: (piece) => void written.push(piece) });
+  const writer = held.getWriter();
+  await expect(session.save(held, { signal })).rejects.toThrow("no more");
+  await writer.write(Uint8Array.of(1));
+  expect(written).toEqual([Uint8Array.of(1)]);
+});
+
 test("another model, cache type or context, or damage, is refused with a clear error", async () => {
   const path = join(folder, "refused");
   await using session = await model.createSession();

@@ -133,16 +133,22 @@ export class Session implements AsyncDisposable {
     target: string | WritableStream<Uint8Array>,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<void> {
-    checkOptions(options);
     if (typeof target !== "string" && !(target instanceof WritableStream)) {
       throw new InvalidOptionError("target", "must be a path or a WritableStream");
     }
-    checkDigest();
-    return this.#inTurn(async (signal) => {
-      const { header, tokens } = await this.#parts.engine.call("exportSession", { session: this.#id });
-      const payloads = this.#payloads(tokens, Math.ceil(header.cached / header.layout.blockTokens));
-      await writeAll(encodeSnapshot(header, payloads), target, platform.createFile, signal);
-    }, options.signal);
+    try {
+      checkOptions(options);
+      checkDigest();
+      await this.#inTurn(async (signal) => {
+        const { header, tokens } = await this.#parts.engine.call("exportSession", { session: this.#id });
+        const payloads = this.#payloads(tokens, Math.ceil(header.cached / header.layout.blockTokens));
+        await writeAll(encodeSnapshot(header, payloads), target, platform.createFile, signal);
+      }, options.signal);
+    } catch (error) {
+      // Nothing was written yet: whoever reads the other end would wait for ever.
+      if (typeof target !== "string" && !target.locked) target.abort(error).catch(() => {});
+      throw error;
+    }
   }
 
   /** Frees the session's memory. Calls that run or wait are rejected (code `disposed`). */
