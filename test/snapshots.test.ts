@@ -90,6 +90,25 @@ test("a stream is aborted also when saving ends before its first byte; one that 
   expect(written).toEqual([Uint8Array.of(1)]);
 });
 
+test("a stream that never closes holds neither who aborts nor the session's end", async () => {
+  const stuck = (onClose: () => void) =>
+    new WritableStream<Uint8Array>({
+      close: () => {
+        onClose();
+        return new Promise(() => {});
+      },
+    });
+  const session = await model.createSession();
+  const controller = new AbortController();
+  const abort = () => controller.abort(new Error("no more"));
+  await expect(session.save(stuck(abort), { signal: controller.signal })).rejects.toThrow("no more");
+  const { promise: closing, resolve } = Promise.withResolvers<void>();
+  const saving = expect(session.save(stuck(resolve))).rejects.toMatchObject({ code: "disposed" });
+  await closing;
+  await session.dispose();
+  await saving;
+});
+
 test("another model, cache type or context, or damage, is refused with a clear error", async () => {
   const path = join(folder, "refused");
   await using session = await model.createSession();

@@ -12,17 +12,17 @@ export async function writeAll(
   createFile: (path: string) => Promise<AtomicFile>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const sink = typeof target === "string" ? await createFile(target) : sinkOf(target);
+  const sink = typeof target === "string" ? await createFile(target) : sinkOf(target, signal);
   try {
     for await (const piece of pieces) {
       signal?.throwIfAborted();
       await orAborted(sink.write(piece), signal); // a stream that never takes anything must not hold the session
     }
+    await sink.commit();
   } catch (error) {
     await sink.discard(error);
     throw error;
   }
-  await sink.commit();
 }
 
 interface Sink {
@@ -31,14 +31,15 @@ interface Sink {
   readonly discard: (reason: unknown) => Promise<void>;
 }
 
-function sinkOf(stream: WritableStream<Uint8Array>): Sink {
+function sinkOf(stream: WritableStream<Uint8Array>, signal: AbortSignal | undefined): Sink {
   const writer = stream.getWriter();
   return {
     write: async (bytes) => {
       await writer.ready;
       await writer.write(bytes);
     },
-    commit: () => writer.close(),
+    // Nor must one that never closes. A file gets its place at once, and nobody may be told that it did not.
+    commit: () => orAborted(writer.close(), signal),
     // Not waited for: a stream that is stuck may never end.
     discard: async (reason) => void writer.abort(reason).catch(() => {}),
   };
