@@ -299,9 +299,25 @@ describe("in a program", () => {
     await using model = await loadModel("owner/tiny", { download: true, onWarning: ({ code }) => warnings.push(code) });
     expect(model.context.nativeWindow).toBe(256);
     expect(warnings).toContain("hub_not_reached");
+    expect(model.warnings.map(({ code }) => code)).toEqual(warnings);
     await using quiet = await loadModel("owner/tiny", { onWarning: ({ code }) => warnings.push(code) });
-    expect(quiet.warnings).toEqual(model.warnings);
+    expect(quiet.warnings).toEqual([]);
     expect(warnings.filter((code) => code === "hub_not_reached").length).toBe(1);
+  });
+
+  test("when the Hub cannot be asked for an adapter that is loaded later, its model's listener is told", async () => {
+    const files = Object.entries(randomAdapter(3).files).map(
+      async ([name, file]) => [name, new Uint8Array(await file.arrayBuffer())] as const,
+    );
+    hub.repositories.set("owner/lora", { commit, files: Object.fromEntries(await Promise.all(files)) });
+    await pullModel("owner/lora");
+    await rm(join(folder, "hf", "hub", "models--owner--lora", ".no_exist"), { recursive: true });
+    process.env.HF_ENDPOINT = "http://127.0.0.1:9";
+    const warnings: string[] = [];
+    await using model = await loadModel(tiny, { onWarning: ({ code }) => warnings.push(code) });
+    await model.loadAdapter("law", "owner/lora", { download: true });
+    expect(model.adapters.get("law")?.modules).toBeGreaterThan(0);
+    expect(warnings).toEqual(["hub_not_reached"]);
   });
 
   test("what the cache lacks of a model is completed at its own commit, also when there is a newer one", async () => {

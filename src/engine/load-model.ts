@@ -6,7 +6,7 @@ import { checkOptions } from "./check-options.ts";
 import { eitherSignal } from "./either-signal.ts";
 import type { EngineMethods } from "./methods.ts";
 import { Model } from "./model.ts";
-import type { LoadOptions } from "./options.ts";
+import type { LoadOptions, Warning } from "./options.ts";
 import { resolveSource } from "./resolve-source.ts";
 import { sendAdapters } from "./send-adapter.ts";
 import { checkSource, type ModelSource, sendSource } from "./source.ts";
@@ -30,7 +30,12 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
       throw new InvalidOptionError(name, "must be a name");
   }
   const { backend, weights, embeddings, cache, threads, kernels, context = {}, signal, onProgress } = options;
-  const onWarning = options.onWarning ?? warnOnConsole;
+  const tell = options.onWarning ?? warnOnConsole;
+  const warnings: Warning[] = [];
+  const onWarning = (warning: Warning): void => {
+    warnings.push(warning);
+    tell(warning);
+  };
   validateContextOptions(context);
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024)) {
     throw new InvalidOptionError("threads", `must be a whole number from 1 to 1024, not ${String(threads)}`);
@@ -65,7 +70,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
       await engine.call("setTokenTable", table, { transfer });
     }
     for (const warning of facts.warnings) onWarning(warning);
-    return new Model(engine, text, facts, onWarning);
+    return new Model(engine, text, { ...facts, warnings }, tell);
   } catch (error) {
     const reason = new SkeinError("disposed", "this model could not be loaded");
     text.close(reason);

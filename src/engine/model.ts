@@ -93,7 +93,8 @@ export class Model implements AsyncDisposable {
   ): Promise<AdapterFacts> {
     checkOptions(options);
     const { signal } = options;
-    const { call, transfer, stop } = sendAdapter(name, await resolveAdapter(adapter, options));
+    const resolving = { ...options, onWarning: this.#onWarning };
+    const { call, transfer, stop } = sendAdapter(name, await resolveAdapter(adapter, resolving));
     try {
       const { facts, warnings } = await this.#parts.engine.call("loadAdapter", call, { signal, transfer });
       this.#adapters.set(name, facts);
