@@ -109,6 +109,26 @@ test("a stream that never closes holds neither who aborts nor the session's end"
   await saving;
 });
 
+test("restoring that is aborted, before or while the model looks at what it is given, leaves no session", async () => {
+  await using session = await model.createSession();
+  const path = join(folder, "aborted");
+  await session.save(path);
+  const { sessions } = await model.statistics();
+  const reason = new Error("no more");
+  await expect(model.restoreSession(path, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+
+  const controller = new AbortController();
+  const { signal } = controller;
+  const listen = vi.spyOn(signal, "addEventListener").mockImplementation((...args) => {
+    AbortSignal.prototype.addEventListener.apply(signal, args as Parameters<AbortSignal["addEventListener"]>);
+    queueMicrotask(() => controller.abort(reason)); // when somebody waits
+  });
+  await expect(model.restoreSession(path, { signal })).rejects.toBe(reason);
+  expect(listen).toHaveBeenCalled();
+  await using _ = await model.restoreSession(path); // after what went on
+  await expect.poll(async () => (await model.statistics()).sessions).toBe(sessions + 1);
+});
+
 test("another model, cache type or context, or damage, is refused with a clear error", async () => {
   const path = join(folder, "refused");
   await using session = await model.createSession();

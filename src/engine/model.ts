@@ -22,6 +22,7 @@ import type {
   SessionOptions,
   Warning,
 } from "./options.ts";
+import { orAborted } from "./or-aborted.ts";
 import { checkAdapterName, resolveAdapter, sendAdapter } from "./send-adapter.ts";
 import { Session } from "./session.ts";
 import { parseSnapshotHeader } from "./snapshot-header.ts";
@@ -191,16 +192,18 @@ export class Model implements AsyncDisposable {
    * Goes on with a session that {@link Session.save} wrote, at the encoding that it had.
    *
    * @throws SkeinError: `invalid_snapshot` for a file that is damaged or none, `snapshot_mismatch` for one of another model, adapter, cache type or
-   * factor, `not_found`, `unsupported` on a page without https
+   * factor, `not_found`, `unsupported` on a page without https; the signal's reason
    */
   async restoreSession(source: string | Blob, options: { readonly signal?: AbortSignal } = {}): Promise<Session> {
     checkOptions(options);
     if (typeof source !== "string" && !(source instanceof Blob))
       throw new InvalidOptionError("source", "must be a path or a Blob");
+    const { signal } = options;
+    signal?.throwIfAborted();
     const blob = typeof source === "string" ? await platform.openFile(source) : source;
     const name = typeof source === "string" ? source : source instanceof File ? source.name : undefined;
     try {
-      return await this.#restore(blob, options.signal);
+      return await this.#restore(blob, signal);
     } catch (error) {
       throw inSnapshot(error, name);
     }
@@ -212,28 +215,27 @@ export class Model implements AsyncDisposable {
     const tokens = header.length === 0 ? new Uint8Array() : await reader.next(header.length * 4);
     if (tokens.length !== header.length * 4)
       throw new SkeinError("invalid_snapshot", "this saved session is damaged: tokens are missing");
-    const { session, ...state } = await this.#parts.engine.call("restoreSession", {
-      header,
-      tokens: new Uint32Array(tokens.buffer),
-    });
+    const { engine } = this.#parts;
+    const restoring = engine.call("restoreSession", { header, tokens: new Uint32Array(tokens.buffer) });
     try {
+      // The first of a model reads all its weights.
+      const { session, ...state } = await orAborted(restoring, signal);
       const { blockTokens } = header.layout;
       for (let block = 0; block * blockTokens < header.cached; block++) {
         signal?.throwIfAborted();
         const count = Math.min(blockTokens, header.cached - block * blockTokens);
         const bytes = await reader.next(mostBlockBytes(header.layout, count));
-        await this.#parts.engine.call(
-          "importBlock",
-          { session, block, total: header.cached, bytes },
-          { transfer: [bytes.buffer] },
-        );
+        const call = { session, block, total: header.cached, bytes };
+        await engine.call("importBlock", call, { transfer: [bytes.buffer] });
       }
       await reader.end();
+      signal?.throwIfAborted();
+      return new Session(this.#parts, session, state);
     } catch (error) {
-      await this.#parts.engine.call("release", { session });
+      // Also one that comes when nobody waits for it any more.
+      restoring.then(({ session }) => engine.call("release", { session })).catch(() => {});
       throw error;
     }
-    return new Session(this.#parts, session, state);
   }
 
   /** What the model holds and has done: sessions, cache blocks and bytes in use, steps computed and rows in them. */
