@@ -41,6 +41,8 @@ export interface PageOptions {
   readonly isIsolated?: boolean;
   /** The page's path; `/index.html` if left out. */
   readonly path?: string;
+  /** Headers of everything that is served. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** How long it may take; 30 if left out. */
   readonly mostSeconds?: number;
   readonly signal?: AbortSignal;
@@ -53,7 +55,7 @@ export interface PageOptions {
  */
 export async function openPage(
   served: Served,
-  { isIsolated = false, path = "/index.html", mostSeconds = 30, signal }: PageOptions = {},
+  { isIsolated = false, path = "/index.html", headers, mostSeconds = 30, signal }: PageOptions = {},
 ): Promise<OpenedPage> {
   const files = new Map<string, string | Blob>();
   for (const [place, content] of Object.entries(served)) {
@@ -77,7 +79,7 @@ export async function openPage(
     }
     const file = files.get(pathname);
     if (file === undefined) return void response.writeHead(404).end();
-    const headers = {
+    const own = {
       "content-type": types[extname(pathname)] ?? "application/octet-stream",
       "cache-control": "no-store",
     };
@@ -86,7 +88,7 @@ export async function openPage(
     const [start, end] = range ? [Number(range[1]), Math.min(Number(range[2]) + 1, whole.size)] : [0, whole.size];
     const part = range ? { "content-range": `bytes ${start}-${end - 1}/${whole.size}` } : {};
     const length = { "content-length": Math.max(0, end - start) };
-    response.writeHead(range ? 206 : 200, { ...headers, ...length, ...part, ...(isIsolated ? isolating : {}) });
+    response.writeHead(range ? 206 : 200, { ...own, ...length, ...part, ...(isIsolated ? isolating : {}), ...headers });
     await pipeline(Readable.from(whole.slice(start, end).stream()), response).catch(() => {}); // a browser that has enough ends the connection
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

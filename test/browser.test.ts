@@ -228,6 +228,24 @@ test.runIf(chromium !== undefined)(
   },
 );
 
+test.runIf(chromium !== undefined)(
+  "where the page's policy forbids WebAssembly the error says what to allow, and that is enough (needs a Chromium on the PATH)",
+  async () => {
+    const open = (scripts: string, tasks: readonly PageTask[]): Promise<TasksResult> =>
+      runTasks(served, true, tasks, {
+        headers: { "content-security-policy": `default-src 'self'; script-src ${scripts}` },
+      });
+    const forbidden = await open("'self'", [
+      { source: "/model/", fails: true },
+      { source: "/model/", fails: true, options: { kernels: "plain" } },
+    ]);
+    for (const { error } of forbidden.results)
+      expect(error).toMatchObject({ code: "unsupported", message: expect.stringContaining("'wasm-unsafe-eval'") });
+    const allowed = await open("'self' 'wasm-unsafe-eval'", [{ source: "/model/", request }]);
+    expect(allowed.results[0]).toMatchObject({ warnings: [], generated });
+  },
+);
+
 async function logitsInNode(source: ModelSource, options: LoadOptions): Promise<Float32Array> {
   await using model = await loadModel(source, { ...options, context });
   await using session = await model.createSession({ plannedTokens: tokens.length });

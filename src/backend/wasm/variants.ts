@@ -1,8 +1,18 @@
+import { UnsupportedError } from "../../errors.ts";
 import type { KernelVariant } from "./builder/variant.ts";
 
 /** The module's file in the package, compressed: one for each variant. */
 export function moduleName(variant: KernelVariant): string {
   return `kernels-${variant}.wasm.gz`;
+}
+
+/** @throws UnsupportedError where WebAssembly may not be compiled: a page's policy can forbid it. What is asked is a module without anything in it. */
+export function checkCompiles(): void {
+  try {
+    new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
+  } catch (error) {
+    throw new UnsupportedError(`${error}; allow 'wasm-unsafe-eval' in the page's Content-Security-Policy`);
+  }
 }
 
 /** (func (result v128) (f32x4.relaxed_madd of zeros)) */

@@ -5,7 +5,7 @@ import { cacheBytesPerToken } from "../../backend/cache-size.ts";
 import { createReferenceBackend } from "../../backend/reference/reference.ts";
 import { kernelVariants } from "../../backend/wasm/builder/variant.ts";
 import { hasSeveralMemories } from "../../backend/wasm/other-memories.ts";
-import { fastestVariant, hasRelaxedSimd } from "../../backend/wasm/variants.ts";
+import { checkCompiles, fastestVariant, hasRelaxedSimd } from "../../backend/wasm/variants.ts";
 import { createWasmBackend, packedBytes } from "../../backend/wasm/wasm.ts";
 import { InvalidOptionError, SkeinError, UnsupportedError } from "../../errors.ts";
 import type { ModelConfig } from "../../model/config.ts";
@@ -58,7 +58,7 @@ export function checkBackendOptions({
 
 /**
  * @param windows - the most tokens that a sequence may have, and how many without any scaling
- * @throws UnsupportedError when `kernels` asks for what this engine does not have
+ * @throws UnsupportedError when `kernels` asks for what this engine does not have, or nothing may be compiled
  */
 export async function chooseBackend(
   { backend = "auto", threads, kernels = "auto", cache = "f32" }: LoadCall,
@@ -71,6 +71,7 @@ export async function chooseBackend(
     const message = `threads: ${threads} were asked for; the reference backend computes on one`;
     return { backend: createReferenceBackend(), warnings: isIdle ? [{ code: "threads", message }] : [] };
   }
+  checkCompiles();
   if ((kernels === "relaxed" || kernels === "pairs") && !hasRelaxedSimd())
     throw new UnsupportedError(`kernels: this engine has no relaxed SIMD, which ${kernels} needs; use plain`);
   if (kernels === "wide" && !canWiden()) throw new UnsupportedError(`kernels: wide needs ${wideNeeds}`);
