@@ -135,7 +135,8 @@ type Facts = Pick<
 
 /** Whether the options ask for YaRN, and mean the block that is there. */
 function isDeclaredYarn({ extend, factor }: ContextOptions, parameters: RotaryParameters): boolean {
-  return extend === "yarn" && parameters.method === "yarn" && [undefined, declaredFactor(parameters)].includes(factor);
+  const declared = declaredFactor(parameters);
+  return extend === "yarn" && parameters.method === "yarn" && (factor ?? declared) === declared;
 }
 
 function followTrained(options: ContextOptions, parameters: RotaryParameters, facts: Facts): ContextSettings {

@@ -89,8 +89,11 @@ async function readInput(
   if (tokens !== undefined) return toTokens(tokens);
   if (messages !== undefined)
     return text.encodeChat({ messages, tools, templateArguments, addGenerationPrompt: true }, signal);
-  const extra = Object.entries({ tools, templateArguments }).find(([, value]) => (value ?? null) !== null);
-  if (extra) throw new InvalidOptionError(extra[0], "are for the chat template: give messages");
+  if ((tools ?? templateArguments ?? null) !== null)
+    throw new InvalidOptionError(
+      (tools ?? null) === null ? "templateArguments" : "tools",
+      "are for the chat template: give messages",
+    );
   if (prompt !== undefined) {
     if (typeof prompt !== "string") throw new InvalidOptionError("prompt", "must be a text");
     if (typeof specialTokens !== "boolean") throw new InvalidOptionError("specialTokens", "must be true or false");

@@ -60,7 +60,7 @@ export async function findModelId(source: ModelSource): Promise<ModelId | undefi
 }
 
 const onlyConfiguration =
-  "only its configuration is built in (for inspecting). Put its files on the page's server, and end their folder's path with a slash";
+  "only its configuration is built in (for inspecting). Serve its files, and end their folder's path with a slash";
 
 async function pullAsked(
   hub: Hub,

@@ -30,10 +30,10 @@ export function spaceMakersAt(parts: SpaceMakers, place: TextPlace): SpaceMakers
 
 /**
  * Splitters as the reference has them. At the spaces that `Metaspace` marks the library does not split, which the reference does unless `split` is false; its
- * `Digits` are ASCII's, and white space in `ByteLevel` is JavaScript's: here, all that is a part of its own. Of what is done with what is found it knows
+ * `Digits` are ASCII's: here, both are parts of their own. Of what is done with what is found it knows
  * `Isolated` and `Removed`, and takes marks of punctuation that stand together for one: other splitters get a name that it refuses.
  *
- * @see tokenizers `pre_tokenizers/digits.rs` (any numeric character), `pre_tokenizers/byte_level.rs`
+ * @see tokenizers `pre_tokenizers/digits.rs` (any numeric character)
  */
 export function toReferenceSplitters(preTokenizer: unknown): unknown {
   return changeParts(preTokenizer, "pretokenizers", (part) => {
@@ -47,15 +47,11 @@ export function toReferenceSplitters(preTokenizer: unknown): unknown {
     )
       return { type: `${type} of this behavior` };
     if (type === "Digits") return isolated(part.individual_digits ? "\\p{N}" : "\\p{N}+");
-    if (type === "ByteLevel" && part.use_regex !== false && !part.add_prefix_space)
-      return sequence(isolated(words.source), { ...part, use_regex: false });
     if (type !== "Metaspace" || part.split === false) return part;
-    return sequence({ ...part, split: false }, isolated("\u2581[^\u2581]*|[^\u2581]+"));
+    const split = isolated("\u2581[^\u2581]*|[^\u2581]+");
+    return { type: "Sequence", pretokenizers: [{ ...part, split: false }, split] };
   });
 }
-
-/** GPT-2's. As a part of its own, its `\s` is Unicode's. */
-const words = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/u;
 
 /** Of what is to be removed, the library keeps what groups of the pattern capture; it makes a group of a `String`. */
 function keepsRemoved({ invert, pattern }: Part): boolean {
@@ -65,10 +61,6 @@ function keepsRemoved({ invert, pattern }: Part): boolean {
 
 function isolated(Regex: string): Part {
   return { type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false };
-}
-
-function sequence(...pretokenizers: Part[]): Part {
-  return { type: "Sequence", pretokenizers };
 }
 
 type Part = Readonly<Record<string, unknown>>;

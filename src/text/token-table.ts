@@ -53,18 +53,12 @@ function checkAlphabet({ vocabulary, json }: TokenizerFile, { byteToken, hasByte
   }
   // Some vocabularies have no bytes but those of the text that they were trained on (SmolLM's): the reference leaves the others out, unless there is a token
   // for what is unknown. None in use lacks a character of ASCII.
-  const isNeeded = (byte: number): boolean =>
-    hasByteTokens || (unk_token === null ? byte >= 0x20 && byte <= 0x7e : !isInNoText(byte));
-  for (let byte = 0; byte < 256; byte++) {
-    if (!isNeeded(byte) || vocabulary.has(byteToken(byte))) continue;
+  const [first, end] = hasByteTokens || unk_token !== null ? [0, 256] : [0x20, 0x7f];
+  for (let byte = first; byte < end; byte++) {
+    if (vocabulary.has(byteToken(byte))) continue;
     throw new InvalidConfigError(
       "tokenizer.json model.vocab",
       `lacks ${JSON.stringify(byteToken(byte))}, the token of the byte ${byte}; is the file complete?`,
     );
   }
-}
-
-/** Whether UTF-8 does not have the byte. */
-function isInNoText(byte: number): boolean {
-  return byte === 0xc0 || byte === 0xc1 || byte > 0xf4;
 }

@@ -207,28 +207,21 @@ describe("unusual tokenizers", () => {
       expect([...withoutReturn.encode("\n\r\n\r", { specialTokens })]).toEqual([256]);
       expect([...withoutReturn.encode("\r", { specialTokens })]).toEqual([]);
     }
-    // With a token for what is unknown all bytes are needed, but for those that no text has.
+    // With a token for what is unknown all bytes are needed.
     expect(() => lacking([13], { unk_token: "a" })).toThrow(/lacks "č", the token of the byte 13/);
-    const inNoText = lacking([0xc0, 0xc1, 0xf5, 0xff], { unk_token: "a" });
-    expect(inNoText.decode(inNoText.encode("é😀\u{10ffff}\0"))).toBe("é😀\u{10ffff}\0");
   });
 
-  test("digits are all numeric characters, white space is Unicode's", () => {
+  test("digits are all numeric characters", () => {
     const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
-    const encoder = (merges: string[], ...pretokenizers: object[]) => {
+    const encoder = (...pretokenizers: object[]) => {
       const pre_tokenizer = { type: "Sequence", pretokenizers: [...pretokenizers, byteLevel] };
+      const merges = ["Ġ Â", "½ Â"]; // what would be merged in one piece
       const tokenizer = createTokenizer(miniatureTokenizer(merges, [], { pre_tokenizer }), {});
       return (text: string) => [...tokenizer.encode(text)];
     };
-    const half = ["Ġ Â", "½ Â"]; // what would be merged in one piece
-    expect(encoder(half)(" ½½")).toEqual([256, 257, 189]);
-    expect(encoder(half, { type: "Digits", individual_digits: false })(" ½½")).toEqual([32, 194, 257, 189]);
-    expect(encoder(half, { type: "Digits", individual_digits: true })(" ½½")).toEqual([32, 194, 189, 194, 189]);
-    // A byte order mark is no white space, the next-line character is.
-    expect(encoder(["¿ !"])("\ufeff!")).toEqual([0xef, 0xbb, 256]);
-    expect(encoder([`${byteToken(0x85)} !`])("\u0085!")).toEqual([0xc2, 0x85, 33]);
-    // Merges across pieces, all others as the library splits them.
-    expect(encoder(["b Ġ", "a '", "Ġ Ġ"])("b a's  a")).toEqual([98, 32, 97, 39, 115, 32, 32, 97]);
+    expect(encoder()(" ½½")).toEqual([256, 257, 189]);
+    expect(encoder({ type: "Digits", individual_digits: false })(" ½½")).toEqual([32, 194, 257, 189]);
+    expect(encoder({ type: "Digits", individual_digits: true })(" ½½")).toEqual([32, 194, 189, 194, 189]);
   });
 
   test("keys that mean something to JavaScript are only text", () => {

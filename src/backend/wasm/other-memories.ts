@@ -1,3 +1,4 @@
+import { UnsupportedError } from "../../errors.ts";
 import { lineBytes, memoryOf } from "./layout.ts";
 import type { Kernels } from "./thread.ts";
 
@@ -6,6 +7,12 @@ export const deskBytes: number = 2 ** 20;
 
 /** Inputs of a matrix in such a memory, at most: three rows of as many numbers have room on a desk. */
 export const mostInputs = 65_536;
+
+/** @throws UnsupportedError naming a row that is too long for them */
+export function checkInputs(name: string, inputs: number): void {
+  if (inputs > mostInputs)
+    throw new UnsupportedError(`${name}: ${inputs} inputs; models beyond 4 GiB may have ${mostInputs}`);
+}
 
 /** @returns how many bytes of each of these memories desks take, from its beginning */
 export function reservedBytes(threads: number): number {

@@ -387,6 +387,6 @@ test("keys of more numbers than a desk holds are refused where the cache may lie
   const keyValueHeads = mostInputs / 128 + 1;
   const layout = { layers: 1, keyValueHeads, headDim: 128, blockTokens: 128, type: "f32" } as const;
   const several = backends["three threads, several memories"];
-  expect(() => several.createBlockStore(layout)).toThrow("keys of 65664 channels");
+  expect(() => several.createBlockStore(layout)).toThrow("keys: 65664 inputs");
   expect(backends.relaxed.createBlockStore(layout).layout).toBe(layout);
 });

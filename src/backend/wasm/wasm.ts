@@ -1,4 +1,4 @@
-import { SkeinError, UnsupportedError } from "../../errors.ts";
+import { SkeinError } from "../../errors.ts";
 import type { RotaryRows } from "../../position/index.ts";
 import type { Backend, BlockStore, CacheLayout, Segment, Tensor, WeightSpec } from "../backend.ts";
 import {
@@ -17,7 +17,7 @@ import { createMatrix, type Matrix, type PackedWeight, packedSize, strideOf } fr
 import { MatrixWork } from "./matrix-work.ts";
 import { attentionScratchBytes } from "./operations/attention.ts";
 import { cacheScratchBytes, quantiseItem, rerotateItem } from "./operations/cache.ts";
-import { mostInputs } from "./other-memories.ts";
+import { checkInputs } from "./other-memories.ts";
 import { WasmWeightSpace } from "./weight-space.ts";
 
 /**
@@ -67,9 +67,7 @@ export async function createWasmBackend(options: MachineOptions): Promise<Backen
     blockTokens: tileTokens,
     allocateWeights: (specs) => new WasmWeightSpace(memories, machine.runNow.bind(machine), specs),
     createBlockStore: (layout: CacheLayout, keyScales) => {
-      const channels = layout.keyValueHeads * layout.headDim;
-      if (memories.all.length > 1 && channels > mostInputs)
-        throw new UnsupportedError(`keys of ${channels} channels; models beyond 4 GiB may have ${mostInputs}`);
+      if (memories.all.length > 1) checkInputs("keys", layout.keyValueHeads * layout.headDim);
       machine.needScratch(cacheScratchBytes(layout.headDim));
       return new WasmBlockStore(memories, layout, tileWork(machine, layout.headDim), keyScales);
     },

@@ -6,7 +6,7 @@ import { type PackedWeight, packedSize } from "./matrix.ts";
 import type { Memories } from "./memories.ts";
 import { weightTypes } from "./operations/linear.ts";
 import { packArguments } from "./operations/pack.ts";
-import { mostInputs } from "./other-memories.ts";
+import { checkInputs } from "./other-memories.ts";
 import { isSuperBlockType } from "./pack-super-blocks.ts";
 
 /** What the packed bytes are; to be raised when a layout changes. */
@@ -43,8 +43,7 @@ export class WasmWeightSpace implements WeightSpace {
         const isLarge = isMatrix(specs[i]!);
         const address = (isLarge ? memories : memories.working).allocate(bytes);
         this.#pieces.push({ address, bytes });
-        if (memoryOf(address) > 0 && shape[1]! > mostInputs)
-          throw new UnsupportedError(`${name}: ${shape[1]} inputs; models beyond 4 GiB may have ${mostInputs}`);
+        if (memoryOf(address) > 0) checkInputs(name, shape[1]!);
         weights[i] = { name, shape, type: isLarge ? type : "f32", isFine, address, ...size };
       }
     } catch (error) {

@@ -33,6 +33,6 @@ async function openSource(source: SourceDescription): Promise<CheckpointFiles> {
     case "shared":
       return openSharedFiles(source.shared);
     case "folder":
-      throw new UnsupportedError(`a browser has no folder ${source.path}`);
+      throw new UnsupportedError("a browser has no folders");
   }
 }
