@@ -30,33 +30,27 @@ export function spaceMakersAt(parts: SpaceMakers, place: TextPlace): SpaceMakers
 
 /**
  * Splitters as the reference has them. At the spaces that `Metaspace` marks the library does not split, which the reference does unless `split` is false; its
- * `Digits` are ASCII's: here, both are parts of their own. Of what is done with what is found it knows
- * `Isolated` and `Removed`, and takes marks of punctuation that stand together for one: other splitters get a name that it refuses.
+ * `Digits` are ASCII's: here, both are parts of their own. Of what is done with what is found it knows `Isolated` and `Removed`, and takes marks of
+ * punctuation that stand together for one: other splitters get a name that it refuses.
  *
  * @see tokenizers `pre_tokenizers/digits.rs` (any numeric character)
  */
 export function toReferenceSplitters(preTokenizer: unknown): unknown {
   return changeParts(preTokenizer, "pretokenizers", (part) => {
     const { type, behavior = "Isolated" } = part;
-    // All pieces stay then, whichever are found; with `invert` the library would leave the others out.
-    if (type === "Split" && behavior === "Isolated") return { ...part, invert: false };
     if (
       type === "Split"
-        ? behavior !== "Removed" || keepsRemoved(part)
+        ? behavior !== "Isolated" && behavior !== "Removed"
         : type === "Punctuation" && behavior !== "Contiguous"
     )
       return { type: `${type} of this behavior` };
-    if (type === "Digits") return isolated(part.individual_digits ? "\\p{N}" : "\\p{N}+");
+    // Isolated pieces all stay, whichever are found; with `invert` the library leaves the others out. With `invert: false` it keeps a `String` that is removed.
+    if (type === "Split") return { ...part, invert: (behavior === "Removed" && part.invert) || undefined };
+    if (type === "Digits") return isolated(`\\p{N}${part.individual_digits ? "" : "+"}`);
     if (type !== "Metaspace" || part.split === false) return part;
     const split = isolated("\u2581[^\u2581]*|[^\u2581]+");
     return { type: "Sequence", pretokenizers: [{ ...part, split: false }, split] };
   });
-}
-
-/** Of what is to be removed, the library keeps what groups of the pattern capture; it makes a group of a `String`. */
-function keepsRemoved({ invert, pattern }: Part): boolean {
-  const { Regex } = (pattern ?? {}) as Part;
-  return !invert && (typeof Regex !== "string" || /\((?!\?(?!<\w))/.test(Regex));
 }
 
 function isolated(Regex: string): Part {

@@ -34,13 +34,10 @@ export function pythonEquals(left: TemplateValue, right: TemplateValue): boolean
       [...entries!].every(([key, item]) => others!.has(key) && pythonEquals(item, others!.get(key)!))
     );
   }
-  return comparable(left) === comparable(right);
-}
-
-/** The library keeps None and what is undefined as the same value. */
-function comparable({ type, value }: TemplateValue): unknown {
-  if (type === "NullValue") return null;
-  return typeof value === "boolean" ? Number(value) : value;
+  // The library keeps nothing for None and for what is undefined.
+  if (a === undefined && b === undefined) return left.type === right.type;
+  const number = (value: unknown): unknown => (typeof value === "boolean" ? Number(value) : value);
+  return number(a) === number(b);
 }
 
 function pythonRepr(item: TemplateValue): string {
@@ -57,7 +54,7 @@ function pythonRepr(item: TemplateValue): string {
     case "ArrayValue":
       return `[${reprItems(value)}]`;
     case "TupleValue":
-      return `(${reprItems(value)})`; // of two at least: the library reads no shorter ones
+      return `(${reprItems(value)})`; // of two and more: the library reads no others
     case "ObjectValue": {
       const entries = [...(value as ReadonlyMap<string, TemplateValue>)];
       return `{${entries.map(([key, entry]) => `${pythonQuote(key)}: ${pythonRepr(entry)}`).join(", ")}}`;

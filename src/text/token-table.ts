@@ -22,14 +22,12 @@ export interface TokenTable {
  * out: it is no part of the tokenizer, and would change what the model wrote.
  *
  * @param controlTokens - the ids of control tokens
- * @throws InvalidConfigError when a byte has no token and needs one, so that some text could not be encoded as the reference does.
  */
 export function createTokenTable(
   file: TokenizerFile,
   spelling: TokenSpelling,
   controlTokens: Iterable<number>,
 ): TokenTable {
-  checkAlphabet(file, spelling);
   const tokens = new Array<Uint8Array | undefined>(file.vocabularySize);
   for (const [token, id] of file.vocabulary) tokens[id] = spelling.bytesOf(token);
   for (const { id, content } of file.addedTokens) tokens[id] = spelling.bytesOfAdded(content);
@@ -46,19 +44,29 @@ export function createTokenTable(
   return { bytes, offsets, control, leadingSpaces: spelling.leadingSpaces };
 }
 
-function checkAlphabet({ vocabulary, json }: TokenizerFile, { byteToken, hasByteTokens }: TokenSpelling): void {
+/**
+ * Bytes without a token, in the alphabet of tokens. Some vocabularies have no bytes but those of the text that they were trained on (SmolLM's): the reference
+ * leaves the others out of a text, unless there is a token for what is unknown.
+ *
+ * @throws InvalidConfigError when some text could not be encoded, or none
+ */
+export function absentBytes({ vocabulary, json }: TokenizerFile, { byteToken, hasByteTokens }: TokenSpelling): string {
   const { byte_fallback, unk_token = null } = json.model as Readonly<Record<string, unknown>>;
   if (hasByteTokens && byte_fallback !== true) {
     throw new InvalidConfigError("tokenizer.json model.byte_fallback", "must be true, else not every text has tokens");
   }
-  // Some vocabularies have no bytes but those of the text that they were trained on (SmolLM's): the reference leaves the others out, unless there is a token
-  // for what is unknown. None in use lacks a character of ASCII.
-  const [first, end] = hasByteTokens || unk_token !== null ? [0, 256] : [0x20, 0x7f];
-  for (let byte = first; byte < end; byte++) {
-    if (vocabulary.has(byteToken(byte))) continue;
-    throw new InvalidConfigError(
-      "tokenizer.json model.vocab",
-      `lacks ${JSON.stringify(byteToken(byte))}, the token of the byte ${byte}; is the file complete?`,
-    );
+  let absent = "";
+  for (let byte = 0; byte < 256; byte++) {
+    const token = byteToken(byte);
+    if (vocabulary.has(token)) continue;
+    // In ASCII are its own visible characters, which no vocabulary in use lacks, and SentencePiece's tokens of bytes, `<0x0A>`.
+    if (token < "\x7f" || unk_token !== null) {
+      throw new InvalidConfigError(
+        "tokenizer.json model.vocab",
+        `lacks ${JSON.stringify(token)}, the token of the byte ${byte}; is the file complete?`,
+      );
+    }
+    absent += token;
   }
+  return absent;
 }

@@ -2,7 +2,7 @@ import { type BPE, Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers
 import { InvalidConfigError, InvalidOptionError, SkeinError, UnsupportedError } from "../errors.ts";
 import { type SpaceMakers, spaceMakersAt, type TextPlace, toReferenceSplitters } from "./leading-space.ts";
 import { readSpelling, type TokenSpelling } from "./token-spelling.ts";
-import { createTokenTable, type TokenTable } from "./token-table.ts";
+import { absentBytes, createTokenTable, type TokenTable } from "./token-table.ts";
 import {
   type AddedToken,
   describe,
@@ -72,10 +72,11 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
   const file = readTokenizerFile(tokenizerJson);
   const config = readTokenizerConfig(tokenizerConfig);
   const spelling = readSpelling(file.json.decoder);
+  const absent = absentBytes(file, spelling);
   const controlTokens = findControlTokens(file, config);
   const controlIds = new Set(controlTokens.values());
   const table = createTokenTable(file, spelling, controlIds);
-  const libraries = createLibraries(file, controlIds, spelling);
+  const libraries = createLibraries(file, controlIds, absent);
   const withControl = libraries("beginning", true);
   const encodeLetters = createLetterEncoder(file, controlIds, libraries, spelling);
 
@@ -112,22 +113,16 @@ type Libraries = (place: TextPlace, withControl: boolean) => LibraryTokenizer;
  * The library splits text at every added token that it knows: where control tokens are letters, it must not know them. All tokenizers share the large part, the
  * model.
  */
-function createLibraries(
-  file: TokenizerFile,
-  controlIds: ReadonlySet<number>,
-  { byteToken }: TokenSpelling,
-): Libraries {
+function createLibraries(file: TokenizerFile, controlIds: ReadonlySet<number>, absent: string): Libraries {
   const { normalizer = null, pre_tokenizer = null } = file.json;
   const parts = { normalizer, pre_tokenizer: toReferenceSplitters(pre_tokenizer) };
   const ordinary = file.addedTokens.filter(({ id }) => !controlIds.has(id));
   const main = buildLibraryTokenizer(file, parts, file.json.model, file.addedTokens);
   const model = main.model as BPE;
   for (const [i, rank] of file.mergeRanks?.entries() ?? []) model.bpe_ranks.set(JSON.stringify(model.merges[i]), rank);
-  const bytes = Array.from({ length: 256 }, (_, byte) => byteToken(byte));
-  const absent = bytes.filter((token) => !file.vocabulary.has(token));
-  if (absent.length > 0) {
+  if (absent !== "") {
     // What has no token the reference leaves out before it merges, the library afterwards.
-    const characters = new RegExp(`[${absent.join("")}]`, "g");
+    const characters = new RegExp(`[${absent}]`, "g");
     const merge = model.bpe.bind(model);
     model.bpe = (word) => merge(word.replace(characters, ""));
   }
