@@ -25,6 +25,7 @@ test.each([
   "model\\.layers\\.\\d{2}\\..+",
   "model\\.layers\\.\\d{1,}\\.self_attn\\.[^kv]_proj",
   "^(?!.*visual).*(?:q_proj|qkv)$",
+  "^^lm_head$$|(?:^|a)(?:^model.*|.^b)",
   "(?=.*mlp).*?_proj",
   "(?:.*?(?:language|text).*?)|(?:\\bmodel\\.layers\\.[\\d]{1,}\\.(?:self_attn|mlp)\\.(?:(?:q_proj|up_proj)))",
   ".*[\\w-]\\B.proj|lm_head?",
@@ -44,7 +45,8 @@ test("random patterns match as JavaScript's own engine says", () => {
   const { pattern } = fc.letrec<{ pattern: string; atom: string }>((tie) => ({
     atom: fc.oneof(
       { depthSize: "small", withCrossShrink: true },
-      fc.constantFrom("a", "b", ".", "\\.", "[ab]", "[^a]", "\\b", "$", "^"),
+      // Without ^, which the V8 of Node 26 is wrong about: ^[^a]{0,2}.(.+?a(.{0,2}^$(($)^(a{2}\b|(\b[ab]+?){2})?$))|a?)?$ does not match bbba there.
+      fc.constantFrom("a", "b", ".", "\\.", "[ab]", "[^a]", "\\b", "$"),
       tie("pattern").map((inner) => `(?:${inner})`),
       tie("pattern").map((inner) => `(${inner})`),
     ),
