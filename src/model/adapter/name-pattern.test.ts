@@ -45,8 +45,7 @@ test("random patterns match as JavaScript's own engine says", () => {
   const { pattern } = fc.letrec<{ pattern: string; atom: string }>((tie) => ({
     atom: fc.oneof(
       { depthSize: "small", withCrossShrink: true },
-      // Without ^, which the V8 of Node 26 is wrong about: ^[^a]{0,2}.(.+?a(.{0,2}^$(($)^(a{2}\b|(\b[ab]+?){2})?$))|a?)?$ does not match bbba there.
-      fc.constantFrom("a", "b", ".", "\\.", "[ab]", "[^a]", "\\b", "$"),
+      fc.constantFrom("a", "b", ".", "\\.", "[ab]", "[^a]", "\\b", "$", "^"),
       tie("pattern").map((inner) => `(?:${inner})`),
       tie("pattern").map((inner) => `(${inner})`),
     ),
@@ -59,7 +58,8 @@ test("random patterns match as JavaScript's own engine says", () => {
   const name = fc.string({ unit: fc.constantFrom("a", "b", "."), maxLength: 8 });
   fc.assert(
     fc.property(pattern, fc.array(name, { maxLength: 6 }), (text, samples) => {
-      const native = new RegExp(`^(?:${text})$`, "s");
+      // Spelt out, since the V8 of Node 26 is wrong about ^: ^[^a]{0,2}.(.+?a(.{0,2}^$(($)^(a{2}\b|(\b[ab]+?){2})?$))|a?)?$ does not match bbba there.
+      const native = new RegExp(`^(?:${text.replace(/(?<!\[)\^/g, "(?<![^])")})$`, "s");
       const compiled = compileNamePattern(text);
       for (const sample of samples) expect(compiled.matches(sample)).toBe(native.test(sample));
     }),
