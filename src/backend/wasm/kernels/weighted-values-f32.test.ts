@@ -6,10 +6,12 @@ import { weightedValuesF32 } from "./weighted-values-f32.ts";
 
 for (const { name, kernels, put, get, clear } of await kernelHarnesses(weightedValuesF32.map(alone))) {
   /** @returns the new state, [width / 8][rows][8] */
-  const weigh = (work: Float32Array, values: Float32Array, state: Float32Array, rows: number, limit: number) => {
+  const weigh = (numbers: Float32Array, values: Float32Array, state: Float32Array, rows: number, limit: number) => {
     clear();
     const address = put(state);
-    kernels[`weightedValuesF32Rows${rows}Alone`]!(put(work), put(values), address, state.length / rows, limit);
+    const work = put(numbers);
+    const width = state.length / rows;
+    kernels[`weightedValuesF32Rows${rows}Alone`]!(work, work, put(values), address, rows * 32, width, limit);
     return get(Float32Array, address, state.length);
   };
 

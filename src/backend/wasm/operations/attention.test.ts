@@ -159,6 +159,30 @@ for (const harness of await operationHarnesses([...attentionKernels, ...cacheKer
     expect(cache.attend(0, 37, itemTokens)).toEqual(before);
   });
 
+  test.for([
+    { type: "f32" as const },
+    { type: "f32" as const, window: 17 },
+    { type: "f16" as const },
+    { type: "f16" as const, window: 1 },
+    { type: "f16" as const, window: 100 },
+    { type: "f16" as const, window: 200 },
+    { type: "q8" as const }, // of its values, those of the own tile
+  ])(`${name}: a value past what $type holds reaches the rows that see it, and no others; window: $window`, (kind) => {
+    const shape: AttentionShape = { ...usual, ...kind, keyValueHeads: 1, headDim: 16, pairs: 0 };
+    const inputs = randomInputs(shape);
+    const rows = prefill(harness, shape, inputs);
+    const [columns, { window = shape.tokens }] = [rows.length / shape.tokens, shape];
+    for (const key of [0, 5, 60, 127, 130, 255]) {
+      const values = inputs.values.map((x, i) => (Math.floor(i / 16) === key ? x / 0 : x));
+      const got = prefill(harness, shape, { ...inputs, values });
+      for (let token = 0; token < shape.tokens; token++) {
+        const row = got.subarray(token * columns, (token + 1) * columns);
+        if (token >= key && token < key + window) expect(row.some(Number.isFinite), `${token} sees ${key}`).toBe(false);
+        else expect(row, `${token} does not see ${key}`).toEqual(rows.slice(token * columns, (token + 1) * columns));
+      }
+    }
+  });
+
   test(`${name}: powers of two moved from keys to queries change no bit of f32 attention`, () => {
     const shape: AttentionShape = { ...usual, tokens: 140 };
     const inputs = randomInputs(shape);
