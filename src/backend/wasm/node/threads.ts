@@ -11,25 +11,27 @@ import type { ThreadStart } from "../thread-start.ts";
  */
 export async function openThread(): Promise<(start: ThreadStart) => Promise<void>> {
   const worker = new Worker(new URL("./thread-worker.ts", import.meta.url), { name: "skein-thread", execArgv: [] });
-  /** @returns when the worker says so, or fails; only then may the process end while there is a worker */
-  const hear = (event: "online" | "message"): Promise<void> => {
-    worker.ref();
-    const heard = new Promise<void>((resolve, reject) => {
-      const fail = ({ message }: Error): void => {
-        reject(new SkeinError("worker_failed", `a thread did not start: ${message}; load with fewer threads`));
-      };
-      worker.once("error", fail);
-      worker.once(event, () => {
-        worker.off("error", fail); // what fails later ends this worker too, which is told to its owner
-        resolve();
-      });
+  const online = new Promise<void>((resolve) => worker.once("online", resolve));
+  const ready = new Promise<void>((resolve, reject) => {
+    const fail = ({ message }: Error): void => {
+      reject(new SkeinError("worker_failed", `a thread did not start: ${message}; load with fewer threads`));
+    };
+    worker.once("error", fail); // until it is ready: it may be online, and still fail to load its script
+    worker.once("message", () => {
+      worker.off("error", fail); // what fails later ends this worker too, which is told to its owner
+      resolve();
     });
-    return heard.finally(() => worker.unref());
+  });
+  /** @returns when one of them has come; only then may the process end while there is a worker */
+  const hear = (...events: readonly Promise<void>[]): Promise<void> => {
+    worker.ref();
+    return Promise.race(events).finally(() => worker.unref());
   };
-  await hear("online");
+  ready.catch(() => {}); // whoever starts it hears of that
+  await hear(online, ready);
   return (start) => {
     worker.postMessage(start);
-    return hear("message");
+    return hear(ready);
   };
 }
 
