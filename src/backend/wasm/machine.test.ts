@@ -1,8 +1,9 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { SkeinError } from "../../errors.ts";
 import type { Backend, Tensor } from "../backend.ts";
 import { createReferenceBackend } from "../reference/reference.ts";
 import { computeStep, randomNumbers, relativeDifference, tensors, upload, wasmBackend } from "./backend-harness.ts";
+import { Control } from "./control.ts";
 import { Machine } from "./machine.ts";
 import { operationIds } from "./operations/index.ts";
 import type { Region } from "./program.ts";
@@ -173,12 +174,49 @@ test("runNow refuses to cut into a step, and gives the arguments back as they ar
   const machine = await Machine.create({ threads: 1, variant: "relaxed" });
   const region = machine.program.region(128);
   machine.program.add(operationIds.addRows, 1, [region, region, region, 128, 8], { reads: [region], writes: [region] });
-  expect(() => machine.runNow("pack", 1, [0, 0, 0, 0, 0])).toThrow("in the middle of a step");
+  await expect(machine.runNow("pack", 1, [0, 0, 0, 0, 0])).rejects.toThrow("in the middle of a step");
   machine.program.clear();
   const rows = machine.memory.allocate(16 * 32 * 4);
   const target = machine.memory.allocate(2048);
   machine.memory.floats(rows, 16 * 32).fill(2);
-  expect([...machine.runNow("pack", 1, [0, rows, 1, target, 0, 0])]).toEqual([0, rows, 1, target, 0, 0]);
+  expect([...(await machine.runNow("pack", 1, [0, rows, 1, target, 0, 0]))]).toEqual([0, rows, 1, target, 0, 0]);
   machine.memory.floats(rows, 16 * 32)[5] = Number.NaN;
-  expect([...machine.runNow("pack", 1, [0, rows, 1, target, 0, 0])]).toEqual([0, rows, 1, target, 1, 0]);
+  expect([...(await machine.runNow("pack", 1, [0, rows, 1, target, 0, 0]))]).toEqual([0, rows, 1, target, 1, 0]);
+});
+
+test("runNow refuses to cut into a step that is being computed, too", async () => {
+  const machine = await Machine.create({ threads: 1, variant: "relaxed" });
+  const { program } = machine;
+  const region = program.region(60_000 * 128);
+  const access = { reads: [region], writes: [region] };
+  for (let i = 0; i < 100; i++) program.add(operationIds.addRows, 60_000, [region, region, region, 128, 8], access);
+  let isOver = false;
+  const running = machine.run().then(() => {
+    isOver = true;
+  });
+  await expect(machine.runNow("pack", 1, [0, 0, 0, 0, 0])).rejects.toThrow("in the middle of a step");
+  expect(isOver).toBe(false);
+  await running;
+});
+
+test("while runNow waits for a thread that has taken an item, this thread listens to others", async () => {
+  const machine = await Machine.create({ threads: 1, variant: "relaxed" });
+  const { take, waitAfter } = Control.prototype;
+  vi.spyOn(Control.prototype, "take").mockImplementationOnce(function (this: Control, state, record) {
+    const taken = take.call(this, state, record);
+    setTimeout(() => this.finish(state, taken, () => {}));
+    return 0;
+  });
+  let waits = 0;
+  vi.spyOn(Control.prototype, "waitAfter").mockImplementation(function (this: Control, state) {
+    if (++waits > 2) throw new Error("nobody is listened to");
+    waitAfter.call(this, state);
+  });
+  try {
+    const values = [0, 0, 0, 0, 0, 0];
+    expect([...(await machine.runNow("pack", 1, values))]).toEqual(values);
+    expect(waits).toBeGreaterThan(0);
+  } finally {
+    vi.restoreAllMocks();
+  }
 });

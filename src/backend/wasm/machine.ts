@@ -85,17 +85,7 @@ export class Machine {
    * @throws SkeinError (code `cancelled`) after {@link cancel}
    */
   async run(): Promise<void> {
-    if (this.program.isEmpty) return;
-    this.#isCancelled = false;
-    this.#begin(this.program.work < leastShared);
-    let sliceEnd = performance.now() + sliceMilliseconds;
-    while (this.#runPhase()) {
-      if (performance.now() < sliceEnd) continue;
-      await nextTask();
-      if (this.#isCancelled) this.#control.cancel();
-      sliceEnd = performance.now() + sliceMilliseconds;
-    }
-    if (this.#isCancelled) throw new SkeinError("cancelled", "the step was given up");
+    if (!this.program.isEmpty) await this.#run(this.program.work < leastShared);
   }
 
   /** Gives the program up that is being computed. */
@@ -104,18 +94,19 @@ export class Machine {
   }
 
   /**
-   * Runs one operation on all threads, at once. Only while no program is being computed.
+   * Runs one operation on all threads, at once; this thread listens to others in between, as in {@link run}.
    * @returns its arguments as they are afterwards
+   * @throws SkeinError (code `internal`) while a step is put together or computed
    */
-  runNow(operation: OperationName, items: number, values: readonly number[]): Float64Array {
+  async runNow(operation: OperationName, items: number, values: readonly number[]): Promise<Float64Array> {
     const { program } = this;
-    if (!program.isEmpty) throw new SkeinError("internal", `${operation} was to run in the middle of a step`);
+    if (!program.isEmpty || !this.#control.isOver(this.#control.state))
+      throw new SkeinError("internal", `${operation} was to run in the middle of a step`);
     const at = program.base + program.table(values);
     program.add(operationIds[operation], items, values, { reads: [], writes: [] });
     const given = at + values.length;
     try {
-      this.#begin(false);
-      while (this.#runPhase());
+      await this.#run(false);
       return this.#control.numbers.slice(given, given + values.length);
     } finally {
       program.clear();
@@ -138,10 +129,19 @@ export class Machine {
     }
   }
 
-  #begin(isQuiet: boolean): void {
+  async #run(isQuiet: boolean): Promise<void> {
+    this.#isCancelled = false;
     this.#control.checkFailure();
     this.#giveScratch();
     this.program.begin(isQuiet);
+    let sliceEnd = performance.now() + sliceMilliseconds;
+    while (this.#runPhase()) {
+      if (performance.now() < sliceEnd) continue;
+      await nextTask();
+      if (this.#isCancelled) this.#control.cancel();
+      sliceEnd = performance.now() + sliceMilliseconds;
+    }
+    if (this.#isCancelled) throw new SkeinError("cancelled", "the step was given up");
   }
 
   /** Takes part in a phase, and waits for its end. @returns whether there is another one */

@@ -70,7 +70,7 @@ test("weights: vectors in the working memory, matrices in the others; all is giv
   const matrix = (name: string): WeightSpec => ({ name, shape: [512, 1024], type: "f32" }); // 2 MiB
   const vector = (name: string): WeightSpec => ({ name, shape: [1000], type: "f32" });
   const specs = [matrix("a"), vector("b"), matrix("c"), matrix("d"), vector("e")];
-  const run = () => new Float64Array();
+  const run = async () => new Float64Array();
   const space = new WasmWeightSpace(memories, run, specs);
   expect(space.weights.map(({ address }) => memoryOf(address))).toEqual([1, 0, 1, 2, 0]);
   // Vectors first, then matrices; what lies side by side in one memory is one part.

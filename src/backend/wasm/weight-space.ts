@@ -18,7 +18,7 @@ const pieceNumbers = 4 * 2 ** 20;
 const superBlockInputs = blocksInSuperBlock * blockInputs;
 
 /** Runs an operation's items on all threads, at once. @returns its arguments as they are afterwards */
-export type RunNow = (operation: "pack", items: number, values: readonly number[]) => Float64Array;
+export type RunNow = (operation: "pack", items: number, values: readonly number[]) => Promise<Float64Array>;
 
 /** All weights of a model, packed as the kernels read them: vectors in the working memory, matrices where there is room for what is large. */
 export class WasmWeightSpace implements WeightSpace {
@@ -133,7 +133,7 @@ export class WasmWeightSpace implements WeightSpace {
         }
         const count = Math.min(groupsInPiece, groups - group);
         const scales = put(count * groupOutputs * columns);
-        this.#pack(weight, group, count, { rows: staging, scales });
+        await this.#pack(weight, group, count, { rows: staging, scales });
       }
     } finally {
       working.free(staging, staged * 4);
@@ -160,12 +160,12 @@ export class WasmWeightSpace implements WeightSpace {
     return 0;
   }
 
-  #pack(
+  async #pack(
     { name, type, address, blocks, groups, bytes }: PackedWeight,
     group: number,
     count: number,
     { rows, scales }: { readonly rows: number; readonly scales: number },
-  ): void {
+  ): Promise<void> {
     const values = new Array<number>(Object.keys(packArguments).length);
     values[packArguments.type] = weightTypes.indexOf(type);
     values[packArguments.rows] = rows;
@@ -173,7 +173,7 @@ export class WasmWeightSpace implements WeightSpace {
     values[packArguments.target] = address + (group * bytes) / groups;
     values[packArguments.failed] = 0;
     values[packArguments.scales] = scales;
-    const after = this.#run("pack", count, values);
+    const after = await this.#run("pack", count, values);
     if (after[packArguments.failed] === 0) return;
     const wider = type === "f32" ? "" : "; f32 holds all numbers";
     throw new UnsupportedError(
