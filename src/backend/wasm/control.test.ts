@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { expect, test, vi } from "vitest";
+import { SkeinError } from "../../errors.ts";
 import { Control, mostItems } from "./control.ts";
 import { type ControlTask, mixed, programOf, runItem, runPhase, type TestProgram, task } from "./test-control-task.ts";
 
@@ -295,6 +296,15 @@ test("a program has room for 256 sequences with an adapter each: some 25 operati
   const items = new Array<number>(records).fill(1);
   control.begin(control.firstNumber, items, [{ first: 0, end: records, items: records }], true);
   expect([0, records - 1].map((record) => control.take(control.state, record))).toEqual([1, 1]);
+});
+
+test("numbers for which there is no memory are the error of whatever else there is no memory for", () => {
+  const control = new Control(1);
+  const tooMany = () => control.reserve(2 ** 32);
+  expect(tooMany).toThrow(SkeinError);
+  expect(tooMany).toThrow(expect.objectContaining({ code: "out_of_memory" }));
+  control.reserve(1e6); // what there is room for still is
+  expect(control.numbers.length).toBeGreaterThanOrEqual(1e6);
 });
 
 test("a thread that has failed is not waited for", () => {

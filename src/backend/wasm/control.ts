@@ -1,5 +1,5 @@
 import { SkeinError } from "../../errors.ts";
-import { createMemory } from "./memory.ts";
+import { createMemory, growMemory } from "./memory.ts";
 
 /*
  * What the threads of a backend share besides the memory of the kernels: the program that they run and how far it is. It is a small WebAssembly memory,
@@ -26,6 +26,7 @@ const mostPhases = 16_384;
 const phaseWords = 3;
 const scratchNumbers = (firstPhase + mostPhases * phaseWords) / 2;
 const firstPages = Math.ceil((scratchNumbers * 8) / pageBytes) + 1;
+const mostPages = 4096;
 
 /** Items of one record, at most. */
 export const mostItems = 0xffff;
@@ -56,7 +57,7 @@ export class Control {
   #words: Int32Array;
   #numbers: Float64Array;
 
-  constructor(threads: number, memory: WebAssembly.Memory = createMemory(firstPages, 4096)[0]) {
+  constructor(threads: number, memory: WebAssembly.Memory = createMemory(firstPages, mostPages)[0]) {
     this.threads = threads;
     this.memory = memory;
     this.#words = new Int32Array(memory.buffer);
@@ -73,10 +74,9 @@ export class Control {
     return scratchNumbers + this.threads;
   }
 
-  /** Makes room for so many numbers. */
+  /** Makes room for so many numbers. @throws SkeinError (code `out_of_memory`) */
   reserve(numbers: number): void {
-    const missing = Math.ceil((numbers * 8 - this.memory.buffer.byteLength) / pageBytes);
-    if (missing > 0) this.memory.grow(missing);
+    growMemory(this.memory, numbers * 8, mostPages * pageBytes);
     this.refresh();
   }
 

@@ -69,7 +69,7 @@ export class Memory {
     }
     const last = this.#free.at(-1);
     const start = last?.end === this.#end ? last.start : this.#end;
-    this.#grow(start + size);
+    growMemory(this.memory, start + size, this.#most);
     if (last?.end === this.#end) this.#free.pop();
     this.#end = start + size;
     return this.#base + start;
@@ -111,21 +111,27 @@ export class Memory {
   floats(address: number, length: number): Float32Array<ArrayBuffer> {
     return new Float32Array(this.memory.buffer as ArrayBuffer, address - this.#base, length);
   }
-
-  #grow(end: number): void {
-    const missing = Math.ceil((end - this.memory.buffer.byteLength) / pageBytes);
-    if (missing <= 0) return;
-    try {
-      this.memory.grow(missing);
-    } catch (error) {
-      throw outOfMemory(end, end > this.#most ? "more than a memory has" : "which the machine does not give", error);
-    }
-  }
 }
 
 /** What a piece takes: whole lines, and at least one, so that no two pieces begin at one place. */
 function sizeOf(bytes: number): number {
   return Math.max(lineBytes, roundUp(bytes, lineBytes));
+}
+
+/**
+ * Makes a memory at least so large.
+ *
+ * @param most - bytes that it may have, for the message
+ * @throws SkeinError (code `out_of_memory`)
+ */
+export function growMemory(memory: WebAssembly.Memory, bytes: number, most: number): void {
+  const missing = Math.ceil((bytes - memory.buffer.byteLength) / pageBytes);
+  if (missing <= 0) return;
+  try {
+    memory.grow(missing);
+  } catch (error) {
+    throw outOfMemory(bytes, bytes > most ? "more than a memory has" : "which the machine does not give", error);
+  }
 }
 
 /** @param why - there are not as many bytes */
