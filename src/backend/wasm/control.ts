@@ -177,6 +177,7 @@ export class Control {
       next = this.#stateAfter(next);
     }
     Atomics.store(shared, words.state, next);
+    // Wakes those, too, that wait for the next program: they sleep on the same word.
     if (Atomics.load(shared, words.sleepers) > 0) Atomics.notify(shared, words.state);
   }
 
@@ -196,7 +197,7 @@ export class Control {
     for (let i = 0; i < phaseSpins; i++) if (Atomics.load(shared, words.state) !== state) return;
     this.checkFailure();
     if (this.isOver(state)) {
-      // Not one of those that the end of a phase wakes: small programs are done without.
+      // Not one of those for whom the end of a phase wakes sleepers: small programs are done without.
       Atomics.wait(shared, words.state, state);
       return;
     }
