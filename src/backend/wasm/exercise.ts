@@ -1,3 +1,4 @@
+import { superBlockBytes } from "../../checkpoint/gguf/blocks-k.ts";
 import { createRandom } from "../../sampling/random.ts";
 import type { Backend, CacheType, KeyScales, MatrixType, Tensor, Weight, WeightSource } from "../backend.ts";
 import { mostRows } from "./kernels/row-records.ts";
@@ -18,8 +19,8 @@ const inputs = 512;
 const outputs = 40;
 /** One row, and tiles of every height. */
 const rowCounts = [1, ...Array.from({ length: panelRows }, (_, i) => panelRows + i + 1)];
-/** ggml's super-blocks of 256 numbers: their bytes, and where the float16 among these are. */
-const superBlocks = { q4_k: { bytes: 144, scales: [0, 2] }, q6_k: { bytes: 210, scales: [208] } } as const;
+/** Where the float16 are among the bytes of ggml's super-blocks of 256 numbers. */
+const superBlockScales = { q4_k: [0, 2], q6_k: [208] } as const;
 
 /** A tile of the cache that is complete, and a piece of the next. */
 const tokens = tileTokens + 24;
@@ -113,10 +114,11 @@ function randomSource(type: MatrixType, seed: number): WeightSource {
   return {
     read: async (start, end) => Float32Array.from({ length: end - start }, () => random.next() * 2 - 1),
     readSuperBlocks: async (start, end) => {
-      const { bytes: size, scales } = superBlocks[type === "q4_k" ? "q4_k" : "q6_k"];
+      const blockType = type === "q4_k" ? "q4_k" : "q6_k";
+      const size = superBlockBytes[blockType];
       const bytes = Uint8Array.from({ length: ((end - start) / 256) * size }, () => random.next() * 256);
       for (let block = 0; block < bytes.length; block += size)
-        for (const scale of scales) bytes.set([0x00, 0x14], block + scale); // 2^-10: random bytes may be no number
+        for (const scale of superBlockScales[blockType]) bytes.set([0x00, 0x14], block + scale); // 2^-10: random bytes may be no number
       return bytes;
     },
   };

@@ -5,8 +5,8 @@ import type { Kernels } from "./thread.ts";
 /** What every thread has in every memory other than the working one: room for rows that are computed with there. */
 export const deskBytes: number = 2 ** 20;
 
-/** Inputs of a matrix in such a memory, at most: three rows of as many numbers have room on a desk. */
-export const mostInputs = 65_536;
+/** Inputs of a matrix in such a memory, at most: three rows of as many numbers have room on a desk, and some more. */
+export const mostInputs: number = deskBytes / 16;
 
 /** @throws UnsupportedError naming a row that is too long for them */
 export function checkInputs(name: string, inputs: number): void {

@@ -3,6 +3,7 @@ import { f32x4, i32, type Value } from "../builder/values.ts";
 import { powerOfTwo } from "./exponential.ts";
 import { stateRecord } from "./row-records.ts";
 import { advanceState } from "./row-variants.ts";
+import { channelsPerGroup } from "./tile-layout.ts";
 
 /**
  * Takes the states of a span into those of the spans before it, row by row.
@@ -19,7 +20,7 @@ export const mergeStates: Kernel = defineKernel(
     const rows = code.local("i32");
     code.repeat(records, () => {
       code.set(rows, code.loadI32(total, stateRecord.rows));
-      const stride = code.local("i32", i32.shl(rows, i32.const(5)));
+      const stride = code.local("i32", i32.mul(rows, i32.const(channelsPerGroup * 4)));
       const totalRow = code.local("address", total);
       const spanRow = code.local("address", span);
       const totalValues = code.local("address", code.offset(total, stateRecord.values));
@@ -37,7 +38,7 @@ export const mergeStates: Kernel = defineKernel(
         code.store32Lane(totalRow, maximum, 0, stateRecord.maxima);
         const a = code.local("address", totalValues);
         const b = code.local("address", spanValues);
-        code.repeat(i32.shrU(width, i32.const(3)), () => {
+        code.repeat(i32.divU(width, i32.const(channelsPerGroup)), () => {
           const old = [0, 16].map((lane) => code.local("v128", code.load(a, lane)));
           const added = [0, 16].map((lane) => code.local("v128", code.load(b, lane)));
           code.storePair(
@@ -48,7 +49,7 @@ export const mergeStates: Kernel = defineKernel(
           code.advance(b, stride);
         });
         for (const address of [totalRow, spanRow]) code.advance(address, 4);
-        for (const address of [totalValues, spanValues]) code.advance(address, 32);
+        for (const address of [totalValues, spanValues]) code.advance(address, channelsPerGroup * 4);
       });
       advanceState(code, total, width);
       advanceState(code, span, width);

@@ -48,14 +48,20 @@ export function recordCount(rows: number): number {
   return Math.ceil(rows / mostRows);
 }
 
+/** Bytes of the numbers of a query or state record, for each channel. */
+export const numberBytes: number = mostRows * 4;
+
+/** Bytes of a query record for each channel: the numbers, and two planes of bytes. */
+export const queryChannelBytes: number = numberBytes + mostRows * 2;
+
 /** @returns bytes of a query record of this padded width */
 export function queryRecordBytes(width: number): number {
-  return queryRecord.numbers + mostRows * width * 6;
+  return queryRecord.numbers + width * queryChannelBytes;
 }
 
 /** @returns bytes of a state record of this padded width */
 export function stateRecordBytes(width: number): number {
-  return stateRecord.values + mostRows * width * 4;
+  return stateRecord.values + width * numberBytes;
 }
 
 /**

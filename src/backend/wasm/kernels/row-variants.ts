@@ -1,6 +1,6 @@
 import type { Code } from "../builder/code.ts";
 import { i32, type Local, type Value } from "../builder/values.ts";
-import { mostRows, queryRecord, stateRecord } from "./row-records.ts";
+import { mostRows, numberBytes, queryChannelBytes, queryRecord, stateRecord } from "./row-records.ts";
 
 /** Defines a function for each number of rows of a record, from 1 up; the one for M rows stands at M - 1. */
 export function forRowCounts<F>(define: (rows: number) => F): readonly F[] {
@@ -29,15 +29,15 @@ export function chooseVariant<F>(
 
 /** Moves on to the next query record. */
 export function advanceQuery(code: Code, query: Local<"address">, width: Value<"i32">): void {
-  code.advance(query, i32.add(i32.const(queryRecord.numbers), i32.mul(width, i32.const(mostRows * 6))));
+  code.advance(query, i32.add(i32.const(queryRecord.numbers), i32.mul(width, i32.const(queryChannelBytes))));
 }
 
 /** @returns where the bytes of a query record begin */
 export function queryBytes(code: Code, query: Value<"address">, width: Value<"i32">): Value<"address"> {
-  return code.offset(query, i32.add(i32.const(queryRecord.numbers), i32.mul(width, i32.const(mostRows * 4))));
+  return code.offset(query, i32.add(i32.const(queryRecord.numbers), i32.mul(width, i32.const(numberBytes))));
 }
 
 /** Moves on to the next state record. */
 export function advanceState(code: Code, state: Local<"address">, width: Value<"i32">): void {
-  code.advance(state, i32.add(i32.const(stateRecord.values), i32.mul(width, i32.const(mostRows * 4))));
+  code.advance(state, i32.add(i32.const(stateRecord.values), i32.mul(width, i32.const(numberBytes))));
 }

@@ -2,6 +2,7 @@ import { defineKernel, type Kernel } from "../builder/kernel.ts";
 import { f32x4, i32 } from "../builder/values.ts";
 import { stateRecord } from "./row-records.ts";
 import { advanceState } from "./row-variants.ts";
+import { channelsPerGroup } from "./tile-layout.ts";
 
 /**
  * Writes what attention gives for the rows of an item: the weighted sums of values, each divided by the sum of its weights.
@@ -22,19 +23,19 @@ export const writeAttention: Kernel = defineKernel(
       code.set(rows, code.loadI32(state, stateRecord.rows));
       const row = code.local("address", state);
       const values = code.local("address", code.offset(state, stateRecord.values));
-      const rowBytes = code.local("i32", i32.shl(rows, i32.const(5)));
+      const rowBytes = code.local("i32", i32.mul(rows, i32.const(channelsPerGroup * 4)));
       code.repeat(rows, () => {
         const sum = code.local("v128", code.loadSplat32(row, stateRecord.sums));
         const from = code.local("address", values);
         const vector = code.local("v128");
-        code.repeat(i32.shrU(headDim, i32.const(3)), () => {
+        code.repeat(i32.divU(headDim, i32.const(channelsPerGroup)), () => {
           const numbers = [0, 16].map((lane) => code.local("v128", code.load(from, lane)));
           code.storePair(
             target,
             numbers.map((four) => f32x4.div(four, sum)),
           );
           code.advance(from, rowBytes);
-          code.advance(target, 32);
+          code.advance(target, channelsPerGroup * 4);
         });
         code.if(i32.and(headDim, i32.const(4)), () => {
           code.store(target, f32x4.div(code.load(from), sum));
@@ -57,7 +58,7 @@ export const writeAttention: Kernel = defineKernel(
           code.set(target, token);
         });
         code.advance(row, 4);
-        code.advance(values, 32);
+        code.advance(values, channelsPerGroup * 4);
       });
       advanceState(code, state, width);
     });
