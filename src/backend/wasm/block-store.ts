@@ -17,7 +17,7 @@ interface Block {
   tiles: number;
   /** Address of f32 tiles, which a q8 block has until all its tokens are there; 0: there are none. */
   openTiles: number;
-  /** Whether what counts are the quantised tiles. */
+  /** Whether what counts are the tiles in the cache's type: always, but for q8. */
   isSealed: boolean;
 }
 
@@ -80,7 +80,7 @@ export class WasmBlockStore implements BlockStore {
     const source = this.block(from);
     if (source.isSealed) this.#copyBytes(source.tiles, this.#tilesOf(to), this.bytesPerBlock);
     else if (source.openTiles !== 0) this.#copyBytes(source.openTiles, this.openTiles(to), this.#openBytes);
-    this.block(to).isSealed = source.isSealed;
+    this.#block(to).isSealed = source.isSealed;
   }
 
   keepable(number: number, tokens: number): number {
@@ -125,23 +125,22 @@ export class WasmBlockStore implements BlockStore {
     if (bytes.length !== this.bytesPerBlock)
       throw new SkeinError("invalid_snapshot", "a part of the cache has a wrong size");
     this.#memories.bytes(this.#tilesOf(number), this.bytesPerBlock).set(bytes);
-    this.block(number).isSealed = true;
+    this.#block(number).isSealed = true;
   }
 
-  block(number: number): Readonly<Block> & { isSealed: boolean } {
-    const block = this.#blocks[number];
-    if (!block) throw new SkeinError("internal", `cache block ${number} is used and was not allocated`);
-    return block;
+  /** @throws SkeinError (code `internal`) when there is no such block */
+  block(number: number): Readonly<Block> {
+    return this.#block(number);
   }
 
-  /** The address of a block's f32 tiles, which it gets if it has none. */
+  /** The address of a block's f32 tiles, which it gets if it has none. @throws SkeinError (code `out_of_memory`) */
   openTiles(number: number): number {
-    const block = this.block(number) as Block;
+    const block = this.#block(number);
     if (block.openTiles === 0) block.openTiles = this.#allocate(this.#openBytes);
     return block.openTiles;
   }
 
-  /** The address of the tiles that a block is to be sealed into. */
+  /** The address of the tiles that a block is to be sealed into. @throws SkeinError (code `out_of_memory`) */
   prepareSeal(number: number): number {
     return this.#tilesOf(number);
   }
@@ -159,14 +158,20 @@ export class WasmBlockStore implements BlockStore {
 
   /** Says that a block's quantised tiles are complete. */
   seal(number: number): void {
-    const block = this.block(number) as Block;
+    const block = this.#block(number);
     block.isSealed = true;
     if (block.openTiles !== 0) this.#release(block.openTiles, this.#openBytes);
     block.openTiles = 0;
   }
 
+  #block(number: number): Block {
+    const block = this.#blocks[number];
+    if (!block) throw new SkeinError("internal", `cache block ${number} is used and was not allocated`);
+    return block;
+  }
+
   #tilesOf(number: number): number {
-    const block = this.block(number) as Block;
+    const block = this.#block(number);
     if (block.tiles === 0) block.tiles = this.#allocate(this.bytesPerBlock);
     return block.tiles;
   }

@@ -17,7 +17,7 @@ import { addTwoPlanes, defineRows, defineTiles, tileParameters } from "./linear-
  *
  *     | scale: M × f32 | high: 8 steps of 4 inputs: | M rows: | 4 × u7 | low: the same |
  *
- * With |weight| ≤ 127 the integer sum of a block stays below 2^26, and is exact. Blocks are added up in order, in float32, in every variant.
+ * With |weight| ≤ 128 the integer sum of a block stays below 2^26, and is exact. Blocks are added up in order, in float32, in every variant.
  */
 export const q8BlockBytes = 576;
 const sumsOffset = 32;
