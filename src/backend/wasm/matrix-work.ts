@@ -38,8 +38,8 @@ interface PlacedRows extends Place {
 /** Where the sums of a product go. */
 interface Sums {
   readonly output: PlacedRows;
-  /** What the sums begin with: rows, which may be the output, or the address of the same numbers for all rows. */
-  readonly start: number | PlacedRows;
+  /** What the sums begin with: rows, or the address of the same numbers for all rows; undefined: what is in the output. */
+  readonly start?: number | PlacedRows;
   /** Whether the operation before writes other rows of the output. */
   readonly isBeside?: boolean;
 }
@@ -110,21 +110,21 @@ export class MatrixWork {
     for (const [i, { firstRow, rows }] of parts.entries()) {
       const output = { region, offset: firstRow * strideOf(y), stride: strideOf(y) };
       // Their rows are others than those of the part before. Otherwise each would be a phase of its own, and many sequences more than there may be.
-      this.#multiply(pairs[i]!.up, narrowPanels[i]!, rows, { output, start: output, isBeside: i > 0 });
+      this.#multiply(pairs[i]!.up, narrowPanels[i]!, rows, { output, isBeside: i > 0 });
     }
   }
 
   /** @param panel - of so many rows */
-  #multiply(weight: PackedWeight, panel: Region, rows: number, { output, start: first, isBeside }: Sums): void {
+  #multiply(weight: PackedWeight, panel: Region, rows: number, { output, start, isBeside }: Sums): void {
     const { groups, blocks } = weight;
     const product = productOf(weight.type, weight.isFine);
     this.#program.addWork(rows * groups * groupOutputs * blocks * blockInputs);
     const cut = this.#cut(weight, rows);
     const items = countPieces(cut);
     // What is added to where it stands goes through the kernel for several rows, which takes no more blocks than are expanded at a time.
-    const step = blocksAtOnce(product, first === output ? Math.max(2, rows) : rows, blocks);
-    let start = first;
+    const step = blocksAtOnce(product, start === undefined ? Math.max(2, rows) : rows, blocks);
     for (let block = 0; block < blocks; block += step) {
+      const from = block === 0 ? (start ?? output) : output; // sums of earlier inputs
       const values = new Array<Argument>(Object.keys(linearArguments).length);
       values[linearArguments.product] = productTypes.indexOf(product);
       values[linearArguments.weights] = weight.address;
@@ -136,14 +136,13 @@ export class MatrixWork {
       values[linearArguments.rows] = rows;
       values[linearArguments.output] = output;
       values[linearArguments.stride] = output.stride;
-      values[linearArguments.start] = start;
-      values[linearArguments.startStride] = typeof start === "number" ? 0 : start.stride;
+      values[linearArguments.start] = from;
+      values[linearArguments.startStride] = typeof from === "number" ? 0 : from.stride;
       values[linearArguments.sharers] = cut.sharers;
       values[linearArguments.short] = cut.short;
-      const reads = typeof start === "number" || start === output ? [panel] : [panel, start.region];
+      const reads = typeof from === "number" || from.region === output.region ? [panel] : [panel, from.region];
       const beside = isBeside && block === 0 ? output.region : undefined;
       this.#program.add(operationIds.linear, items, values, { reads, writes: [output.region], beside });
-      start = output; // sums of earlier inputs
     }
   }
 

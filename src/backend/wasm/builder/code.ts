@@ -239,18 +239,15 @@ export class Code {
    * lanes, which take two products each time, all of them together must not pass 32767.
    *
    * @param body - adds them; not in a loop of the module's
-   * @param start - what the sum of an index begins with, where it is not what it was; asked in order, before the body or after it
+   * @param start - what the sum of an index begins with, or undefined for 0; asked in order, before the body or after it. Without it, sums begin with what they were
    */
   sumSmallDots(
     sums: readonly Local<"v128">[],
     body: (add: (sum: Local<"v128">, signed: Value<"v128">, small: Value<"v128">) => void) => void,
-    start: (index: number) => Value<"v128"> = (index) => sums[index]!,
+    start?: (index: number) => Value<"v128"> | undefined,
   ): void {
     if (this.variant !== "pairs") {
-      for (const [index, sum] of sums.entries()) {
-        const first = start(index);
-        if (first !== sum) this.set(sum, first);
-      }
+      if (start) for (const [index, sum] of sums.entries()) this.set(sum, start(index) ?? v128.zero);
       body((sum, signed, small) => this.set(sum, this.dotBytes(signed, small, sum)));
       return;
     }
@@ -262,8 +259,8 @@ export class Code {
     });
     for (const [index, sum] of sums.entries()) {
       const all = this.#addNeighbours(parts.get(sum)!);
-      const first = start(index);
-      this.set(sum, first === v128.zero ? all : i32x4.add(all, first));
+      const first = start ? start(index) : sum;
+      this.set(sum, first ? i32x4.add(all, first) : all);
     }
   }
 

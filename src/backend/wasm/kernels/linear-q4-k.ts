@@ -63,7 +63,7 @@ export const linearQ4KRow: Kernel = defineRow(
           code.set(minimum, f32x4.mul(loadFloat16(code, weights, q4KMinimaOffset + v * 8), eighth));
       },
       block: () => {
-        const integers = products(v128.zero);
+        const integers = products();
         code.set(input, code.loadSplat32(panel));
         code.set(shift, minimumFactor(input, code.loadSplat32(panel, 4)));
         updateSums(code, place, (sum, v) => {

@@ -81,7 +81,7 @@ export function updateSums(
 }
 
 /** Gives a block's integer sums of one row, four vectors, with the number that each begins with. */
-type RowProducts = (start: Value<"v128">) => readonly Value<"v128">[];
+type RowProducts = (start?: Value<"v128">) => readonly Value<"v128">[];
 
 /** Integers as two sums, a higher one and a lower one; for each kind of activations. */
 export const rowProducts: Readonly<Record<Q4Activations, (code: Code, place: RowPlace) => RowProducts>> = {
@@ -136,8 +136,7 @@ function beginningWith(
   const first = code.local("v128");
   return (start) => {
     code.sumSmallDots([...higher, ...lower], body, (i) => {
-      // That very object: sums which begin with zeros need no addition.
-      if (start === v128.zero || i < higher.length) return v128.zero;
+      if (!start || i < higher.length) return undefined;
       if (i === higher.length) code.set(first, start);
       return first;
     });
@@ -221,7 +220,7 @@ export function defineQ4Tile(
       steps: number,
       first: number,
       inputs: Local<"address">,
-      start?: (sum: number) => Value<"v128">,
+      start?: (sum: number) => Value<"v128"> | undefined,
     ): void => {
       const addProducts = (add: (sum: Local<"v128">, signed: Value<"v128">, small: Value<"v128">) => void): void => {
         for (let step = 0; step < steps; step++) {
@@ -239,7 +238,7 @@ export function defineQ4Tile(
     code.repeat(blocks, () => {
       if (activations === "shared") {
         code.set(plane, code.offset(panel, rows * ownOffset));
-        addSteps(8, expandedOffset, plane, () => v128.zero);
+        addSteps(8, expandedOffset, plane, () => undefined);
         addSteps(4, sharedWeightsOffset, plane, (i) => {
           const moved = i32x4.shl(flat[i]!, ownBits);
           return hasMinima ? moved : i32x4.add(moved, correction(i));
