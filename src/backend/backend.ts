@@ -138,9 +138,10 @@ export interface BlockStore {
   readonly layout: CacheLayout;
   /** Memory of the blocks that are allocated. */
   readonly bytesInUse: number;
-  /** @returns the number of a block that nobody has; what is in it is undefined. */
+  /** @returns the number of a block that nobody has; what is in it is undefined. @throws SkeinError (code `out_of_memory`) */
   allocate(): number;
   free(block: number): void;
+  /** @throws SkeinError (code `out_of_memory`) */
   copy(from: number, to: number): void;
   /**
    * How many of a block's first `tokens` tokens are still there as they were computed when later ones are taken back: all, or none, for a cache
@@ -150,16 +151,18 @@ export interface BlockStore {
   /**
    * Turns the cached keys of the block's first tokens, in all layers.
    * @param turn - one row a token: cosine and sine of the angle to turn *by*, the ratio of attention scalings multiplied in
+   * @throws SkeinError (code `out_of_memory`) when there is none to work with
    */
   rerotate(block: number, turn: RotaryRows): void;
   /**
    * @returns the first `tokens` tokens as little-endian numbers, [layers, 2 (keys, values), keyValueHeads, tokens, headDim]; of a q8 cache in the
    * store's own form
+   * @throws SkeinError (code `out_of_memory`) when there is none to work with
    */
   export(block: number, tokens: number): Promise<Uint8Array<ArrayBuffer>>;
   /**
    * The inverse of {@link BlockStore.export}.
-   * @throws SkeinError (code `invalid_snapshot`) when it is not as many bytes as that gives
+   * @throws SkeinError (codes `invalid_snapshot`, when it is not as many bytes as that gives; `out_of_memory`)
    */
   import(block: number, tokens: number, bytes: Uint8Array): void;
 }
@@ -230,13 +233,13 @@ export interface Backend {
   /**
    * Computes what was enqueued; once a step. @returns the numbers of x, row by row; they may lie in the backend's memory, and are valid until the next step's
    * operations are enqueued
-   * @throws SkeinError (code `cancelled`) after `cancelStep`
+   * @throws SkeinError (codes `cancelled`, after `cancelStep`; `out_of_memory`, where a step as large has no room; `internal`)
    */
   readonly read: (x: Tensor) => Promise<Float32Array<ArrayBuffer>>;
   /**
    * Ends a step: computes what is left of it, then all its tensors become invalid and their memory may be used again.
    * @param isWhole - false: what was enqueued is thrown away, and what was computed of it into the cache counts for nothing
-   * @throws SkeinError (code `cancelled`) after `cancelStep`
+   * @throws SkeinError as `read`
    */
   readonly endStep: (isWhole: boolean) => Promise<void>;
   /** Gives the step up that is being computed, between two of its operations. Nothing happens when there is none. */

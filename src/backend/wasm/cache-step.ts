@@ -39,6 +39,7 @@ export class CacheStep {
   readonly passing: Region;
   readonly #layers = new Map<number, Region>();
 
+  /** @throws SkeinError (codes `out_of_memory`; `internal`, for blocks that were not allocated) */
   constructor(store: WasmBlockStore, segments: readonly Segment[], program: Program) {
     this.#store = store;
     const isQuantised = store.layout.type === "q8";

@@ -116,6 +116,7 @@ export class Control {
    * Begins a program, after the one before is over.
    * @param records - index of the first record in the numbers
    * @param isQuiet - whether to leave threads that sleep alone
+   * @throws SkeinError (code `internal`) for too many records or phases
    */
   begin(records: number, items: readonly number[], phases: readonly Phase[], isQuiet: boolean): void {
     const recordCount = items.length;

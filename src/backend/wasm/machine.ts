@@ -82,7 +82,7 @@ export class Machine {
 
   /**
    * Computes the program. Now and then this thread listens to others in between, while the other threads go on.
-   * @throws SkeinError (code `cancelled`) after {@link cancel}
+   * @throws SkeinError (codes `cancelled`, after {@link cancel}; `out_of_memory`; `internal`, when a thread has failed)
    */
   async run(): Promise<void> {
     if (!this.program.isEmpty) await this.#run(this.program.work < leastShared);
@@ -96,7 +96,7 @@ export class Machine {
   /**
    * Runs one operation on all threads, at once; this thread listens to others in between, as in {@link run}.
    * @returns its arguments as they are afterwards
-   * @throws SkeinError (code `internal`) while a step is put together or computed
+   * @throws SkeinError (codes `internal`, also while a step is put together or computed; `out_of_memory`)
    */
   async runNow(operation: OperationName, items: number, values: readonly number[]): Promise<Float64Array> {
     const { program } = this;

@@ -123,7 +123,7 @@ export class Program {
     this.#work += multiplications;
   }
 
-  /** Adds an operation; its arguments are a table. */
+  /** Adds an operation; its arguments are a table. @throws SkeinError (code `internal`) for too many items */
   add(operation: number, items: number, values: readonly Argument[], access: Access): void {
     if (items === 0) return;
     if (items > mostItems) throw new SkeinError("internal", `operation ${operation} has ${items} items, too many`);
@@ -144,6 +144,7 @@ export class Program {
   /**
    * Lays the program out, and begins it.
    * @param isQuiet - whether to leave threads that sleep alone
+   * @throws SkeinError (codes `out_of_memory`; `internal`, for too many operations)
    */
   begin(isQuiet: boolean): void {
     this.#layOut();

@@ -138,6 +138,13 @@ interface Task {
   readonly output: number;
 }
 
+/**
+ * Multiplies all rows of a panel by a piece of a matrix: output = start + panel · weightsᵀ over the blocks given.
+ *
+ * @param thread - has scratch of {@link linearScratchBytes}
+ * @param numbers - holds the arguments, at `at`; see {@link linearArguments}
+ * @param item - which piece of the outputs
+ */
 export function linear(thread: Thread, numbers: Float64Array, at: number, item: number): void {
   const given = (name: keyof typeof linearArguments): number => numbers[at + linearArguments[name]]!;
   const product = products[productTypes[given("product")]!];

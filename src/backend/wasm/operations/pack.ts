@@ -20,6 +20,12 @@ export const packArguments = {
   scales: 5,
 } as const;
 
+/**
+ * Packs a group of rows.
+ *
+ * @param numbers - holds the arguments, at `at`, of which `failed` may change; see {@link packArguments}
+ * @param item - which group
+ */
 export function pack({ others }: Thread, numbers: Float64Array, at: number, item: number): void {
   const given = (name: keyof typeof packArguments): number => numbers[at + packArguments[name]]!;
   const type = weightTypes[given("type")]!;

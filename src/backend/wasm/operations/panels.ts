@@ -61,6 +61,13 @@ export function panelScratchBytes(columns: number): number {
 
 const lastBlockBytes = blockInputs * 4;
 
+/**
+ * Lays out up to five rows as matrix kernels read them.
+ *
+ * @param thread - has scratch of {@link panelScratchBytes}
+ * @param numbers - holds the arguments, at `at`; see {@link panelArguments}
+ * @param item - which five
+ */
 export function makePanel({ kernels, scratch }: Thread, numbers: Float64Array, at: number, item: number): void {
   const given = (name: keyof typeof panelArguments): number => numbers[at + panelArguments[name]]!;
   const type = panelTypes[given("type")]!;
