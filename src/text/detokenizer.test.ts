@@ -112,6 +112,18 @@ describe("what is held back", () => {
     expect(push("👍🏽👍🏽").filter((piece) => piece !== "")).toEqual(["👍🏽", "👍🏽"]);
   });
 
+  test("can be seen, in whole code points", () => {
+    const detokenizer = createDetokenizer(bytes.tokenTable());
+    const seen = Array.from(bytes.encode("ae\u0301\n"), (token) => [detokenizer.push(token), detokenizer.held]);
+    expect(seen).toEqual([
+      ["", "a"],
+      ["a", "e"],
+      ["", "e"],
+      ["", "e\u0301"],
+      ["e\u0301\n", ""],
+    ]);
+  });
+
   test("but not a line feed, which nothing can join", () => {
     expect(push("a\nb")).toEqual(["", "a\n", "", "b"]);
     expect(push("a\r\nb")).toEqual(["", "a", "\r\n", "", "b"]);

@@ -7,6 +7,8 @@ export interface Detokenizer {
   push(token: number): string;
   /** Ends the text: returns what was held back (bytes that are no UTF-8 as U+FFFD) and starts anew. */
   flush(): string;
+  /** What is certain and not returned yet, since the last character of it may go on. */
+  readonly held: string;
 }
 
 // Far longer than any character of any script; only text made to annoy goes on stacking marks.
@@ -69,6 +71,9 @@ export function createDetokenizer(
       held = "";
       hidden = leadingSpaces;
       return rest;
+    },
+    get held() {
+      return held;
     },
   };
 }

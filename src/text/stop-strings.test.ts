@@ -16,6 +16,18 @@ test("the stop text that begins first wins", () => {
   expect(run(["abc"], ["bc", "c", "b"]).text).toBe("a");
 });
 
+test("one that what is not to be shown yet completes is found, in whatever parts it comes", () => {
+  const matcher = createStopMatcher(["END", "e\u0301"]);
+  expect(matcher.push("", "o")).toBe("");
+  expect(matcher.push("o", "e")).toBe("o");
+  expect(matcher.push("e", "E")).toBe(""); // an e may still get its accent
+  expect(matcher.push("EN", "D")).toBe("e");
+  expect(matcher.stopped).toBe(true);
+  const early = createStopMatcher(["d"]);
+  expect(early.push("ab", "cd")).toBe("abc");
+  expect(early.push("cde") + early.flush()).toBe("");
+});
+
 test("a beginning that comes to nothing is shown after all", () => {
   expect(run(["EN", "EN", "x"], ["END"])).toEqual({ text: "ENENx", stopped: false, shown: ["", "EN", "ENx"] });
   expect(run(["EN"], ["END"]).text).toBe("EN");

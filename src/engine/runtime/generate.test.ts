@@ -11,8 +11,12 @@ import { Scheduler } from "./scheduler.ts";
 /** The fewer tokens there are, the more often the text repeats itself and something is guessed. */
 const vocabulary = 12;
 const nativeWindow = 128;
+/** Letters, some tokens of two of them, and the halves of an é. */
+const tokenBytes = [..."abcd", "ab", "ca", "\n", ..."efg", [0xc3], [0xa9]].map((piece) =>
+  typeof piece === "string" ? [...new TextEncoder().encode(piece)] : piece,
+);
 
-/** A random model of two narrow layers, and letters for its tokens: some of two, one of them half a character. */
+/** A random model of two narrow layers. */
 async function createHost(seed: number): Promise<EngineHost> {
   const config = {
     architectures: ["Qwen2ForCausalLM"],
@@ -46,13 +50,9 @@ async function createHost(seed: number): Promise<EngineHost> {
   const { load, setTokenTable } = host.handlers;
   const source = { kind: "files", files: {} } as const;
   await load({ source, backend: "reference", context: { extend: "yarn", factor: 2 } }, quiet());
-  const pieces = ["a", "b", "c", "d", "ab", "ca", "\n", "e", "f", "g"].map((text) => [
-    ...new TextEncoder().encode(text),
-  ]);
-  pieces.push([0xc3], [0xa9]); // é
-  const offsets = Uint32Array.from([0, ...pieces.keys()], (_, i) => pieces.slice(0, i).flat().length);
+  const offsets = Uint32Array.from([0, ...tokenBytes.keys()], (_, i) => tokenBytes.slice(0, i).flat().length);
   await setTokenTable(
-    { bytes: Uint8Array.from(pieces.flat()), offsets, control: new Uint8Array(vocabulary), leadingSpaces: 0 },
+    { bytes: Uint8Array.from(tokenBytes.flat()), offsets, control: new Uint8Array(vocabulary), leadingSpaces: 0 },
     { ...quiet(), emit: () => {} },
   );
   return host;
@@ -90,6 +90,15 @@ async function run(
 function essence({ chunks, summary, error }: Outcome): object {
   const { prefillSeconds, decodeSeconds, guessedTokens, acceptedTokens, ...facts } = summary ?? ({} as GenerateSummary);
   return { chunks, facts, error };
+}
+
+function tokenOf(chunk: GenerateEvent): number {
+  return chunk.type === "chunk" ? chunk.token : -1;
+}
+
+/** The characters that the tokens complete. */
+function textOf(list: readonly number[]): string {
+  return new TextDecoder().decode(Uint8Array.from(list.flatMap((token) => tokenBytes[token]!)), { stream: true });
 }
 
 function callOf(call: Partial<GenerateCall> & { readonly tokens: Uint32Array }): GenerateCall {
@@ -171,6 +180,38 @@ async function converse(host: EngineHost, first: GenerateCall, second: GenerateC
   await host.handlers.release({ session }, quiet());
   return { facts: { states, cacheBlocks, outcomes: outcomes.map(essence) }, outcomes };
 }
+
+test("an answer ends with the token that completes a stop text, guessed or not, and with the text before it", async () => {
+  const stops = fc.array(fc.constantFrom("a", "b", "bc", "cab", "abca", "dd", "e\n", "é", "g"), {
+    minLength: 1,
+    maxLength: 3,
+  });
+  let stopped = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.nat(2), calls, stops, async (index, other, stop) => {
+      const host = hosts[index]!;
+      const call = { ...other, endTokens: [], maxTokens: 60 };
+      const plain = (await run(host, without({ ...call, stop: [] }))).chunks.map(tokenOf);
+      const texts = plain.map((_, last) => textOf(plain.slice(0, last + 1)));
+      const last = texts.findIndex((text) => stop.some((one) => text.includes(one)));
+      if (last < 0) return;
+      stopped++;
+      const session = await open(host);
+      const { chunks, summary } = await run(host, { ...call, stop, session });
+      const { tokens: kept } = await host.handlers.exportSession({ session }, quiet());
+      await host.handlers.release({ session }, quiet());
+      expect(summary?.finishReason).toBe("stop");
+      expect(chunks.map(tokenOf)).toEqual(plain.slice(0, last + 1));
+      expect([...kept]).toEqual([...call.tokens, ...plain.slice(0, last + 1)]);
+      const begins = stop.map((one) => texts[last]!.indexOf(one)).filter((at) => at >= 0);
+      expect(chunks.map((chunk) => (chunk.type === "chunk" ? chunk.text : "")).join("")).toBe(
+        texts[last]!.slice(0, Math.min(...begins)),
+      );
+    }),
+    { numRuns: 150 },
+  );
+  expect(stopped).toBeGreaterThan(20);
+});
 
 describe("with prompt lookup", () => {
   test("answers, their ends, errors and sessions are those without it; only the rows differ, by what is told", async () => {
@@ -259,8 +300,7 @@ describe("with prompt lookup", () => {
             expect(chunks).toEqual(plain.chunks.slice(0, chunks.length));
             expect(chunks.length).toBeGreaterThanOrEqual(last);
             const { header, tokens: kept } = await host.handlers.exportSession({ session }, quiet());
-            const told = chunks.map((chunk) => (chunk.type === "chunk" ? chunk.token : -1));
-            expect([...kept]).toEqual([...prompt, ...told]);
+            expect([...kept]).toEqual([...prompt, ...chunks.map(tokenOf)]);
             expect(header.cached).toBeLessThan(header.length);
             // It goes on as one that was given these tokens.
             const next = await run(host, callOf({ session, tokens: new Uint32Array(), promptLookup: 8 }));

@@ -191,7 +191,7 @@ function createTextStream(model: LoadedModel, { stop, replace }: GenerateCall): 
   const detokenizer = createDetokenizer(model.tokenTable, { skipSpecialTokens: true, continues: !replace });
   const matcher: StopMatcher = createStopMatcher(stop);
   return {
-    push: (token) => matcher.push(detokenizer.push(token)),
+    push: (token) => matcher.push(detokenizer.push(token), detokenizer.held),
     end: () => matcher.push(detokenizer.flush()) + matcher.flush(),
     get stopped() {
       return matcher.stopped;
