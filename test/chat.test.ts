@@ -49,6 +49,43 @@ test("a conversation reuses the longest common beginning of tokens", async () =>
   expect(third.tokens).toEqual((await model.generate({ messages: edited, maxTokens: 5, ...greedy }).result()).tokens);
 });
 
+test("what a template is given is taken when the call is made, however long it waits", async () => {
+  await using session = await model.createSession();
+  const given = () => ({
+    messages: [{ role: "user", content: "one" }] as ChatMessage[],
+    tools: [{ type: "function", function: { name: "look" } }] as Record<string, unknown>[],
+    templateArguments: { enable_thinking: false } as Record<string, unknown>,
+  });
+  const { messages, ...rest } = given();
+  const tokens = await model.applyChatTemplate(messages, { ...rest, tokenize: true });
+  const text = await model.applyChatTemplate(messages, rest);
+  const change = ({ messages, tools, templateArguments }: ReturnType<typeof given>): void => {
+    (messages[0] as { content: string }).content = "another";
+    messages.push({ role: "assistant", content: "" });
+    tools.length = 0;
+    templateArguments.late = () => "no plain data";
+  };
+  const calls: ((input: ReturnType<typeof given>) => Promise<unknown>)[] = [
+    (input) => session.generate({ ...input, maxTokens: 1 }).result(),
+    (input) => session.generate({ ...input, maxTokens: 1 }).result(), // waits for the one before it
+    (input) => model.generate({ ...input, maxTokens: 1 }).result(),
+    ({ messages, ...options }) => model.applyChatTemplate(messages, { ...options, tokenize: true }),
+    ({ messages, ...options }) => model.applyChatTemplate(messages, options),
+  ];
+  const results = await Promise.all(
+    calls.map((call) => {
+      const input = given();
+      const result = call(input);
+      change(input);
+      return result;
+    }),
+  );
+  const answered = { usage: { promptTokens: tokens.length } };
+  expect(results).toMatchObject([answered, answered, answered, tokens, text]);
+  const wrong = { messages: [{ role: "user", content: () => "" }] as never, maxTokens: 1 };
+  await expect(session.generate(wrong).result()).rejects.toMatchObject({ option: "messages" });
+});
+
 test("a conversation that crosses the window grows between turns, exactly", async () => {
   await using session = await model.createSession();
   const messages: ChatMessage[] = [{ role: "user", content: "word ".repeat(150) }];

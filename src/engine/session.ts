@@ -7,6 +7,7 @@ import { Generation } from "./generation.ts";
 import type { SessionId, SessionState } from "./methods.ts";
 import type { ModelParts } from "./model-parts.ts";
 import type { AppendOptions, AppendResult, GenerateOptions } from "./options.ts";
+import { copyPlainData } from "./template-client.ts";
 import { writeAll } from "./write-all.ts";
 
 /**
@@ -80,11 +81,16 @@ export class Session implements AsyncDisposable {
    */
   generate(options: GenerateOptions = {}): Generation {
     return new Generation((outer, onEvent) => {
-      const tokens = options.tokens && toTokens(options.tokens); // as in append
+      const { messages, tools, templateArguments } = options;
+      const taken = {
+        ...options,
+        tokens: options.tokens && toTokens(options.tokens), // as in append
+        ...copyPlainData({ messages, tools, templateArguments }),
+      };
       return this.#inTurn(async (signal) => {
         const before = this.#state.length;
         const session = { id: this.#id, length: before };
-        const call = await prepareGenerateCall({ ...options, tokens }, this.#parts, session, signal);
+        const call = await prepareGenerateCall(taken, this.#parts, session, signal);
         let made = 0;
         return this.#parts.engine.call("generate", call, {
           signal,

@@ -1,7 +1,7 @@
 import { InvalidOptionError, SkeinError } from "../errors.ts";
 import type { ChatPiece } from "../text/chat-pieces.ts";
 import { WorkerClient, type WorkerHandle } from "./channel.ts";
-import type { ChatCall, RenderCall, TemplateMethods } from "./methods.ts";
+import type { RenderCall, TemplateMethods } from "./methods.ts";
 import { orAborted } from "./or-aborted.ts";
 
 /** How long a chat template may run: twenty times longer than Qwen's takes for a conversation of four million characters. */
@@ -86,10 +86,13 @@ export class TemplateClient {
   }
 }
 
-/** @throws InvalidOptionError for what could not be sent to where templates run */
-export function checkPlainData(call: ChatCall): void {
+/**
+ * Takes what a template is given: whose it is may change it while the call waits.
+ * @throws InvalidOptionError for what could not be sent to where templates run
+ */
+export function copyPlainData<T>(call: T): T {
   try {
-    structuredClone(call);
+    return structuredClone(call);
   } catch (error) {
     throw isDataCloneError(error) ? noPlainData(error) : error;
   }

@@ -6,7 +6,7 @@ import type { ChatCall, RenderCall, TextMethods } from "./methods.ts";
 import { orAborted } from "./or-aborted.ts";
 import type { Workers } from "./platform.ts";
 import { type CheckedSource, sendSource } from "./source.ts";
-import { checkPlainData, TemplateClient } from "./template-client.ts";
+import { copyPlainData, TemplateClient } from "./template-client.ts";
 
 /**
  * How long a tokenizer may take, which a file describes: ten times longer than the slowest texts take Qwen's (long runs of spaces: 8 seconds a million), and than Qwen's takes
@@ -74,16 +74,14 @@ export class TextClient {
   }
 
   async #withTemplate(call: ChatCall, signal: AbortSignal | undefined): Promise<RenderCall> {
-    const tools = (call.tools ?? null) !== null;
+    const taken = copyPlainData(call);
+    const tools = (taken.tools ?? null) !== null;
     const template = await this.#run(
       (client) => client.call("selectTemplate", { tools }, { signal, abandon: true }),
       0,
       signal,
-    ).catch((error: unknown) => {
-      checkPlainData(call); // a mistake of the caller's is said first, also where the model has no template
-      throw error;
-    });
-    return { ...call, template };
+    );
+    return { ...taken, template };
   }
 
   /** Makes a call. One that only waited behind another which had to be stopped is made again, on the next worker. */
