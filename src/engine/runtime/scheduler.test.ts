@@ -225,6 +225,26 @@ test("a step that memory does not suffice for fails for the sequence that wants 
   await expect(scheduler.compute({ sequence: open(1000) })).rejects.toMatchObject({ code: "out_of_memory" });
 });
 
+test.each([
+  ["which had all the room for logits", 2 ** 21, 8],
+  ["which are all that a step takes", 4, 256],
+])("sequences that there is no memory for, %s, do not hold up the others", async (_which, vocabulary, most) => {
+  const { scheduler, steps, open } = create(vocabulary);
+  const noRoom = new SkeinError("out_of_memory", "no room for a block");
+  const refused = Array.from({ length: most }, () => open(1));
+  for (const { cache } of refused) {
+    vi.spyOn(cache, "reserve").mockImplementation(() => {
+      throw noRoom;
+    });
+  }
+  const others = [open(3), open(4)];
+  const asked = Promise.allSettled([...refused, ...others].map((sequence) => ask(scheduler, sequence, [])));
+  const settled = await Promise.race([asked, new Promise<never[]>((resolve) => setTimeout(resolve, 5000, []))]);
+  expect(settled.slice(0, most)).toEqual(refused.map(() => ({ status: "rejected", reason: noRoom })));
+  expect(settled.slice(most)).toMatchObject([{ value: [[2, 2]] }, { value: [[3, 3]] }]);
+  expect(steps).toHaveLength(1);
+});
+
 test("sequences with the same adapter are neighbours in a step, and none is told of where there is none", async () => {
   const adapter = (name: string): LoadedAdapter => ({
     facts: { name, modules: 0, rank: 1, context: context.settings },

@@ -104,8 +104,11 @@ export class Scheduler {
       for (const work of this.#waiting.splice(0)) await work();
       this.#dropAborted();
       const parts = this.#choose();
-      if (parts.length === 0 && this.#waiting.length > 0) continue;
-      if (parts.length === 0) break;
+      if (parts.length === 0) {
+        // Those that were chosen may all have been refused, and others still wait.
+        if (this.#queue.length + this.#waiting.length > 0) continue;
+        break;
+      }
       try {
         await this.#step(parts);
       } catch (error) {
@@ -147,9 +150,9 @@ export class Scheduler {
       const room = Math.min(logits, Math.max(1, logits - --later)); // those that come later get one each
       if (wantedIn(entry, start, count) > room) count = Math.max(0, entry.wanted!.from - start) + room;
       if (count === 0) continue; // its logits come in a later step
-      logits -= wantedIn(entry, start, count);
       try {
         entry.sequence.cache.reserve(count);
+        logits -= wantedIn(entry, start, count);
         parts.push({ entry, start, count, final: Math.min(count, lacked) });
       } catch (error) {
         this.#finish(entry, () => entry.reject(error));
