@@ -146,7 +146,9 @@ export class Session implements AsyncDisposable {
       checkOptions(options);
       checkDigest();
       await this.#inTurn(async (signal) => {
-        const { header, tokens } = await this.#parts.engine.call("exportSession", { session: this.#id });
+        // The first of a model reads all its weights, and changes nothing.
+        const call = { signal, abandon: true };
+        const { header, tokens } = await this.#parts.engine.call("exportSession", { session: this.#id }, call);
         const payloads = this.#payloads(tokens, Math.ceil(header.cached / header.layout.blockTokens));
         await writeAll(encodeSnapshot(header, payloads), target, platform.createFile, signal);
       }, options.signal);
