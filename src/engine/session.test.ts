@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { SkeinError } from "../errors.ts";
 import { WorkerClient, type WorkerHandle } from "./channel.ts";
 import type { EngineMethods } from "./methods.ts";
 import type { ModelParts } from "./model-parts.ts";
@@ -46,3 +47,24 @@ test("saving that is aborted, or whose session ends, does not wait until the mod
   await again;
   answer(); // to nobody
 }, 5000);
+
+test("however often a session is disposed of, each waits until its memory is freed", async () => {
+  const { session, asked, answer } = createSession("release");
+  let freed = 0;
+  const both = [session.dispose(), session[Symbol.asyncDispose]()].map((end) => end.then(() => freed++));
+  await asked;
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(freed).toBe(0);
+  answer();
+  await Promise.all(both);
+  expect(freed).toBe(2);
+});
+
+test("a session whose model ends while it is disposed of has been disposed of", async () => {
+  const { session, engine, asked } = createSession("release");
+  const disposed = session.dispose();
+  await asked;
+  await engine.closeAfter("finish", undefined, new SkeinError("disposed", "this model was disposed of"));
+  await disposed;
+  await session.dispose();
+});

@@ -20,6 +20,7 @@ export class Session implements AsyncDisposable {
   #state: SessionState;
   #last: Promise<unknown> = Promise.resolve();
   readonly #disposal = new AbortController();
+  #ending: Promise<void> | undefined;
   /** The name of the adapter that the session has. */
   readonly adapter: string | undefined;
 
@@ -160,12 +161,19 @@ export class Session implements AsyncDisposable {
   }
 
   /** Frees the session's memory. Calls that run or wait are rejected (code `disposed`). */
-  async dispose(): Promise<void> {
-    if (this.#disposal.signal.aborted) return;
+  dispose(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
     this.#disposal.abort(new SkeinError("disposed", "this session was disposed of"));
     await this.#last;
     this.#parts.abandoned.unregister(this);
-    if (!this.#parts.engine.closed) await this.#parts.engine.call("release", { session: this.#id });
+    const { engine } = this.#parts;
+    await engine.call("release", { session: this.#id }).catch((error: unknown) => {
+      if (!engine.closed) throw error; // else its memory is gone with the model's
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
