@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { SequenceCache } from "../../cache/sequence-cache.ts";
 import { filesOf, safetensorsBytes } from "../../checkpoint/test-safetensors.ts";
+import type { ContextOptions } from "../../context/options.ts";
 import { expectedTensors, parseModelConfig } from "../../model/config.ts";
 import type { SamplingOptions } from "../../sampling/options.ts";
 import type { GenerateCall, GenerateEvent, GenerateSummary } from "../methods.ts";
@@ -211,6 +212,25 @@ test("an answer ends with the token that completes a stop text, guessed or not, 
     { numRuns: 150 },
   );
   expect(stopped).toBeGreaterThan(20);
+});
+
+test("a conversation is planned under its own options, for the length that its session was created for where that fits", async () => {
+  const { createSession, release } = hosts[0]!.handlers;
+  const factors = async (plannedTokens: number, context: ContextOptions, asked: readonly ContextOptions[]) => {
+    const { session } = await createSession({ plannedTokens, context }, quiet());
+    const list: (number | undefined)[] = [];
+    for (const own of asked) {
+      const call = callOf({ session, replace: true, tokens: Uint32Array.of(1, 2), maxTokens: 2, context: own });
+      list.push((await run(hosts[0]!, call)).summary?.factor);
+    }
+    await release({ session }, quiet());
+    return list;
+  };
+  const dynamic = { schedule: "dynamic" } as const;
+  expect(await factors(0, { schedule: "static" }, [dynamic, {}, dynamic])).toEqual([1, 2, 1]);
+  expect(await factors(200, { schedule: "static" }, [dynamic])).toEqual([2]);
+  expect(await factors(200, {}, [{}, { extend: "none" }, { factor: 1.5 }])).toEqual([2, 1, 1]);
+  expect(await factors(150, {}, [{ steps: [1.5] }, { factor: 1.5 }])).toEqual([1.5, 1.5]);
 });
 
 describe("with prompt lookup", () => {

@@ -57,7 +57,7 @@ export async function generate(
   if (request.tokens === 0)
     throw new InvalidOptionError("prompt", "is empty; give at least one token to continue from");
   // A conversation is a whole request, planned like one; what is added to a session keeps its factor.
-  const currentFactor = call.replace ? sequence.plannedFactor : sequence.keptFactor;
+  const currentFactor = call.replace ? sequence.plannedFactor(context.settings) : sequence.keptFactor;
   const planned = plan(context.settings, { ...request, currentFactor });
   const sampler = createSampler(call.sampling);
   const text = createTextStream(model, call);

@@ -5,7 +5,7 @@ import { turnBetween } from "../../context/growth.ts";
 import type { Context } from "../../context/narrow.ts";
 import type { ContextOptions, Growth } from "../../context/options.ts";
 import { factorFor } from "../../context/plan.ts";
-import type { ContextConfig } from "../../context/settings.ts";
+import type { ContextConfig, ContextSettings } from "../../context/settings.ts";
 import type { RotaryEncoding } from "../../position/index.ts";
 import type { LoadedAdapter } from "./adapters.ts";
 
@@ -41,7 +41,6 @@ export class Sequence {
   readonly #config: ContextConfig;
   readonly #pool: BlockPool;
   readonly plannedTokens: number;
-  readonly #plannedFactor: number;
   #encoding: EncodingChoice;
   #rotary: RotaryEncoding;
   #keepsFactor = false;
@@ -63,8 +62,7 @@ export class Sequence {
     this.cache = cache;
     this.adapter = adapter;
     this.plannedTokens = plannedTokens;
-    this.#plannedFactor = factorFor(context.settings, plannedTokens);
-    this.#encoding = chooseEncoding(context.settings, this.#plannedFactor);
+    this.#encoding = chooseEncoding(context.settings, factorFor(context.settings, plannedTokens));
     this.#rotary = resolveEncoding(config, this.#encoding);
   }
 
@@ -84,9 +82,10 @@ export class Sequence {
     return this.#rotary;
   }
 
-  /** The factor that the sequence was created for. */
-  get plannedFactor(): number {
-    return this.#plannedFactor;
+  /** The factor that the length gets for which the sequence was created, under its own settings or a request's; 1 where these are too narrow for it. */
+  plannedFactor(settings: ContextSettings = this.context.settings): number {
+    const fits = this.plannedTokens <= settings.extendedWindow || settings.allowBeyondWindow;
+    return fits ? factorFor(settings, this.plannedTokens) : 1;
   }
 
   /**
@@ -94,7 +93,7 @@ export class Sequence {
    * was larger than what came of it would cost a recomputation at the next addition.
    */
   get keptFactor(): number {
-    return this.#keepsFactor ? this.#encoding.factor : this.#plannedFactor;
+    return this.#keepsFactor ? this.#encoding.factor : this.plannedFactor();
   }
 
   push(tokens: ArrayLike<number>): void {
@@ -103,7 +102,7 @@ export class Sequence {
 
   truncate(length: number): void {
     this.#cut(length);
-    if (this.length === 0) this.adopt(chooseEncoding(this.context.settings, this.#plannedFactor), "recompute");
+    if (this.length === 0) this.adopt(chooseEncoding(this.context.settings, this.plannedFactor()), "recompute");
     this.#keepsFactor = false;
   }
 
