@@ -231,5 +231,4 @@ export interface TextMethods {
     result: string;
   };
   selectTemplate: { params: { readonly tools: boolean }; event: never; result: SelectedTemplate };
-  ping: { params: undefined; event: never; result: undefined };
 }

@@ -1,6 +1,6 @@
 import { SkeinError } from "../errors.ts";
 import type { TokenTable } from "../text/token-table.ts";
-import { type CallOptions, WorkerClient, type WorkerHandle } from "./channel.ts";
+import { WorkerClient, type WorkerHandle } from "./channel.ts";
 import { eitherSignal } from "./either-signal.ts";
 import type { ChatCall, RenderCall, TextMethods } from "./methods.ts";
 import { orAborted } from "./or-aborted.ts";
@@ -15,11 +15,12 @@ import { copyPlainData, TemplateClient } from "./template-client.ts";
 const mostMilliseconds = 30_000;
 const mostMillisecondsPerCharacter = 0.08;
 
-/** How long a worker that nobody waits for may go on. */
+/** How long a call that nobody waits for may take. */
 const abandonedMilliseconds = 5000;
 const mostAttempts = 3;
 
-type TextCallOptions = CallOptions<"begun">;
+/** Makes a call, and tells when the worker begins with it. */
+type TextCall<T> = (client: WorkerClient<TextMethods>, options: { readonly onEvent: () => void }) => Promise<T>;
 
 /** The text of a model: a worker that has its tokenizer, and what renders its chat template. When one of them has to be stopped, the next call starts another. */
 export class TextClient {
@@ -76,44 +77,24 @@ export class TextClient {
   async #withTemplate(call: ChatCall, signal: AbortSignal | undefined): Promise<RenderCall> {
     const taken = copyPlainData(call);
     const tools = (taken.tools ?? null) !== null;
-    const template = await this.#run(
-      (client) => client.call("selectTemplate", { tools }, { signal, abandon: true }),
-      0,
-      signal,
-    );
+    const template = await this.#run((client) => client.call("selectTemplate", { tools }), 0, signal);
     return { ...taken, template };
   }
 
   /** Makes a call. One that only waited behind another which had to be stopped is made again, on the next worker. */
-  async #run<T>(
-    run: (client: WorkerClient<TextMethods>, options: TextCallOptions) => Promise<T>,
-    characters: number,
-    signal?: AbortSignal,
-  ): Promise<T> {
+  async #run<T>(run: TextCall<T>, characters: number, signal?: AbortSignal): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const client = await orAborted(this.#ready(), signal);
       const deadline = stopAfter(client, mostMilliseconds + characters * mostMillisecondsPerCharacter);
       try {
-        return await run(client, { signal, onEvent: deadline.start, abandon: true });
+        return await orAborted(run(client, { onEvent: deadline.start }).finally(deadline.clear), signal);
       } catch (error) {
-        if (signal?.aborted) this.#watch(client);
+        // Others need not wait for what nobody wants; but until it is begun, it holds up nobody.
+        if (signal?.aborted) deadline.shorten(abandonedMilliseconds);
         const wasStopped = error instanceof SkeinError && error.code === "tokenizer_timeout";
         if (!wasStopped || deadline.isOver() || signal?.aborted || attempt === mostAttempts) throw error;
-      } finally {
-        deadline.clear();
       }
     }
-  }
-
-  /** After a call was abandoned: a worker that does not answer in time is ended, so that others need not wait for what nobody wants. */
-  #watch(client: WorkerClient<TextMethods>): void {
-    if (client.closed) return;
-    const deadline = stopAfter(client, abandonedMilliseconds);
-    deadline.start();
-    client
-      .call("ping", undefined)
-      .catch(() => {})
-      .finally(deadline.clear);
   }
 
   #ready(signal?: AbortSignal): Promise<WorkerClient<TextMethods>> {
@@ -150,6 +131,8 @@ export class TextClient {
 interface Deadline {
   readonly start: () => void;
   readonly clear: () => void;
+  /** Gives it so many milliseconds from now on, or from its beginning. */
+  readonly shorten: (to: number) => void;
   readonly isOver: () => boolean;
 }
 
@@ -157,14 +140,25 @@ interface Deadline {
 function stopAfter(client: WorkerClient<TextMethods>, milliseconds: number): Deadline {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isOver = false;
+  const start = (): void => {
+    timer = setTimeout(() => {
+      isOver = true;
+      client.close(tooLong(milliseconds));
+    }, milliseconds);
+  };
+  const clear = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+  };
   return {
-    start: () => {
-      timer = setTimeout(() => {
-        isOver = true;
-        client.close(tooLong(milliseconds));
-      }, milliseconds);
+    start,
+    clear,
+    shorten: (to) => {
+      milliseconds = to;
+      if (timer === undefined) return;
+      clear();
+      start();
     },
-    clear: () => clearTimeout(timer),
     isOver: () => isOver,
   };
 }

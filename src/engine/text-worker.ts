@@ -38,7 +38,6 @@ serve<TextMethods>(platform.ownerPort(), {
     return loaded().tokenizer.decode(tokens, { skipSpecialTokens });
   },
   selectTemplate: ({ tools }) => selectTemplate(loaded(), tools),
-  ping: () => undefined,
 });
 
 function loaded(): TextParts {
