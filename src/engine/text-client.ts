@@ -90,9 +90,9 @@ export class TextClient {
         return await orAborted(run(client, { onEvent: deadline.start }).finally(deadline.clear), signal);
       } catch (error) {
         // Others need not wait for what nobody wants; but until it is begun, it holds up nobody.
-        if (signal?.aborted) deadline.shorten(abandonedMilliseconds);
+        if (signal?.aborted) deadline.abandon();
         const wasStopped = error instanceof SkeinError && error.code === "tokenizer_timeout";
-        if (!wasStopped || deadline.isOver() || signal?.aborted || attempt === mostAttempts) throw error;
+        if (!wasStopped || deadline.isOver() || attempt === mostAttempts) throw error;
       }
     }
   }
@@ -131,8 +131,8 @@ export class TextClient {
 interface Deadline {
   readonly start: () => void;
   readonly clear: () => void;
-  /** Gives it so many milliseconds from now on, or from its beginning. */
-  readonly shorten: (to: number) => void;
+  /** Nobody waits any more: the time that is left, from now or from the beginning on, is that of an abandoned call. */
+  readonly abandon: () => void;
   readonly isOver: () => boolean;
 }
 
@@ -141,23 +141,21 @@ function stopAfter(client: WorkerClient<TextMethods>, milliseconds: number): Dea
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isOver = false;
   const start = (): void => {
+    clearTimeout(timer);
     timer = setTimeout(() => {
       isOver = true;
       client.close(tooLong(milliseconds));
     }, milliseconds);
   };
-  const clear = (): void => {
-    clearTimeout(timer);
-    timer = undefined;
-  };
   return {
     start,
-    clear,
-    shorten: (to) => {
-      milliseconds = to;
-      if (timer === undefined) return;
-      clear();
-      start();
+    clear: () => {
+      clearTimeout(timer);
+      timer = undefined;
+    },
+    abandon: () => {
+      milliseconds = abandonedMilliseconds;
+      if (timer) start();
     },
     isOver: () => isOver,
   };

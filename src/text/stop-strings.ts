@@ -28,11 +28,7 @@ export function createStopMatcher(stop: readonly string[]): StopMatcher {
       held = stopped ? "" : held.slice(end);
       return known.slice(0, end);
     },
-    flush: () => {
-      const rest = held;
-      held = "";
-      return rest;
-    },
+    flush: () => held,
     get stopped() {
       return stopped;
     },

@@ -9,7 +9,7 @@ import { createSampler, type Sampler } from "../../sampling/sampler.ts";
 import { createDetokenizer } from "../../text/detokenizer.ts";
 import { createStopMatcher, type StopMatcher } from "../../text/stop-strings.ts";
 import type { GenerateCall, GenerateEvent, GenerateSummary } from "../methods.ts";
-import type { FinishReason, TokenLogprob } from "../options.ts";
+import type { FinishReason } from "../options.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { reportPrefill } from "./prefill-progress.ts";
 import { PromptLookup } from "./prompt-lookup.ts";
@@ -51,7 +51,7 @@ export async function generate(
 ): Promise<GenerateSummary> {
   const before = sequence.length;
   const request = {
-    tokens: call.replace ? call.tokens.length : before + call.tokens.length,
+    tokens: (call.replace ? 0 : before) + call.tokens.length,
     maxTokens: call.maxTokens,
   };
   if (request.tokens === 0)
@@ -132,13 +132,14 @@ function addToken(answer: Answer, token: number, logits: Float32Array, isLast: b
   const isEnd = endTokens.has(token);
   const piece = (isEnd ? "" : text.push(token)) + (isEnd || isLast ? text.end() : "");
   const finishReason = isEnd || text.stopped ? "stop" : isLast && planned.limit === "maxTokens" ? "length" : undefined;
-  const logprobs = call.logprobs === undefined ? undefined : [describeToken(logits, token, call.logprobs)];
   emit({
     type: "chunk",
     text: piece,
     token,
     factor: sequence.encoding.factor,
-    ...(logprobs && { logprobs }),
+    ...(call.logprobs !== undefined && {
+      logprobs: [{ token, logprob: tokenLogprob(logits, token), top: topLogprobs(logits, call.logprobs) }],
+    }),
     ...(finishReason && { finishReason }),
   });
   return finishReason;
@@ -168,10 +169,6 @@ async function computeLogits(
     ...(onStep && { onStep }),
   });
   return rows;
-}
-
-function describeToken(logits: Float32Array, token: number, alternatives: number): TokenLogprob {
-  return { token, logprob: tokenLogprob(logits, token), top: topLogprobs(logits, alternatives) };
 }
 
 /** Tokens to text, up to a stop text. */

@@ -262,7 +262,7 @@ function sideBySide(parts: readonly Part[]): Part[] {
 
 function adaptersOf(parts: readonly Part[]): DecoderStep["adapters"] {
   const adapters = parts.map(({ entry }) => entry.sequence.adapter?.matrices);
-  return adapters.some((adapter) => adapter) ? adapters : undefined;
+  return adapters.some(Boolean) ? adapters : undefined;
 }
 
 /** @returns the part with the most rows; of several, the one that came last */

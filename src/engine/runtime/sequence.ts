@@ -123,16 +123,12 @@ export class Sequence {
     this.cache.truncate(length);
   }
 
-  /**
-   * Makes the sequence this one, and keeps what is cached of the common beginning.
-   * @returns how many tokens are the same
-   */
-  replace(tokens: ArrayLike<number>): number {
+  /** Makes the sequence this one, and keeps what is cached of the common beginning. */
+  replace(tokens: ArrayLike<number>): void {
     let common = 0;
     while (common < tokens.length && common < this.length && tokens[common] === this.#tokens[common]) common++;
     this.#cut(common);
     for (let i = common; i < tokens.length; i++) this.#tokens.push(tokens[i]!);
-    return common;
   }
 
   /**
