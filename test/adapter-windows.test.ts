@@ -160,6 +160,25 @@ test("a saved session goes on with the windows that its adapter had, where one h
   }
 });
 
+test("a window that memory was not set up for is warned about where an adapter comes later, and not where it came with the model", async () => {
+  const adapter = { source: randomAdapter(9).files, window: 16_000_000 };
+  const told: Warning[] = [];
+  const onWarning = (warning: Warning): void => void told.push(warning);
+  const code = "adapter_window_without_room";
+  await using later = await loadModel(tiny, { onWarning });
+  await later.loadAdapter("short", { ...adapter, window: 100_000 });
+  expect(told.filter((warning) => warning.code === code)).toEqual([]);
+  await later.loadAdapter("law", adapter);
+  expect(told.filter((warning) => warning.code === code)).toEqual([
+    { code, message: expect.stringMatching(/law: .* 16000000 .* name it when the model is loaded$/) },
+  ]);
+  await using early = await loadModel(tiny, { onWarning: () => {}, adapters: { law: adapter } });
+  expect(early.warnings.map((warning) => warning.code)).toEqual(["adapter_window_without_factor"]);
+  await using reference = await loadModel(tiny, { backend: "reference", onWarning });
+  await reference.loadAdapter("law", adapter);
+  expect(told.filter((warning) => warning.code === code)).toHaveLength(1);
+});
+
 test("an adapter that was loaded is listed, also when the listener of its warnings throws", async () => {
   const onWarning = (): never => {
     throw new Error("mine");

@@ -1,6 +1,5 @@
 import type { Backend, WeightSpec, WeightType } from "../../backend/backend.ts";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
-import { digestTensor, fingerprintModel } from "../../checkpoint/fingerprint.ts";
 import type { Context } from "../../context/narrow.ts";
 import { resolveContext } from "../../context/settings.ts";
 import { type TuningWarning, tuningWarnings } from "../../context/tuning.ts";
@@ -10,6 +9,7 @@ import { type AdapterModule, type OpenAdapter, openAdapter, readMatrix } from ".
 import type { ModelConfig } from "../../model/config.ts";
 import type { AdapterCall } from "../methods.ts";
 import type { AdapterFacts } from "../options.ts";
+import { weightsFingerprint } from "./weights-fingerprint.ts";
 
 /** An adapter beside its base: what sequences that have it share. */
 export interface LoadedAdapter {
@@ -145,7 +145,7 @@ export async function loadAdapter(
     space.free();
     throw error;
   }
-  let fingerprint: Promise<string> | undefined;
+  const { window = null, factor = 1 } = context.tuning ?? {};
   return {
     facts: {
       name,
@@ -157,15 +157,7 @@ export async function loadAdapter(
     matrices: new Map(
       modules.map(([module], i) => [module, { down: space.weights[2 * i]!, up: space.weights[2 * i + 1]! }]),
     ),
-    fingerprint: () => {
-      fingerprint ??= (async () => {
-        const digests = [];
-        for (const [i, spec] of specs.entries()) digests.push(await digestTensor(spec, space.contents(i)));
-        const { window = null, factor = 1 } = context.tuning ?? {};
-        return fingerprintModel({ window, factor }, digests);
-      })();
-      return fingerprint;
-    },
+    fingerprint: weightsFingerprint({ window, factor }, specs, space),
     free: () => space.free(),
   };
 }

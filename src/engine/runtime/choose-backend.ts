@@ -1,6 +1,6 @@
 import { availableThreads } from "#threads";
 import { canWiden, loadWideKernels, notWide, wideNeeds } from "#wide-kernels";
-import type { Backend, CacheType, WeightSpec, WeightType } from "../../backend/backend.ts";
+import type { Backend, CacheLayout, CacheType, WeightSpec, WeightType } from "../../backend/backend.ts";
 import { cacheBytesPerToken } from "../../backend/cache-size.ts";
 import { createReferenceBackend } from "../../backend/reference/reference.ts";
 import { kernelVariants } from "../../backend/wasm/builder/variant.ts";
@@ -8,7 +8,6 @@ import { hasSeveralMemories } from "../../backend/wasm/other-memories.ts";
 import { checkCompiles, fastestVariant, hasRelaxedSimd } from "../../backend/wasm/variants.ts";
 import { createWasmBackend, packedBytes } from "../../backend/wasm/wasm.ts";
 import { InvalidOptionError, SkeinError, UnsupportedError } from "../../errors.ts";
-import type { ModelConfig } from "../../model/config.ts";
 import type { LoadCall } from "../methods.ts";
 import type { Warning } from "../options.ts";
 
@@ -29,6 +28,8 @@ const leastWideBytes = 32 * 2 ** 20;
 /** A backend, and what is to be said about the choice. */
 export interface ChosenBackend {
   readonly backend: Backend;
+  /** How many tokens of one sequence the memory that was set up has room for, beside the weights; undefined where no other would have more. */
+  readonly mostTokens?: number | undefined;
   readonly warnings: readonly Warning[];
 }
 
@@ -37,21 +38,17 @@ export function checkBackendOptions({
   backend = "auto",
   weights,
   embeddings,
-  cache,
+  cache = "f32",
   kernels = "auto",
 }: LoadCall): void {
   const isReference = backend === "reference";
   oneOf("backend", backend, ["auto", "wasm", "reference"]);
   oneOf("kernels", kernels, kernelChoices);
-  for (const [name, value] of [
-    ["weights", weights],
-    ["embeddings", embeddings],
-  ] as const) {
+  for (const [name, value] of Object.entries({ weights, embeddings })) {
     if (value === undefined) continue;
     oneOf(name, value, weightTypes);
     if (isReference && value !== "f32") throw notInReference(name, value, "f32");
   }
-  if (cache === undefined) return;
   oneOf("cache", cache, cacheTypes);
   if (isReference && cache === "q8") throw notInReference("cache", cache, "f32 and f16");
 }
@@ -61,8 +58,8 @@ export function checkBackendOptions({
  * @throws UnsupportedError when `kernels` asks for what this engine does not have, or nothing may be compiled
  */
 export async function chooseBackend(
-  { backend = "auto", threads, kernels = "auto", cache = "f32" }: LoadCall,
-  config: ModelConfig,
+  { backend = "auto", threads, kernels = "auto" }: LoadCall,
+  layout: Omit<CacheLayout, "blockTokens">,
   specs: readonly WeightSpec[],
   windows: { readonly native: number; readonly extended: number },
 ): Promise<ChosenBackend> {
@@ -76,19 +73,23 @@ export async function chooseBackend(
     throw new UnsupportedError(`kernels: this engine has no relaxed SIMD, which ${kernels} needs; use plain`);
   if (kernels === "wide" && !canWiden()) throw new UnsupportedError(`kernels: wide needs ${wideNeeds}`);
   const variant = kernels === "auto" || kernels === "wide" ? fastestVariant() : kernels;
-  const { num_hidden_layers: layers, num_key_value_heads: keyValueHeads, head_dim: headDim } = config;
   const weightBytes = packedBytes(specs);
-  const tokenBytes = cacheBytesPerToken({ layers, keyValueHeads, headDim, type: cache });
+  const tokenBytes = cacheBytesPerToken(layout);
   const needed = weightBytes + windows.extended * tokenBytes;
-  const isLarge = needed > mostInOneMemory && hasSeveralMemories();
+  const maySplit = hasSeveralMemories();
   // A window that could be extended changes nothing for those who stay in the native one: what would lie in one memory does.
   const workingEnd = weightBytes + windows.native * tokenBytes > mostInOneMemory ? 0 : mostInOneMemory;
-  const others = isLarge ? Math.min(mostMemories, Math.max(leastMemories, Math.ceil(needed / bytesForEachMemory))) : 0;
+  const wanted = Math.min(mostMemories, Math.max(leastMemories, Math.ceil(needed / bytesForEachMemory)));
+  const others = needed > mostInOneMemory && maySplit ? wanted : 0;
+  const room = others * 2 * bytesForEachMemory || mostInOneMemory;
   const { used, warnings } = chooseThreads(threads);
   const isWide = canWiden() && (kernels === "wide" || (kernels === "auto" && weightBytes >= leastWideBytes));
-  const module = isWide ? await loadWideKernels(variant, specs, cache, headDim).catch(withoutRoom) : undefined;
+  const module = isWide
+    ? await loadWideKernels(variant, specs, layout.type, layout.headDim).catch(withoutRoom)
+    : undefined;
   return {
     backend: await createWasmBackend({ threads: used, others, workingEnd, variant, module }),
+    mostTokens: maySplit ? Math.floor((room - weightBytes) / tokenBytes) : undefined,
     warnings: isWide && !module ? [...warnings, { code: "kernels", message: notWide }] : warnings,
   };
 }

@@ -4,6 +4,7 @@ import type { ContextOptions } from "../../context/options.ts";
 import { InvalidOptionError, SkeinError } from "../../errors.ts";
 import type { Handlers } from "../channel.ts";
 import type { EngineMethods, SessionId, SessionState } from "../methods.ts";
+import type { Warning } from "../options.ts";
 import type { OpenSource } from "../platform.ts";
 import { loadAdapter, prepareAdapter } from "./adapters.ts";
 import { append } from "./append.ts";
@@ -46,14 +47,22 @@ export class EngineHost {
       }
     },
     loadAdapter: async (call, { signal }) => {
-      const { config, context, backend, adapters, scheduler } = this.#loaded;
+      const { config, context, backend, mostTokens = Infinity, adapters, scheduler } = this.#loaded;
       adapters.checkFree(call.name);
       const files = await this.#openSource(call.source, "adapter");
       try {
         const prepared = await prepareAdapter(files, call, config, context);
         const adapter = await loadAdapter(prepared, backend, signal, (work) => scheduler.alone(work));
         adapters.add(adapter);
-        return { facts: adapter.facts, warnings: prepared.warnings };
+        const { extendedWindow } = prepared.context.settings;
+        const warnings: Warning[] = [...prepared.warnings];
+        if (extendedWindow > mostTokens) {
+          warnings.push({
+            code: "adapter_window_without_room",
+            message: `the adapter ${call.name}: memory was set up for ${mostTokens} of its ${extendedWindow} tokens: name it when the model is loaded`,
+          });
+        }
+        return { facts: adapter.facts, warnings };
       } finally {
         await files.close();
       }

@@ -1,7 +1,6 @@
 import { platform } from "#platform";
 import type { Backend, KeyScales, MatrixType, Weight, WeightSpace, WeightSpec } from "../../backend/backend.ts";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
-import { digestTensor, fingerprintModel } from "../../checkpoint/fingerprint.ts";
 import { widenSuperBlocks } from "../../checkpoint/gguf/blocks-k.ts";
 import { identifyCheckpoint } from "../../checkpoint/identity.ts";
 import { namingFile } from "../../checkpoint/in-file.ts";
@@ -11,6 +10,7 @@ import { areExponents, KeyScaleFinder, keyScales } from "../../model/key-scales.
 import type { LoadCall } from "../methods.ts";
 import type { Progress } from "../options.ts";
 import type { WeightCache, WeightCacheKey } from "../weight-cache.ts";
+import { weightsFingerprint } from "./weights-fingerprint.ts";
 
 /** Weights that take less than this are made anew each time: reading them is no faster. */
 const leastCachedBytes = 64 * 2 ** 20;
@@ -107,15 +107,11 @@ export async function loadWeights(
     // In the background: the first answer does not wait for the disk.
     if (key && weightCache) kept = writeCached(weightCache, key, space, { types, exponents }).catch(() => {});
   }
-  let fingerprint: Promise<string> | undefined;
   return {
     kept,
     keyScales: keyScales(config, exponents, pairs),
     byName: new Map(specs.map(({ name }, i) => [name, space.weights[i]!])),
-    fingerprint: () => {
-      fingerprint ??= computeFingerprint(config, specs, space);
-      return fingerprint;
-    },
+    fingerprint: weightsFingerprint(config, specs, space),
   };
 }
 
@@ -234,16 +230,6 @@ function formatOf({ packed }: WeightSpace, specs: readonly WeightSpec[]): string
   const types = [...new Set(matrices.map(({ type }) => type))].sort();
   const embedding = matrices.find(({ name }) => name === "model.embed_tokens.weight")?.type;
   return `${packed!.format}, ${types.join("+")}, embeddings ${embedding}`;
-}
-
-async function computeFingerprint(
-  config: ModelConfig,
-  specs: readonly WeightSpec[],
-  space: WeightSpace,
-): Promise<string> {
-  const digests = [];
-  for (const [i, spec] of specs.entries()) digests.push(await digestTensor(spec, space.contents(i)));
-  return fingerprintModel(config, digests);
 }
 
 function totalBytes({ packed }: WeightSpace): number {

@@ -30,6 +30,8 @@ export interface LoadedModel {
   readonly pool: BlockPool;
   readonly scheduler: Scheduler;
   readonly backend: Backend;
+  /** How many tokens of one sequence its memory was set up for; undefined where no other would hold more. */
+  readonly mostTokens?: number | undefined;
   readonly adapters: Adapters;
   /** Settles when nothing is being written to the disk's cache of weights any more. */
   readonly kept: Promise<void>;
@@ -61,10 +63,11 @@ export async function loadCheckpoint(
   const prepared: PreparedAdapter[] = [];
   for (const [i, adapter] of (call.adapters ?? []).entries())
     prepared.push(await prepareAdapter(adapterFiles[i]!, adapter, config, context));
-  const contexts = [context, ...prepared.map((adapter) => adapter.context)].map(({ settings }) => settings);
+  const contexts = [{ context }, ...prepared].map(({ context }) => context.settings);
+  const layout = cacheLayout(config, call);
   const chosen = await chooseBackend(
     call,
-    config,
+    layout,
     [...specs, ...prepared.flatMap((adapter) => adapterSpecs(adapter, call.backend === "reference"))],
     {
       native: Math.max(...contexts.map(({ nativeWindow }) => nativeWindow)),
@@ -77,19 +80,20 @@ export async function loadCheckpoint(
   const adapters = new Adapters();
   for (const adapter of prepared) adapters.add(await loadAdapter(adapter, backend, options.signal));
 
-  const layout = cacheLayout(config, call, backend);
-  const pool = new BlockPool(backend.createBlockStore(layout, layout.type === "q8" ? weights.keyScales : undefined));
+  const { blockTokens } = backend;
+  const keyScales = layout.type === "q8" ? weights.keyScales : undefined;
+  const pool = new BlockPool(backend.createBlockStore({ ...layout, blockTokens }, keyScales));
   const decoder = createDecoder(config, backend, pool.store, (name) => {
     const weight = weights.byName.get(name);
     if (!weight) throw new SkeinError("internal", `the decoder asks for ${name}, which was not loaded`);
     return weight;
   });
   return {
+    ...chosen,
     config,
     context,
     defaults,
     pool,
-    backend,
     adapters,
     fingerprint: weights.fingerprint,
     kept: weights.kept,
@@ -105,9 +109,9 @@ export async function loadCheckpoint(
   };
 }
 
-function cacheLayout(config: ModelConfig, { cache = "f32" }: LoadCall, { blockTokens }: Backend): CacheLayout {
+function cacheLayout(config: ModelConfig, { cache = "f32" }: LoadCall): Omit<CacheLayout, "blockTokens"> {
   const { num_hidden_layers: layers, num_key_value_heads: keyValueHeads, head_dim: headDim } = config;
-  return { layers, keyValueHeads, headDim, blockTokens, type: cache };
+  return { layers, keyValueHeads, headDim, type: cache };
 }
 
 function generationWarnings({ notFollowed }: GenerationDefaults): Warning[] {
