@@ -150,6 +150,11 @@ export function checkRange(where: string, size: number, start: number, end: numb
   }
 }
 
+/** What an absent file may also be: of a web address, which cannot list its files, one that is not given to everybody. */
+export function orRefused(files: CheckpointFiles): string {
+  return files.list ? "" : " (or the server refuses it)";
+}
+
 /** The error for a read of a file that does not exist. */
 export function missingFile(name: string, label: string): CheckpointError {
   return new CheckpointError("not_found", `${quoteName(name)} is not in ${label}`);

@@ -2,6 +2,8 @@ import { gzipSync } from "node:zlib";
 import { afterEach, expect, test } from "vitest";
 import { openUrl } from "./http.ts";
 import { type Handler, ranged, serve as startServer, type TestServer, whole } from "./node/test-server.ts";
+import { readEntries } from "./shards.ts";
+import { float32File } from "./test-safetensors.ts";
 
 const data = Uint8Array.from({ length: 200_000 }, (_, index) => index % 251);
 
@@ -42,17 +44,37 @@ test("an absent file has no size; an empty one has none to read", async () => {
     "/model/empty": ranged(new Uint8Array(0)),
     "/model/empty-200": whole(""),
     "/model/gone": (_, response) => response.writeHead(410).end(),
+    "/model/forbidden": (_, response) => response.writeHead(403).end(),
     "/model/fallback": whole("<!doctype html>", { "content-type": "text/html; charset=utf-8" }),
   });
   const files = openUrl(url);
   expect(await files.size("empty")).toBe(0);
   expect(await files.read("empty", 0, 0)).toHaveLength(0);
   expect(await files.size("empty-200")).toBe(0);
-  for (const name of ["absent", "gone", "fallback"]) {
+  for (const name of ["absent", "gone", "forbidden", "fallback"]) {
     expect(await files.size(name)).toBeUndefined();
     await expect(files.read(name, 0, 1)).rejects.toMatchObject({ code: "not_found" });
   }
   await files.close();
+});
+
+test("on a server that refuses absent files the shards are found; of one that is missed it says that it may be refused", async () => {
+  const refuse: Handler = (_, response) => response.writeHead(403).end();
+  const index = JSON.stringify({ weight_map: { first: "one.safetensors", second: "two.safetensors" } });
+  const folder = {
+    "/model/model.safetensors": refuse,
+    "/model/model.safetensors.index.json": ranged(new TextEncoder().encode(index)),
+    "/model/one.safetensors": ranged(float32File({ first: [1] })),
+    "/model/two.safetensors": ranged(float32File({ second: [2] })),
+  };
+  const complete = openUrl((await serve(folder)).url);
+  expect([...(await readEntries(complete)).keys()]).toEqual(["first", "second"]);
+  const lacking = openUrl((await serve({ ...folder, "/model/two.safetensors": refuse })).url);
+  await expect(readEntries(lacking)).rejects.toMatchObject({
+    code: "not_found",
+    message: `"two.safetensors" is not in ${lacking.label} (or the server refuses it)`,
+  });
+  await Promise.all([complete.close(), lacking.close()]);
 });
 
 test("a server that ignores Range is asked once for each file", async () => {
@@ -135,7 +157,7 @@ test("where Content-Range cannot be read, the size is found by HEAD", async () =
 
 test("the query goes with every request, and into no message", async () => {
   const { url, requests } = await serve({
-    "/model/config.json": (_, response) => response.writeHead(403).end(),
+    "/model/config.json": (_, response) => response.writeHead(401).end(),
   });
   url.search = "?signature=secret";
   const files = openUrl(url);
@@ -145,7 +167,7 @@ test("the query goes with every request, and into no message", async () => {
   );
   expect(error).toMatchObject({
     code: "network",
-    message: expect.stringMatching(/^http:.*\/model\/config\.json answered 403 Forbidden$/),
+    message: expect.stringMatching(/^http:.*\/model\/config\.json answered 401 Unauthorized$/),
   });
   expect(requests[0]?.url).toBe("/model/config.json?signature=secret");
   await files.close();

@@ -98,7 +98,8 @@ function checkUrl(url: URL): void {
 /** Learns a file's size and keeps what came with it; `undefined` when the server has no such file. */
 async function openRemote(address: URL, signal: AbortSignal): Promise<RemoteFile | undefined> {
   const response = await request(address, signal, { start: 0, end: HEAD_BYTES });
-  if (response.status === 404 || response.status === 410 || isFallbackPage(response)) {
+  // Where nobody may list a bucket, S3 and what stands before it say 403 of a file that is not there.
+  if ([403, 404, 410].includes(response.status) || isFallbackPage(response)) {
     await response.body?.cancel();
     return undefined;
   }

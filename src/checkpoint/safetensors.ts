@@ -1,5 +1,5 @@
 import { CheckpointError, quoteName } from "./errors.ts";
-import { type CheckpointFiles, decodeText, missingFile, parseJson } from "./files.ts";
+import { type CheckpointFiles, decodeText, missingFile, orRefused, parseJson } from "./files.ts";
 import { explainForeignFile } from "./foreign-file.ts";
 import { findDuplicateKey } from "./json-keys.ts";
 import { isRecord } from "./json-record.ts";
@@ -64,7 +64,7 @@ const HEADER_LIMIT = 100_000_000;
  */
 export async function readHeader(files: CheckpointFiles, name: string): Promise<TensorEntry[]> {
   const size = await files.size(name);
-  if (size === undefined) throw missingFile(name, files.label);
+  if (size === undefined) throw missingFile(name, files.label + orRefused(files));
   const where = `${name} in ${files.label}`;
   if (size < PREFIX_BYTES) throw invalid(where, `has ${size} bytes, too few for a safetensors file`);
   const prefix = await files.read(name, 0, PREFIX_BYTES);

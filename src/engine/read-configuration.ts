@@ -1,4 +1,4 @@
-import { type CheckpointFiles, readJson } from "../checkpoint/files.ts";
+import { type CheckpointFiles, orRefused, readJson } from "../checkpoint/files.ts";
 import { inFile } from "../checkpoint/in-file.ts";
 import { SkeinError } from "../errors.ts";
 import { type ModelConfig, parseModelConfig } from "../model/config.ts";
@@ -39,5 +39,5 @@ async function missingConfig(files: CheckpointFiles): Promise<SkeinError> {
         "not_found",
         ", which says what the model is; a model is a folder with config.json and model.safetensors, or a GGUF file",
       ];
-  return new SkeinError(code, `${files.label}: there is no config.json${what}`);
+  return new SkeinError(code, `${files.label}: there is no config.json${orRefused(files)}${what}`);
 }

@@ -1,7 +1,7 @@
 import { gguf } from "@huggingface/gguf";
 import { SkeinError, UnsupportedError } from "../../errors.ts";
 import { CheckpointError, quoteName } from "../errors.ts";
-import { type CheckpointFiles, missingFile } from "../files.ts";
+import { type CheckpointFiles, missingFile, orRefused } from "../files.ts";
 import { explainForeignFile, TELLING_BYTES } from "../foreign-file.ts";
 import { numberTypesById, numberTypesByName } from "./number-types.ts";
 
@@ -40,7 +40,7 @@ const mostNumbers = 2 ** 48;
 export async function readGgufHeader(files: CheckpointFiles, file: string): Promise<GgufHeader> {
   const where = `${file} in ${files.label}`;
   const size = await files.size(file);
-  if (size === undefined) throw missingFile(file, files.label);
+  if (size === undefined) throw missingFile(file, files.label + orRefused(files));
   const parsed = await parse(files, file, size).catch(async (error: unknown) => {
     if (error instanceof SkeinError) throw error; // the source's own
     const start = await files.read(file, 0, Math.min(size, TELLING_BYTES));

@@ -1,5 +1,5 @@
 import { quoteName } from "../../checkpoint/errors.ts";
-import { type CheckpointFiles, readJson } from "../../checkpoint/files.ts";
+import { type CheckpointFiles, orRefused, readJson } from "../../checkpoint/files.ts";
 import { refusePickle } from "../../checkpoint/foreign-file.ts";
 import { checkTensors, openTensorFile, type TensorIndex } from "../../checkpoint/tensors.ts";
 import { InvalidConfigError, SkeinError, UnsupportedError } from "../../errors.ts";
@@ -74,7 +74,7 @@ export async function readAdapterJson(files: CheckpointFiles): Promise<unknown> 
   if (json !== undefined) return json;
   throw new SkeinError(
     "not_found",
-    `${files.label}: there is no adapter_config.json; an adapter is a folder with adapter_config.json and ${weightsFile}, as PEFT saves it`,
+    `${files.label}: there is no adapter_config.json${orRefused(files)}; an adapter is a folder with adapter_config.json and ${weightsFile}, as PEFT saves it`,
   );
 }
 
