@@ -155,6 +155,24 @@ test("where Content-Range cannot be read, the size is found by HEAD", async () =
   await files.close();
 });
 
+test("a server that compresses what is asked for without a range tells the size of the file itself", async () => {
+  const compress: Handler = (request, response) => {
+    if (request.headers.range !== undefined) return ranged(data, { hideRange: true })(request, response);
+    response.writeHead(200, { "content-encoding": "gzip", "content-length": gzipSync(data).length }).end();
+  };
+  const partial: Handler = (request, response) => {
+    if (request.method === "GET") return ranged(data, { hideRange: true })(request, response);
+    response.writeHead(206, { "content-length": data.length }).end();
+  };
+  const { url } = await serve({ "/model/compressed.json": compress, "/model/partial.json": partial });
+  const files = openUrl(url);
+  for (const name of ["compressed.json", "partial.json"]) {
+    expect(await files.size(name)).toBe(200_000);
+    expect(await files.read(name, 0, 200_000)).toEqual(data);
+  }
+  await files.close();
+});
+
 test("the query goes with every request, and into no message", async () => {
   const { url, requests } = await serve({
     "/model/config.json": (_, response) => response.writeHead(401).end(),

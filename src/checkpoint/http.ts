@@ -97,7 +97,7 @@ function checkUrl(url: URL): void {
 
 /** Learns a file's size and keeps what came with it; `undefined` when the server has no such file. */
 async function openRemote(address: URL, signal: AbortSignal): Promise<RemoteFile | undefined> {
-  const response = await request(address, signal, { start: 0, end: HEAD_BYTES });
+  const response = await request(address, signal, 0, HEAD_BYTES);
   // Where nobody may list a bucket, S3 and what stands before it say 403 of a file that is not there.
   if ([403, 404, 410].includes(response.status) || isFallbackPage(response)) {
     await response.body?.cancel();
@@ -137,7 +137,7 @@ async function readRange(
   let filled = 0;
   // A server may send less than was asked for; the rest is asked for again.
   while (filled < bytes.length) {
-    const response = await request(address, signal, { start: start + filled, end });
+    const response = await request(address, signal, start + filled, end);
     const total = parseContentRange(response)?.total ?? remote.size;
     const tag = response.headers.get("etag");
     if (total !== remote.size || (tag !== null && remote.tag !== null && tag !== remote.tag)) {
@@ -158,15 +158,12 @@ async function readRange(
   return bytes;
 }
 
-async function request(
-  address: URL,
-  signal: AbortSignal,
-  range: { readonly start: number; readonly end: number } | undefined,
-): Promise<Response> {
-  // A single range needs no CORS preflight, and keeps the transfer uncompressed.
-  const headers: Record<string, string> = range === undefined ? {} : { range: `bytes=${range.start}-${range.end - 1}` };
+/** @param end - without it all from `start` on is asked about, by HEAD */
+async function request(address: URL, signal: AbortSignal, start: number, end?: number): Promise<Response> {
+  // A single range needs no CORS preflight, and keeps the transfer, and the length that HEAD tells, uncompressed.
+  const headers = { range: `bytes=${start}-${end === undefined ? "" : end - 1}` };
   return await receive(address, signal, () =>
-    fetch(address, { method: range === undefined ? "HEAD" : "GET", headers, signal, redirect: "follow" }),
+    fetch(address, { method: end === undefined ? "HEAD" : "GET", headers, signal, redirect: "follow" }),
   );
 }
 
@@ -228,7 +225,8 @@ async function readBody(address: URL, response: Response, limit: number): Promis
 }
 
 async function sizeByHead(address: URL, signal: AbortSignal): Promise<number> {
-  const response = await request(address, signal, undefined);
+  // All of the file: whether the server follows the range (206) or ignores it (200), the length is the file's.
+  const response = await request(address, signal, 0);
   const length = response.headers.get("content-length");
   if (!response.ok || !/^\d{1,15}$/.test(length ?? "")) {
     throw networkError(address, "tells neither Content-Range nor Content-Length");
