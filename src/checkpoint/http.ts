@@ -5,6 +5,9 @@ import { type CheckpointFiles, checkFileName, checkRange, closedFiles, missingFi
 /** What a first request asks for: whole configuration files, and the header of most weight files. */
 const HEAD_BYTES: number = 64 * 2 ** 10;
 
+/** What a range is asked for again after, when that failed in a way that may pass; milliseconds. */
+const WAITS: readonly number[] = [1000, 4000];
+
 /** A file on the server: its size, and what the first request brought. */
 interface RemoteFile {
   readonly size: number;
@@ -135,25 +138,43 @@ async function readRange(
 ): Promise<Uint8Array<ArrayBuffer> | Blob> {
   const bytes = new Uint8Array(end - start);
   let filled = 0;
+  let failures = 0;
   // A server may send less than was asked for; the rest is asked for again.
   while (filled < bytes.length) {
-    const response = await request(address, signal, start + filled, end);
-    const total = parseContentRange(response)?.total ?? remote.size;
-    const tag = response.headers.get("etag");
-    if (total !== remote.size || (tag !== null && remote.tag !== null && tag !== remote.tag)) {
-      await response.body?.cancel();
-      throw networkError(address, "changed while it was read; open the model again");
+    try {
+      const response = await request(address, signal, start + filled, end);
+      const total = parseContentRange(response)?.total ?? remote.size;
+      const tag = response.headers.get("etag");
+      // The page of an error may have a version of its own.
+      if (total !== remote.size || (response.ok && tag !== null && remote.tag !== null && tag !== remote.tag)) {
+        await response.body?.cancel();
+        throw networkError(address, "changed while it was read; open the model again");
+      }
+      if (response.status === 200) {
+        const whole = await readWhole(address, response, signal);
+        if (whole.size === remote.size) return whole;
+        throw networkError(address, "changed while it was read; open the model again");
+      }
+      checkPartial(address, response, start + filled);
+      const piece = await receive(address, signal, () => readBody(address, response, bytes.length - filled));
+      if (piece.length === 0) throw networkError(address, `sent nothing at byte ${start + filled}`);
+      bytes.set(piece, filled);
+      filled += piece.length;
+    } catch (error) {
+      // A model is a thousand ranges and more, some of which meet a bad moment of the network.
+      const wait = WAITS[failures++];
+      if (wait === undefined || signal.aborted || !(error as Error).cause) throw error;
+      await new Promise<void>((resolve) => {
+        const goOn = (): void => {
+          clearTimeout(timer);
+          signal.removeEventListener("abort", goOn);
+          resolve();
+        };
+        const timer = setTimeout(goOn, wait);
+        signal.addEventListener("abort", goOn);
+      });
+      signal.throwIfAborted();
     }
-    if (response.status === 200) {
-      const whole = await readWhole(address, response, signal);
-      if (whole.size === remote.size) return whole;
-      throw networkError(address, "changed while it was read; open the model again");
-    }
-    checkPartial(address, response, start + filled);
-    const piece = await receive(address, signal, () => readBody(address, response, bytes.length - filled));
-    if (piece.length === 0) throw networkError(address, `sent nothing at byte ${start + filled}`);
-    bytes.set(piece, filled);
-    filled += piece.length;
   }
   return bytes;
 }
@@ -184,7 +205,9 @@ async function receive<Result>(address: URL, signal: AbortSignal, step: () => Pr
 function checkPartial(address: URL, response: Response, start: number): void {
   if (response.status !== 206) {
     void response.body?.cancel();
-    throw networkError(address, `answered ${`${response.status} ${response.statusText}`.trim()}`);
+    const isBusy = response.status === 429 || response.status >= 500;
+    const what = `answered ${`${response.status} ${response.statusText}`.trim()}`;
+    throw networkError(address, what, isBusy ? response : undefined);
   }
   const first = parseContentRange(response)?.start ?? start;
   if (first !== start) {
@@ -244,6 +267,7 @@ function parseContentRange(response: Response): { readonly start: number; readon
   return match === null ? undefined : { start: Number(match[1] ?? 0), total: Number(match[2]) };
 }
 
+/** @param cause - what was thrown, or the answer of a server that is busy, where asking again may help; else nothing */
 function networkError(address: URL, what: string, cause?: unknown): CheckpointError {
   // Without the query: it may hold a signature.
   return new CheckpointError("network", `${address.origin}${address.pathname} ${what}`, { cause });
