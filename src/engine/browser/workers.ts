@@ -7,14 +7,10 @@ export const workers: Workers = {
   spawnGgufWorker: () => handleOf(new Worker(new URL("./gguf-worker.ts", import.meta.url), { type: "module" })),
   spawnQuantizeWorker: undefined,
   spawnMergeWorker: undefined,
-  pageAddress,
+  // As `fetch` would take the path.
+  pageAddress: (path) => new Request(path).url,
   spawnTemplateWorker: () => handleOf(new Worker(new URL("./template-worker.ts", import.meta.url), { type: "module" })),
 };
-
-/** @returns the address of a folder, or of a GGUF file, as `fetch` would take the path */
-function pageAddress(path: string): string {
-  return new Request(/(\/|\.gguf)$/i.test(path) ? path : `${path}/`).url;
-}
 
 function handleOf(worker: Worker): WorkerHandle {
   return {

@@ -1,0 +1,19 @@
+import { afterEach, expect, test, vi } from "vitest";
+import { workers } from "./workers.ts";
+
+afterEach(() => void vi.unstubAllGlobals());
+
+test("a path of the page's server is relative to the page, and keeps its query", () => {
+  const page = "https://example.org/app/index.html";
+  class PageRequest extends Request {
+    constructor(path: string) {
+      super(new URL(path, page));
+    }
+  }
+  vi.stubGlobal("Request", PageRequest);
+  const { pageAddress } = workers;
+  expect(pageAddress?.("models/qwen")).toBe("https://example.org/app/models/qwen");
+  expect(pageAddress?.("/models/qwen/")).toBe("https://example.org/models/qwen/");
+  expect(pageAddress?.("models/qwen?token=abc")).toBe("https://example.org/app/models/qwen?token=abc");
+  expect(pageAddress?.("qwen.gguf?token=abc")).toBe("https://example.org/app/qwen.gguf?token=abc");
+});
