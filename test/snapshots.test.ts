@@ -167,6 +167,21 @@ test("another model, cache type or context, or damage, is refused with a clear e
   expect((await model.statistics()).cacheBlocks).toBe(cacheBlocks); // what was refused left nothing behind
 });
 
+test("a chosen file that cannot be read any more is an error with its name", async () => {
+  class LostFile extends File {
+    override slice(): Blob {
+      return this;
+    }
+    override arrayBuffer(): Promise<ArrayBuffer> {
+      return Promise.reject(new DOMException("it is gone", "NotReadableError"));
+    }
+  }
+  await expect(model.restoreSession(new LostFile(["SKEINSE2"], "chosen.session"))).rejects.toMatchObject({
+    code: "read_failed",
+    message: expect.stringMatching(/^chosen\.session: this saved session cannot be read .*it is gone/),
+  });
+});
+
 test("where there is no SHA-256, as on a page without https, saving and restoring say so", async () => {
   await using session = await model.createSession();
   const path = join(folder, "insecure");

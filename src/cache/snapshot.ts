@@ -1,3 +1,4 @@
+import { readBlob } from "../checkpoint/blobs.ts";
 import { SkeinError } from "../errors.ts";
 
 /*
@@ -10,6 +11,8 @@ import { SkeinError } from "../errors.ts";
  */
 const magic = new TextEncoder().encode("SKEINSE2");
 const digestBytes = 32;
+/** In messages. */
+const subject = "this saved session";
 const mostHeaderBytes = 2 ** 20;
 
 /** @throws SkeinError (code `unsupported`) where SHA-256 is not to be had: browsers offer it only to pages served over https or from localhost */
@@ -57,11 +60,11 @@ export class SnapshotReader {
 
   /**
    * @returns the reader and the header, unvalidated
-   * @throws SkeinError (code `invalid_snapshot`) when this is no saved session, or a damaged one; what {@link checkDigest} throws
+   * @throws SkeinError (code `invalid_snapshot`) when this is no saved session, or a damaged one; what {@link checkDigest} and {@link readBlob} throw
    */
   static async open(blob: Blob): Promise<{ readonly reader: SnapshotReader; readonly header: unknown }> {
     checkDigest();
-    const start = new Uint8Array(await blob.slice(0, magic.length).arrayBuffer());
+    const start = await readBlob(blob, 0, magic.length, subject);
     if (start.length < magic.length || start.some((byte, i) => byte !== magic[i])) {
       throw new SkeinError(
         "invalid_snapshot",
@@ -73,13 +76,13 @@ export class SnapshotReader {
     try {
       return { reader, header: JSON.parse(new TextDecoder().decode(payload)) };
     } catch (error) {
-      throw new SkeinError("invalid_snapshot", "the header of this saved session cannot be read", { cause: error });
+      throw new SkeinError("invalid_snapshot", `the header of ${subject} cannot be read`, { cause: error });
     }
   }
 
   /**
    * @param most - the size that the payload may have, so that a hostile file cannot ask for memory
-   * @throws SkeinError (code `invalid_snapshot`) when the frame is damaged, missing or larger
+   * @throws SkeinError (code `invalid_snapshot`) when the frame is damaged, missing or larger; what {@link readBlob} throws
    */
   async next(most: number): Promise<Uint8Array<ArrayBuffer>> {
     const length = new DataView((await this.#read(4)).buffer).getUint32(0, true);
@@ -100,7 +103,7 @@ export class SnapshotReader {
 
   async #read(length: number): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#offset + length > this.#blob.size) throw damaged(`it ends at byte ${this.#blob.size}, too early`);
-    const bytes = new Uint8Array(await this.#blob.slice(this.#offset, this.#offset + length).arrayBuffer());
+    const bytes = await readBlob(this.#blob, this.#offset, this.#offset + length, subject);
     this.#offset += length;
     return bytes;
   }
@@ -109,7 +112,7 @@ export class SnapshotReader {
 function damaged(what: string): SkeinError {
   return new SkeinError(
     "invalid_snapshot",
-    `this saved session is damaged (${what}); read the document again and save it anew`,
+    `${subject} is damaged (${what}); read the document again and save it anew`,
   );
 }
 

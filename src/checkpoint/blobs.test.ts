@@ -1,3 +1,7 @@
+import { openAsBlob } from "node:fs";
+import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openBlobs } from "./blobs.ts";
 
@@ -53,4 +57,20 @@ test("nothing can be read after closing; closing twice is fine", async () => {
   await source.close();
   await expect(source.size("data.bin")).rejects.toMatchObject({ code: "closed" });
   await expect(source.read("data.bin", 0, 1)).rejects.toMatchObject({ code: "closed" });
+});
+
+test("a file that was changed since it was chosen is an error with its name", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "skein-test-"));
+  try {
+    const path = join(folder, "chosen");
+    await writeFile(path, "12345678");
+    const source = openBlobs({ "data.bin": await openAsBlob(path) });
+    await appendFile(path, "9");
+    await expect(source.read("data.bin", 0, 4)).rejects.toMatchObject({
+      code: "read_failed",
+      message: expect.stringMatching(/^data\.bin in the given files cannot be read .*give it again$/),
+    });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

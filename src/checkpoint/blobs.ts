@@ -1,4 +1,5 @@
 import { InvalidOptionError } from "../errors.ts";
+import { CheckpointError } from "./errors.ts";
 import { type CheckpointFiles, checkFileName, checkRange, closedFiles, missingFile } from "./files.ts";
 
 /** A checkpoint's files in memory or from a file input: file name (`config.json`, `model.safetensors`, ...) to content. */
@@ -39,7 +40,7 @@ export function openBlobs(modelFiles: ModelFiles): CheckpointFiles {
       const blob = blobs.get(name);
       if (blob === undefined) throw missingFile(name, label);
       checkRange(`${name} in ${label}`, blob.size, start, end);
-      return new Uint8Array(await blob.slice(start, end).arrayBuffer());
+      return readBlob(blob, start, end, `${name} in ${label}`);
     },
     async list() {
       return [...blobs.keys()];
@@ -49,4 +50,23 @@ export function openBlobs(modelFiles: ModelFiles): CheckpointFiles {
       blobs = new Map();
     },
   };
+}
+
+/**
+ * Bytes of a blob, which may stand for a file on a disk.
+ *
+ * @param where - what it is, for the message
+ * @throws CheckpointError (code `read_failed`) when the file is gone, or another than it was
+ */
+export async function readBlob(
+  blob: Blob,
+  start: number,
+  end: number,
+  where: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return new Uint8Array(await blob.slice(start, end).arrayBuffer());
+  } catch (cause) {
+    throw new CheckpointError("read_failed", `${where} cannot be read (${cause}); give it again`, { cause });
+  }
 }

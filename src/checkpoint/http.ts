@@ -1,4 +1,5 @@
 import { InvalidOptionError } from "../errors.ts";
+import { readBlob } from "./blobs.ts";
 import { CheckpointError } from "./errors.ts";
 import { type CheckpointFiles, checkFileName, checkRange, closedFiles, missingFile, TEXT_LIMIT } from "./files.ts";
 
@@ -68,13 +69,13 @@ export function openUrl(url: URL, options: { readonly signal?: AbortSignal } = {
       const remote = await remoteOf(name);
       if (remote === undefined) throw missingFile(name, label);
       checkRange(label + name, remote.size, start, end);
-      if (remote.whole !== undefined) return new Uint8Array(await remote.whole.slice(start, end).arrayBuffer());
+      if (remote.whole !== undefined) return readBlob(remote.whole, start, end, label + name);
       if (end <= remote.head.length) return remote.head.slice(start, end);
       const bytes = await readRange(addressOf(name), remote, start, end, signal);
       if (bytes instanceof Uint8Array) return bytes;
       // The server followed `Range` before and ignores it now: from here on as if it never had.
       remotes.set(name, Promise.resolve({ ...remote, whole: bytes }));
-      return new Uint8Array(await bytes.slice(start, end).arrayBuffer());
+      return readBlob(bytes, start, end, label + name);
     },
     async close() {
       remotes.clear();

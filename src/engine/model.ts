@@ -192,7 +192,7 @@ export class Model implements AsyncDisposable {
    * Goes on with a session that {@link Session.save} wrote, at the encoding that it had.
    *
    * @throws SkeinError: `invalid_snapshot` for a file that is damaged or none, `snapshot_mismatch` for one of another model, adapter, cache type or
-   * factor, `not_found`, `unsupported` on a page without https; the signal's reason
+   * factor, `not_found`, `read_failed`, `unsupported` on a page without https; the signal's reason
    */
   async restoreSession(source: string | Blob, options: { readonly signal?: AbortSignal } = {}): Promise<Session> {
     checkOptions(options);
@@ -267,7 +267,7 @@ export class Model implements AsyncDisposable {
 function inSnapshot(error: unknown, name: string | undefined): unknown {
   if (!(error instanceof SkeinError)) return error;
   const isOption = error instanceof InvalidOptionError;
-  if (!isOption && error.code !== "invalid_snapshot" && error.code !== "snapshot_mismatch") return error;
+  if (!isOption && !["invalid_snapshot", "snapshot_mismatch", "read_failed"].includes(error.code)) return error;
   const message = isOption ? `this saved session is damaged: ${error.message}` : error.message;
   const code = isOption ? "invalid_snapshot" : error.code;
   return new SkeinError(code, name === undefined ? message : `${name}: ${message}`, { cause: error });
