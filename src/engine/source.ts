@@ -62,7 +62,10 @@ function canBeSent(files: ModelFiles): boolean {
 
 function describeUrl(url: URL): CheckedSource {
   if (!["http:", "https:", "file:"].includes(url.protocol)) {
-    throw new InvalidOptionError("source", `${url.protocol} URLs cannot be read; give http:, https: or file:`);
+    throw new InvalidOptionError(
+      "source",
+      `${url.protocol} URLs cannot be read; give http:, https: or file:, or the files as Blobs`,
+    );
   }
   return { kind: "url", url: url.href };
 }
