@@ -1,3 +1,5 @@
+import type { Usage } from "./usage.ts";
+
 /** What is measured: Skein, or a peer. One process holds one engine, and one sequence at a time. */
 export interface Engine {
   readonly vocabulary: number;
@@ -88,6 +90,8 @@ export interface Measurement {
   readonly rates: readonly number[];
   /** The most memory that the process ever had. */
   readonly peakBytes: number;
+  /** While it was measured, what had to be read before included; absent of a `load`, which is all there was. */
+  readonly usage?: Usage;
   /** Of a `growth`: depth by depth. */
   readonly growth?: readonly Depth[];
 }

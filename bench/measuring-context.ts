@@ -34,6 +34,7 @@ export async function createMeasuringContext(
   const told = new Set<string>();
   const onBytes: MeasuringContext["onBytes"] = (label) => (completed, total) =>
     progress.update(label, completed, total, "bytes");
+  const noteNowAndThen = createSlowNotes();
   const workspace = await openWorkspace(folder);
   try {
     const checkpoint = await synthesizeCheckpoint(shape, {
@@ -47,7 +48,10 @@ export async function createMeasuringContext(
       workspace,
       signal,
       eventsOf: (label) => ({
-        onProgress: (what, completed, total) => progress.update(`${label}: ${what}`, completed, total, "tokens"),
+        onProgress: (what, completed, total) => {
+          progress.update(`${label}: ${what}`, completed, total, "tokens");
+          noteNowAndThen(`${label}: ${what} ${completed} of ${total} tokens`);
+        },
         onNote: (text) => {
           if (told.has(text)) return; // every measurement loads the model, and would say it again
           told.add(text);
@@ -61,7 +65,7 @@ export async function createMeasuringContext(
         note(
           styleError(
             "dim",
-            `${engine} ${figure.name}: ${formatValue(figure, figureValue(figure, measurement))} ${figure.unit}`,
+            `${engine} ${figure.name}: ${formatValue(figure, figureValue(figure, measurement))} ${figure.unit}${describeUsage(measurement)}`,
           ),
         );
       },
@@ -70,4 +74,21 @@ export async function createMeasuringContext(
   } finally {
     progress.clear();
   }
+}
+
+/** Where there is no line of progress a minute leaves one behind, so that what an hour went by with can be read afterwards. */
+function createSlowNotes(): (text: string) => void {
+  let last = performance.now();
+  return (text) => {
+    if (process.stderr.isTTY || performance.now() - last < 60_000) return;
+    last = performance.now();
+    note(styleError("dim", text));
+  };
+}
+
+function describeUsage({ usage }: Measurement): string {
+  if (!usage) return "";
+  const { processors, stolen } = usage;
+  const lost = stolen === undefined ? "" : `, ${stolen.toFixed(2)} taken by other machines`;
+  return ` (processors: ${processors.toFixed(2)} busy${lost})`;
 }

@@ -75,6 +75,13 @@ test("decoding is measured at the same depth each time, from tokens to token", a
   expect(calls.at(-1)).toBe("close");
 });
 
+test("what the process used is told of all that is measured, and not of a start", async () => {
+  const { usage } = await run({ kind: "prefill", tokens: 2048, save: undefined });
+  expect(usage!.processors).toBeGreaterThan(0);
+  if (process.platform === "linux") expect(usage!.stolen).toBeGreaterThanOrEqual(0);
+  expect(await run({ kind: "load" })).not.toHaveProperty("usage");
+});
+
 test("a long text is read and saved the first time, and restored from then on", async () => {
   const task: Task = { kind: "decode", text: { length: 2000, path: join(folder, "2000.text") } };
   await run(task);

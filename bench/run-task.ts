@@ -14,6 +14,7 @@ import type {
 import { peakMemory } from "./peak-memory.ts";
 import { randomTokens } from "./random-tokens.ts";
 import { median } from "./statistics.ts";
+import { watchUsage } from "./usage.ts";
 
 /** What a running task says meanwhile. */
 export interface TaskEvents {
@@ -50,8 +51,10 @@ export async function runTask(open: () => Promise<Engine>, task: Task, events: T
       await sequence.generate(0, decodedTokens, () => {});
     }
     await sequence.release();
+    const used = watchUsage();
     const found = await measure(engine, task, events);
-    return { loadSeconds, rates: [], ...found, peakBytes: peakMemory() };
+    const usage = task.kind === "load" ? undefined : used();
+    return { loadSeconds, rates: [], ...found, peakBytes: peakMemory(), ...(usage && { usage }) };
   } finally {
     await engine.close();
   }

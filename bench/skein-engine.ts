@@ -13,6 +13,8 @@ export interface SkeinOptions extends EngineOptions {
 }
 
 const settleMilliseconds = 200;
+/** Whoever else writes into the folder, and is ended there, must not hold a measurement up for good. */
+const mostSettleMilliseconds = 180_000;
 
 export async function openSkein(options: SkeinOptions, onNote: (text: string) => void): Promise<Engine> {
   // Names that are not known are refused by loadModel, which says what there is.
@@ -33,8 +35,10 @@ export async function openSkein(options: SkeinOptions, onNote: (text: string) =>
     restoreSequence: async (path) => toSequence(await model.restoreSession(path)),
     settle: async () => {
       // A first start keeps its repacked weights in the background: what is measured must not run beside that.
+      const end = performance.now() + mostSettleMilliseconds;
       do await sleep(settleMilliseconds);
-      while ((await countUnfinishedWeights()) > unfinishedBefore);
+      while ((await countUnfinishedWeights()) > unfinishedBefore && performance.now() < end);
+      if (performance.now() >= end) onNote("weights are still being kept while this is measured");
     },
     close: () => model.dispose(),
   };

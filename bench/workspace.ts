@@ -1,4 +1,4 @@
-import { readdir, rm } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { makeFolder } from "../src/checkpoint/node/make-folder.ts";
 
@@ -35,7 +35,15 @@ export function textPath({ texts }: Workspace, parts: readonly (string | number)
   return join(texts, `${[...parts, length].join("-")}.text`);
 }
 
-/** What was being saved when a run was interrupted. */
+/** What is not finished by then never will be: writing a text takes seconds. */
+const unfinishedMilliseconds = 600_000;
+
+/** What was being saved when a run was interrupted. What another command is saving stays. */
 async function removeUnfinished(texts: string): Promise<void> {
-  for (const name of await readdir(texts)) if (!name.endsWith(".text")) await rm(join(texts, name), { force: true });
+  for (const name of await readdir(texts)) {
+    if (name.endsWith(".text")) continue;
+    const path = join(texts, name);
+    const facts = await stat(path).catch(() => undefined);
+    if (facts && Date.now() - facts.mtimeMs > unfinishedMilliseconds) await rm(path, { force: true });
+  }
 }
