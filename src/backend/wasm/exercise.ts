@@ -4,6 +4,7 @@ import type { Backend, CacheType, KeyScales, MatrixType, Tensor, Weight, WeightS
 import { mostRows } from "./kernels/row-records.ts";
 import { tileTokens } from "./kernels/tile-layout.ts";
 import { panelRows } from "./layout.ts";
+import { spanTiles } from "./operations/attention.ts";
 
 /** What a model computes with. */
 export interface KernelUse {
@@ -24,6 +25,8 @@ const superBlockScales = { q4_k: [0, 2], q6_k: [208] } as const;
 
 /** A tile of the cache that is complete, and a piece of the next. */
 const tokens = tileTokens + 24;
+/** Answers come behind the complete tile this many times, so that there are two spans to be merged. */
+const repeats = spanTiles;
 
 /**
  * Computes a little with every kernel that such a model uses, in all its sizes: from a seed, so that two backends can be compared.
@@ -76,12 +79,14 @@ async function attend(backend: Backend, { cache, headDim }: KernelUse): Promise<
     const layout = { layers: 1, keyValueHeads: 1, headDim, blockTokens: tileTokens, type: cache };
     const scales: KeyScales = { multipliers: ones, fineHeads: Uint8Array.of(isFine ? 1 : 0) };
     const store = backend.createBlockStore(layout, scales);
-    const blocks = [store.allocate(), store.allocate()];
-    const step = (first: number, rows: number, queries: Weight): Promise<Float32Array> => {
+    const blocks = [store.allocate(), store.allocate()] as const;
+    const step = (first: number, rows: number, queries: Weight, whole = 1): Promise<Float32Array> => {
       const turns = (turn: (angle: number) => number): Float32Array =>
         Float32Array.from({ length: rows * pairs }, (_, i) => Math.fround(turn((first + i) / 7)));
       const rotary = { cos: turns(Math.cos), sin: turns(Math.sin), pairs };
-      const segments = [{ firstRow: 0, rows, final: rows, firstPosition: first, blocks }];
+      const firstPosition = first + (whole - 1) * tileTokens;
+      const seen = [...Array<number>(whole).fill(blocks[0]), blocks[1]];
+      const segments = [{ firstRow: 0, rows, final: rows, firstPosition, blocks: seen }];
       const own = backend.embed(
         numbers,
         Uint32Array.from({ length: rows }, (_, i) => first + i),
@@ -91,7 +96,7 @@ async function attend(backend: Backend, { cache, headDim }: KernelUse): Promise<
       return compute(backend, backend.attention(backend.rotate(asked, headDim, rotary), store, 0, segments, 0.3));
     };
     results.push(await step(0, tokens, many));
-    for (const queries of single) results.push(await step(tokens, 1, queries));
+    for (const queries of single) results.push(await step(tokens, 1, queries, repeats));
     for (const block of blocks) store.free(block);
   }
   space.free();

@@ -29,7 +29,7 @@ const compile = 'new WebAssembly.Module(require("node:fs").readFileSync(0))';
  * @throws Error if the engine has the pass, and does not compile the module
  */
 export async function traceWidening(variant: KernelVariant): Promise<ReadonlyMap<string, Widening> | undefined> {
-  const functions = buildModule(kernels, variant).split("\n(func $").slice(1);
+  const functions = functionTexts(variant);
   const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, "-e", compile], {
     input: await kernelBytes(variant),
     encoding: "utf8",
@@ -37,13 +37,33 @@ export async function traceWidening(variant: KernelVariant): Promise<ReadonlyMap
   });
   if (stderr.includes("bad option")) return undefined;
   if (status !== 0) throw new Error(`the kernels were not compiled with ${flags.join(" ")}: ${stderr}`);
-  const traces = stdout.split("Begin revec function wasm-function#").slice(1);
+  const traces = splitTrace(stdout);
   if (traces.length === 0) return undefined;
   const entries = traces.map((trace) => {
     const text = functions[Number.parseInt(trace, 10)]!;
-    return [/^\w+/.exec(text)![0], readTrace(trace, text)] as const;
+    return [nameOf(text), readTrace(trace, text)] as const;
   });
   return new Map(entries);
+}
+
+/** @returns the names of the kernels' functions that a trace tells of; inlined ones are not among them */
+export function tracedNames(trace: string, variant: KernelVariant): readonly string[] {
+  const functions = functionTexts(variant);
+  return splitTrace(trace).map((part) => nameOf(functions[Number.parseInt(part, 10)]!));
+}
+
+/** Each begins with the function's number. */
+function splitTrace(trace: string): readonly string[] {
+  return trace.split("Begin revec function wasm-function#").slice(1);
+}
+
+/** Each begins with the function's name. */
+function functionTexts(variant: KernelVariant): readonly string[] {
+  return buildModule(kernels, variant).split("\n(func $").slice(1);
+}
+
+function nameOf(text: string): string {
+  return /^\w+/.exec(text)![0];
 }
 
 function readTrace(trace: string, text: string): Widening {
