@@ -1,4 +1,7 @@
-import { afterAll, expect, test } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SkeinError } from "../../errors.ts";
 import type { RenderCall } from "../methods.ts";
 import { TemplateClient } from "../template-client.ts";
@@ -161,3 +164,50 @@ test("nothing of JavaScript can be reached", async () => {
   expect(await render("messages | map(attribute='constructor') | list")).toMatch(/Undefined|None/);
   expect(await render("messages | selectattr('__proto__') | list | length")).toBe("0");
 });
+
+describe.skipIf(process.platform === "win32")(
+  "where what is started is not Node, as in Electron without its fuse RunAsNode",
+  () => {
+    let folder: string;
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), "skein-templates-"));
+    });
+    afterAll(() => rm(folder, { recursive: true }));
+
+    /** Renders in what a shell does in Node's place. */
+    async function renderIn(script: string, mostStartMilliseconds?: number): Promise<string> {
+      const path = join(folder, "not-node");
+      await writeFile(path, `#!/bin/sh\n${script}\n`, { mode: 0o700 });
+      const client = createClient(() => {
+        const node = process.execPath;
+        process.execPath = path;
+        try {
+          return spawnTemplateProcess(undefined, mostStartMilliseconds);
+        } finally {
+          process.execPath = node;
+        }
+      });
+      return client.renderText(harmless);
+    }
+
+    test("one that never answers is ended", async () => {
+      await expect(renderIn("exec sleep 60", 500)).rejects.toMatchObject({
+        code: "worker_failed",
+        message: expect.stringMatching(
+          /did not answer within 0\.5 seconds, so that no chat template .* RunAsNode .*tokens/,
+        ),
+      });
+    });
+
+    test("one that ends at once is said to be what renders templates", async () => {
+      await expect(renderIn("exit 1")).rejects.toMatchObject({
+        code: "worker_failed",
+        message: expect.stringMatching(/ended \(code 1\), so that no chat template .* RunAsNode .*tokens/),
+      });
+    });
+
+    test("one that takes its time and answers stays", async () => {
+      expect(await renderIn(`sleep 1; exec "${process.execPath}" "$@"`)).toBe("hi<e>");
+    });
+  },
+);
