@@ -35,4 +35,4 @@ export { InvalidConfigError, InvalidOptionError, SkeinError, UnsupportedError } 
 export type { ModelConfig } from "./model/config.ts";
 export type { GenerationDefaults } from "./model/generation-config.ts";
 export type { SamplingOptions } from "./sampling/options.ts";
-export type { ChatMessage } from "./text/chat-input.ts";
+export type { ChatMessage, ChatMessageFields, TextPart } from "./text/chat-input.ts";

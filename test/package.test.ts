@@ -11,6 +11,7 @@ import { chromium } from "./browser-page.ts";
 import { tinyGguf } from "./gguf-models.ts";
 import { folderBytes, type InstalledPackage, installPackage, runAlone, runTool } from "./installed-package.ts";
 import { budgets } from "./package-budgets.ts";
+import { consumer } from "./package-consumer.ts";
 import { pageHtml, pageScript, runTasks } from "./page-tasks.ts";
 import { tiny } from "./tiny.ts";
 
@@ -273,14 +274,7 @@ async function writeScripts(project: string): Promise<void> {
     "errors.js": `import { InvalidConfigError } from "skein";
       import * as position from "skein/position";
       console.log(position.InvalidConfigError === InvalidConfigError);`,
-    "consumer.ts": `import { type GenerationResult, loadModel, SkeinError } from "skein";
-      import { resolveRotaryEncoding, type RotaryEncoding } from "skein/position";
-      export async function ask(prompt: string): Promise<GenerationResult> {
-        await using model = await loadModel("folder", { context: { extend: "yarn", factor: 4 } });
-        return await model.generate({ prompt }).result();
-      }
-      export const encoding: RotaryEncoding = resolveRotaryEncoding({ head_dim: 64, rope_theta: 1e6, max_position_embeddings: 32768 });
-      export const isOurs = (error: unknown): error is SkeinError => error instanceof SkeinError;`,
+    "consumer.ts": consumer,
     "index.html": pageHtml,
     "page.js": pageScript("skein"),
   };

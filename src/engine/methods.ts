@@ -186,7 +186,7 @@ export interface EngineStatistics {
 export interface ChatCall {
   readonly messages: readonly ChatMessage[];
   readonly tools: readonly object[] | undefined;
-  readonly templateArguments: Readonly<Record<string, unknown>> | undefined;
+  readonly templateArguments: object | undefined;
   readonly addGenerationPrompt: boolean;
 }
 

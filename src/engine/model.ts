@@ -143,7 +143,14 @@ export class Model implements AsyncDisposable {
     messages: readonly ChatMessage[],
     options: ChatTemplateOptions & { readonly tokenize: true },
   ): Promise<Uint32Array>;
-  async applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): Promise<string>;
+  async applyChatTemplate(
+    messages: readonly ChatMessage[],
+    options?: ChatTemplateOptions & { readonly tokenize?: false | undefined },
+  ): Promise<string>;
+  async applyChatTemplate(
+    messages: readonly ChatMessage[],
+    options?: ChatTemplateOptions,
+  ): Promise<string | Uint32Array>;
   async applyChatTemplate(
     messages: readonly ChatMessage[],
     { tools, templateArguments, addGenerationPrompt = true, tokenize = false }: ChatTemplateOptions = {},

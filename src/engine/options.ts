@@ -128,7 +128,7 @@ export interface ChatTemplateOptions {
   /** Descriptions of tools. */
   readonly tools?: readonly object[] | undefined;
   /** More variables, as { enable_thinking: false }. */
-  readonly templateArguments?: Readonly<Record<string, unknown>> | undefined;
+  readonly templateArguments?: object | undefined;
   /** Whether the text ends where the assistant's answer begins; true by default. */
   readonly addGenerationPrompt?: boolean | undefined;
   /** Return tokens, not text. */
@@ -147,7 +147,7 @@ export interface GenerateInput {
   /** Tools that the chat template describes to the model. */
   readonly tools?: readonly object[] | undefined;
   /** More variables for the chat template, as { enable_thinking: false }. */
-  readonly templateArguments?: Readonly<Record<string, unknown>> | undefined;
+  readonly templateArguments?: object | undefined;
 }
 
 /** How to generate. Sampling options left out come from the model's `generation_config.json`. */

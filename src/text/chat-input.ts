@@ -1,22 +1,26 @@
 import { InvalidOptionError, UnsupportedError } from "../errors.ts";
 
 /** A part of a message's content; text is the only kind there is. */
-interface TextPart {
+export interface TextPart {
   readonly type: "text";
   readonly text: string;
 }
 
-/** One message of a conversation, as OpenAI's API and Hugging Face's templates have it. */
-export interface ChatMessage {
+/** What Skein itself looks at in a message. */
+export interface ChatMessageFields {
   /** `system`, `user`, `assistant`, `tool`, or what else the template knows. */
   readonly role: string;
   /** The text. Null or absent only in an assistant's message (one that calls tools). */
   readonly content?: string | null | readonly TextPart[] | undefined;
   /** Calls of tools, in the form that the template reads; Qwen's want `arguments` as an object. */
   readonly tool_calls?: readonly unknown[] | null | undefined;
-  /** Whatever else the template reads: `reasoning_content`, `name`, ... */
-  readonly [key: string]: unknown;
 }
+
+/**
+ * One message of a conversation, as OpenAI's API and Hugging Face's templates have it, with whatever else the template reads: `reasoning_content`,
+ * `name`, ... (The second type lets literals have these; without the first, no value of an interface would do.)
+ */
+export type ChatMessage = ChatMessageFields | (ChatMessageFields & Readonly<Record<string, unknown>>);
 
 /** What a template is rendered with: copies that share nothing with the caller's values. */
 export interface ChatInput {

@@ -14,7 +14,7 @@ export interface ChatOptions {
   /** Descriptions of tools, as the template reads them. */
   readonly tools?: readonly unknown[] | null | undefined;
   /** Further variables of the template, e.g. `{ enable_thinking: false }`. */
-  readonly templateArguments?: Readonly<Record<string, unknown>> | undefined;
+  readonly templateArguments?: object | undefined;
   /** Whether the text ends where the assistant's answer begins. Default true. */
   readonly addGenerationPrompt?: boolean | undefined;
   /** `bos_token`, `eos_token`, ... of `tokenizer_config.json`, which are variables of the template too. */

@@ -1,0 +1,47 @@
+/** A program that uses the package's types, and must compile; where it says that an error is expected, there must be one. */
+export const consumer = `import {
+  type ChatMessage,
+  type ChatTemplateOptions,
+  type GenerationResult,
+  loadModel,
+  type Model,
+  SkeinError,
+  type TextPart,
+} from "skein";
+import { resolveRotaryEncoding, type RotaryEncoding } from "skein/position";
+
+export async function ask(prompt: string): Promise<GenerationResult> {
+  await using model = await loadModel("folder", { context: { extend: "yarn", factor: 4 } });
+  return await model.generate({ prompt }).result();
+}
+
+export const encoding: RotaryEncoding = resolveRotaryEncoding({ head_dim: 64, rope_theta: 1e6, max_position_embeddings: 32768 });
+
+// Interfaces of one's own, which have no index signature.
+interface Message {
+  role: string;
+  content: string;
+}
+interface Thinking {
+  enable_thinking: boolean;
+}
+
+export async function chat(model: Model, given: readonly Message[], thinking: Thinking, tokenize: boolean): Promise<unknown> {
+  const messages: ChatMessage[] = [...given, { role: "assistant", content: null, reasoning_content: "hm" }];
+  // @ts-expect-error: no text
+  messages.push({ role: "user", content: 5, name: "me" });
+  // @ts-expect-error: no role
+  messages.push({ content: "hi" });
+  await model.generate({ messages: given, templateArguments: thinking }).result();
+  const options: ChatTemplateOptions = { tokenize };
+  // @ts-expect-error: it may be tokens
+  const wrong: string = await model.applyChatTemplate(messages, options);
+  const text: string = await model.applyChatTemplate(messages, { tools: [] });
+  const tokens: Uint32Array = await model.applyChatTemplate(given, { tokenize: true });
+  const either: string | Uint32Array = await model.applyChatTemplate(messages, { tokenize });
+  return [wrong, text, tokens, either];
+}
+
+export const isOurs = (error: unknown): error is SkeinError => error instanceof SkeinError;
+export const part: TextPart = { type: "text", text: "hi" };
+`;
