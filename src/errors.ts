@@ -1,3 +1,46 @@
+/** The codes of errors; stable across versions. */
+export type SkeinErrorCode =
+  | "adapter_without_base"
+  | "busy"
+  | "closed"
+  | "context_length_exceeded"
+  | "damaged_download"
+  | "disk_full"
+  | "disposed"
+  | "gated"
+  | "internal"
+  | "invalid_checkpoint"
+  | "invalid_config"
+  | "invalid_logits"
+  | "invalid_option"
+  | "invalid_snapshot"
+  | "network"
+  | "no_chat_template"
+  | "no_tokenizer"
+  | "not_cached"
+  | "not_found"
+  | "out_of_memory"
+  | "permission_denied"
+  | "rate_limited"
+  | "read_failed"
+  | "snapshot_mismatch"
+  | "template_error"
+  | "template_memory"
+  | "template_timeout"
+  | "tokenizer_timeout"
+  | "unauthorized"
+  | "unsupported"
+  | "worker_failed"
+  | "write_failed"
+  // Caught where steps are run.
+  | "cancelled"
+  // Of `skein evaluate` alone.
+  | "endpoint"
+  | "endpoint_unreachable"
+  | "invalid_result"
+  | "nothing_measured"
+  | "nothing_to_compare";
+
 /**
  * The base of every error that Skein throws on purpose: a stable `code` for programs, and a message for people that says
  * what was wrong, where, and what to do. It stands below every other folder.
@@ -5,9 +48,9 @@
 export class SkeinError extends Error {
   override readonly name: string = "SkeinError";
   /** Stable across versions; messages are not. */
-  readonly code: string;
+  readonly code: SkeinErrorCode;
 
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: SkeinErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
   }
@@ -16,6 +59,7 @@ export class SkeinError extends Error {
 /** An option, an argument or a combination of them that cannot be followed. Code `invalid_option`. */
 export class InvalidOptionError extends SkeinError {
   override readonly name: string = "InvalidOptionError";
+  declare readonly code: "invalid_option";
   /** The option's name as the caller wrote it, e.g. `context.factor`. */
   readonly option: string;
 
@@ -28,6 +72,7 @@ export class InvalidOptionError extends SkeinError {
 /** A configuration file (`config.json`, a `rope_scaling` block, ...) that cannot be followed. Code `invalid_config`. */
 export class InvalidConfigError extends SkeinError {
   override readonly name: string = "InvalidConfigError";
+  declare readonly code: "invalid_config";
   /** The field at fault, as a path: `rope_scaling.factor`. */
   readonly field: string;
 
@@ -40,6 +85,7 @@ export class InvalidConfigError extends SkeinError {
 /** A model, file or feature that Skein knows of and does not support; the message names it. Code `unsupported`. */
 export class UnsupportedError extends SkeinError {
   override readonly name: string = "UnsupportedError";
+  declare readonly code: "unsupported";
 
   constructor(message: string) {
     super("unsupported", message);

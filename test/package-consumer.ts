@@ -2,11 +2,20 @@
 export const consumer = `import {
   type ChatMessage,
   type ChatTemplateOptions,
+  type ContextMethod,
+  type Diagnosis,
   type GenerationResult,
+  HubError,
+  type HubErrorCode,
+  InvalidOptionError,
   loadModel,
   type Model,
+  type Qwen2Config,
   SkeinError,
+  type SkeinErrorCode,
   type TextPart,
+  type WarningCode,
+  type YarnPairs,
 } from "skein";
 import { resolveRotaryEncoding, type RotaryEncoding } from "skein/position";
 
@@ -42,6 +51,14 @@ export async function chat(model: Model, given: readonly Message[], thinking: Th
   return [wrong, text, tokens, either];
 }
 
-export const isOurs = (error: unknown): error is SkeinError => error instanceof SkeinError;
-export const part: TextPart = { type: "text", text: "hi" };
+export function codeOf(error: unknown): SkeinErrorCode | undefined {
+  if (error instanceof HubError) return error.code satisfies HubErrorCode;
+  if (error instanceof InvalidOptionError) return error.code satisfies "invalid_option";
+  if (!(error instanceof SkeinError)) return undefined;
+  // @ts-expect-error: no such code
+  return error.code === "no_such_code" ? undefined : error.code;
+}
+
+export const names: readonly [WarningCode, ContextMethod] = ["threads", "yarn"];
+export type Parts = readonly [Diagnosis, Qwen2Config, TextPart, YarnPairs];
 `;

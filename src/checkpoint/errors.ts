@@ -20,6 +20,7 @@ export type CheckpointErrorCode =
 /** A checkpoint that cannot be opened, read or trusted. */
 export class CheckpointError extends SkeinError {
   override readonly name: string = "CheckpointError";
+  declare readonly code: CheckpointErrorCode;
 
   constructor(code: CheckpointErrorCode, message: string, options?: ErrorOptions) {
     super(code, message, options);

@@ -8,6 +8,7 @@ const provenFactor = 4;
 /** More tokens than the window has. Code `context_length_exceeded`. */
 export class ContextLengthError extends SkeinError {
   override readonly name: string = "ContextLengthError";
+  declare readonly code: "context_length_exceeded";
   /** Tokens that the sequence would have. */
   declare readonly tokensNeeded: number;
   /** Tokens that fit. */

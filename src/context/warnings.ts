@@ -1,10 +1,10 @@
-import { diagnoseContext } from "./diagnose.ts";
+import { type ContextDiagnosisCode, diagnoseContext } from "./diagnose.ts";
 import type { ContextOptions } from "./options.ts";
 import type { ContextConfig } from "./settings.ts";
 
 /** A mistake that people make in a configuration: followed to the letter, and said when the model is loaded. */
 export interface ContextWarning {
-  readonly code: string;
+  readonly code: ContextDiagnosisCode;
   /** What is odd, and what mends it. */
   readonly message: string;
 }

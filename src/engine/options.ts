@@ -1,7 +1,9 @@
 import type { CacheType, WeightType } from "../backend/backend.ts";
 import type { DownloadPlan } from "../checkpoint/hub/hub.ts";
+import type { ContextDiagnosisCode } from "../context/diagnose.ts";
 import type { ContextOptions } from "../context/options.ts";
 import type { ContextSettings } from "../context/settings.ts";
+import type { TuningWarning } from "../context/tuning.ts";
 import type { SamplingOptions } from "../sampling/options.ts";
 import type { ChatMessage } from "../text/chat-input.ts";
 import type { ModelSource } from "./source.ts";
@@ -17,9 +19,24 @@ export interface Progress {
   readonly total: number;
 }
 
+/** Names of warnings; stable across versions. */
+export type WarningCode =
+  | ContextDiagnosisCode
+  | TuningWarning["code"]
+  | "adapter_window_without_room"
+  | "generation_config_not_followed"
+  | "hub_not_reached"
+  | "kernels"
+  | "leading_spaces_differ"
+  | "rows_not_in_blocks"
+  | "sliding_window_not_followed"
+  | "threads"
+  | "weights_widened"
+  | "yarn_bounds_not_followed";
+
 /** Something that a user should know and that stops nothing. */
 export interface Warning {
-  readonly code: string;
+  readonly code: WarningCode;
   readonly message: string;
 }
 

@@ -1,6 +1,6 @@
 import { type CheckpointFiles, orRefused, readJson } from "../checkpoint/files.ts";
 import { inFile } from "../checkpoint/in-file.ts";
-import { SkeinError } from "../errors.ts";
+import { SkeinError, type SkeinErrorCode } from "../errors.ts";
 import { type ModelConfig, parseModelConfig } from "../model/config.ts";
 import { type GenerationDefaults, parseGenerationConfig } from "../model/generation-config.ts";
 
@@ -30,7 +30,7 @@ export async function readConfiguration(files: CheckpointFiles): Promise<Configu
 /** An adapter in a model's place is called one. */
 async function missingConfig(files: CheckpointFiles): Promise<SkeinError> {
   const isAdapter = (await files.size("adapter_config.json")) !== undefined;
-  const [code, what] = isAdapter
+  const [code, what]: readonly [SkeinErrorCode, string] = isAdapter
     ? [
         "adapter_without_base",
         ", but an adapter; give the model that it belongs to, and the adapter beside it (--adapter NAME=PATH, or the option adapters)",

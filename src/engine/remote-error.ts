@@ -1,10 +1,16 @@
 import { ContextLengthError, type ContextLengthFields } from "../context/context-length-error.ts";
-import { InvalidConfigError, InvalidOptionError, SkeinError, UnsupportedError } from "../errors.ts";
+import {
+  InvalidConfigError,
+  InvalidOptionError,
+  SkeinError,
+  type SkeinErrorCode,
+  UnsupportedError,
+} from "../errors.ts";
 
 /** An error on its way between threads, which keep no classes. */
 export interface RemoteError {
   readonly name: string;
-  readonly code: string;
+  readonly code: SkeinErrorCode;
   readonly message: string;
   readonly stack: string | undefined;
   readonly option: string | undefined;

@@ -27,6 +27,7 @@ export type HubErrorCode =
 /** A model that cannot be had from the Hub. */
 export class HubError extends SkeinError {
   override readonly name: string = "HubError";
+  declare readonly code: HubErrorCode;
 
   constructor(code: HubErrorCode, message: string, options?: ErrorOptions) {
     super(code, message, options);

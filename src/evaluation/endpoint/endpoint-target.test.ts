@@ -1,12 +1,17 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { UnsupportedError, type Warning } from "../../index.ts";
+import { UnsupportedError } from "../../index.ts";
 import { evaluate } from "../evaluate.ts";
 import { type Body, startScriptedServer, startTestServer, type TestServer } from "../node/test-openai-server.ts";
 import { openTestPlan } from "../node/test-target.ts";
 import type { AccuracySample } from "../result.ts";
 import type { Target } from "../target.ts";
 import type { Plan } from "../trial.ts";
-import { type EndpointOptions, type EndpointTarget, openEndpointTarget } from "./endpoint-target.ts";
+import {
+  type EndpointOptions,
+  type EndpointTarget,
+  type EndpointWarning,
+  openEndpointTarget,
+} from "./endpoint-target.ts";
 
 const signal = new AbortController().signal;
 const way = { name: "endpoint", factor: 1 };
@@ -29,7 +34,7 @@ afterAll(async () => {
 async function open(
   served: TestServer["served"],
   options: Partial<EndpointOptions> = {},
-): Promise<{ readonly target: EndpointTarget; readonly warnings: readonly Warning[] }> {
+): Promise<{ readonly target: EndpointTarget; readonly warnings: readonly EndpointWarning[] }> {
   server.served = served;
   server.requests.length = 0;
   return await openAt(server.url, options);
@@ -38,8 +43,8 @@ async function open(
 async function openAt(
   url: string,
   options: Partial<EndpointOptions> = {},
-): Promise<{ readonly target: EndpointTarget; readonly warnings: readonly Warning[] }> {
-  const warnings: Warning[] = [];
+): Promise<{ readonly target: EndpointTarget; readonly warnings: readonly EndpointWarning[] }> {
+  const warnings: EndpointWarning[] = [];
   const target = await openEndpointTarget(url, {
     ...{ nativeWindow: 256, sample: local.plan.haystack.text, signal },
     onWarning: (warning) => warnings.push(warning),
@@ -197,7 +202,7 @@ test("an answer that comes all at once has no time of its own, which is said onc
     if (path.endsWith("/models")) response.end(JSON.stringify({ data: [{ id: "a", max_model_len: 4096 }] }));
     else response.end(count === 2 ? JSON.stringify({ choices: [{ text: "a" }] }) : events.join(""));
   });
-  const warnings: Warning[] = [];
+  const warnings: EndpointWarning[] = [];
   const target = await openEndpointTarget(scripted.url, {
     ...{ nativeWindow: 256, sample: "words", signal, onWarning: (warning) => warnings.push(warning) },
     tokenizer: byCharacters,

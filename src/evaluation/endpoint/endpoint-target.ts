@@ -1,4 +1,4 @@
-import { InvalidOptionError, type Model, UnsupportedError, type Warning } from "../../index.ts";
+import { InvalidOptionError, type Model, UnsupportedError } from "../../index.ts";
 import type { Subject, SuiteName } from "../result.ts";
 import { isTimed } from "../speed.ts";
 import type { Answer, AnswerRequest, ScoreRequest, Scores, Target, TimeRequest, Times } from "../target.ts";
@@ -10,6 +10,12 @@ import { type FoundModel, findModel } from "./find-model.ts";
 import { findPromptLogprobs, type PromptLogprobs, scorePrompt } from "./prompt-logprobs.ts";
 import { findTokenizer, type ServerTokenizer } from "./server-tokenizer.ts";
 import { timeStream } from "./streamed-times.ts";
+
+/** What a user should know about a server, and about what its figures mean. */
+export interface EndpointWarning {
+  readonly code: "chat_only" | "estimated_lengths" | "length_refused" | "only_reasoning" | "untimed_answer";
+  readonly message: string;
+}
 
 export interface EndpointOptions extends ClientOptions {
   /** The server's name for the model; may be left out where it has one. */
@@ -25,7 +31,7 @@ export interface EndpointOptions extends ClientOptions {
   /** Text as it will be asked: what estimates are taken from. */
   readonly sample: string;
   readonly signal: AbortSignal;
-  readonly onWarning?: ((warning: Warning) => void) | undefined;
+  readonly onWarning?: ((warning: EndpointWarning) => void) | undefined;
 }
 
 /** A server, and what only a server is asked. */
@@ -88,7 +94,7 @@ class OpenAiTarget implements EndpointTarget {
   readonly concurrency: number;
   readonly #opened: Opened;
   readonly #signal: AbortSignal;
-  readonly #onWarning: ((warning: Warning) => void) | undefined;
+  readonly #onWarning: ((warning: EndpointWarning) => void) | undefined;
   readonly #refused = new Set<number>();
   readonly #untimed = new Set<number>();
   #hasWarnedOfReasoning = false;
