@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Generation } from "./generation.ts";
 import type { GenerateEvent, GenerateSummary } from "./methods.ts";
 
@@ -73,4 +73,21 @@ test("a loop that is left before it began stops nothing, and one that is left at
   expect(texts).toEqual(["1", "2"]);
   expect(await result).toMatchObject({ text: "12", finishReason: "length" });
   expect((await generation.result()).tokens).toEqual([1, 2]);
+});
+
+test("a result that is held while looping ends no process when the work fails, or the loop is left", async () => {
+  const unhandled = vi.fn();
+  process.on("unhandledRejection", unhandled);
+  const failing = new Generation(() => Promise.reject(new Error("no memory")), {});
+  const whole = failing.result();
+  await expect(failing[Symbol.asyncIterator]().next()).rejects.toThrow("no memory");
+  const { generation, work } = create();
+  const left = generation.result();
+  work.tell(piece(1));
+  for await (const _ of generation) break;
+  await new Promise((resolve) => setTimeout(resolve));
+  process.off("unhandledRejection", unhandled);
+  expect(unhandled).not.toHaveBeenCalled();
+  await expect(whole).rejects.toThrow("no memory");
+  await expect(left).rejects.toMatchObject({ name: "AbortError" });
 });

@@ -21,6 +21,7 @@ export class Generation implements AsyncIterable<GenerationChunk> {
   readonly #leave = new AbortController();
   readonly #chunks: GenerationChunk[] = [];
   #work: Promise<GenerateSummary> | undefined;
+  #whole: Promise<GenerationResult> | undefined;
   #isSettled = false;
   readonly #waiting: (() => void)[] = [];
 
@@ -33,9 +34,9 @@ export class Generation implements AsyncIterable<GenerationChunk> {
    * The whole answer, also while or after looping.
    * @throws what stopped the work: ContextLengthError, the signal's reason, ...
    */
-  async result(): Promise<GenerationResult> {
-    const summary = await this.#run();
-    return collect(this.#chunks, summary);
+  result(): Promise<GenerationResult> {
+    this.#whole ??= this.#run().then((summary) => collect(this.#chunks, summary));
+    return this.#whole;
   }
 
   /**
@@ -52,6 +53,7 @@ export class Generation implements AsyncIterable<GenerationChunk> {
         if (!isOver) work ??= this.#run();
         work?.catch(() => {}); // awaited below, unless the loop is left
         while (!isOver) {
+          this.#whole?.catch(() => {}); // who holds it while looping hears of it here first
           if (made < this.#chunks.length) return { value: this.#chunks[made++]!, done: false };
           isOver = this.#isSettled;
           await (isOver ? work : new Promise<void>((resolve) => this.#waiting.push(resolve)));
