@@ -131,6 +131,23 @@ test("tools that are null are no tools: of named templates the default is taken,
   }
 });
 
+test("tokenize and applyChatTemplate end when their signal aborts, and take nothing else for one", async () => {
+  const messages = [{ role: "user", content: "hi" }];
+  const calls: ((signal: AbortSignal) => Promise<unknown>)[] = [
+    (signal) => model.tokenize("hi", { signal }),
+    (signal) => model.applyChatTemplate(messages, { signal }),
+    (signal) => model.applyChatTemplate(messages, { tokenize: true, signal }),
+  ];
+  for (const call of calls) {
+    await call(new AbortController().signal);
+    const controller = new AbortController();
+    const running = call(controller.signal);
+    controller.abort(new Error("enough"));
+    await expect(running).rejects.toThrow("enough");
+    await expect(call("enough" as unknown as AbortSignal)).rejects.toMatchObject({ option: "signal" });
+  }
+});
+
 test("a template that never ends is stopped, and the model goes on", async () => {
   const endless = {
     "tokenizer_config.json": {

@@ -120,10 +120,14 @@ export class Model implements AsyncDisposable {
   /** @param specialTokens - whether control tokens in the text are parsed (default), or taken as the letters they are written with */
   async tokenize(
     text: string,
-    { specialTokens = true }: { readonly specialTokens?: boolean } = {},
+    {
+      specialTokens = true,
+      signal,
+    }: { readonly specialTokens?: boolean; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Uint32Array> {
     if (typeof text !== "string") throw new InvalidOptionError("text", "must be a text");
-    return this.#parts.text.encode({ text, specialTokens, continues: false });
+    checkOptions({ signal });
+    return this.#parts.text.encode({ text, specialTokens, continues: false }, signal);
   }
 
   async detokenize(
@@ -153,10 +157,11 @@ export class Model implements AsyncDisposable {
   ): Promise<string | Uint32Array>;
   async applyChatTemplate(
     messages: readonly ChatMessage[],
-    { tools, templateArguments, addGenerationPrompt = true, tokenize = false }: ChatTemplateOptions = {},
+    { tools, templateArguments, addGenerationPrompt = true, tokenize = false, signal }: ChatTemplateOptions = {},
   ): Promise<string | Uint32Array> {
+    checkOptions({ signal });
     const call = { messages, tools, templateArguments, addGenerationPrompt };
-    return tokenize ? this.#parts.text.encodeChat(call) : this.#parts.text.renderChat(call);
+    return tokenize ? this.#parts.text.encodeChat(call, signal) : this.#parts.text.renderChat(call, signal);
   }
 
   /**

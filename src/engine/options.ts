@@ -150,6 +150,7 @@ export interface ChatTemplateOptions {
   readonly addGenerationPrompt?: boolean | undefined;
   /** Return tokens, not text. */
   readonly tokenize?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What to generate from: exactly one of `prompt`, `messages` and `tokens`. */
