@@ -134,9 +134,9 @@ export interface AppendOptions {
 export interface AppendResult {
   /** Rows of `logits`. */
   readonly rows: number;
-  /** [rows, vocabulary] */
+  /** [rows, vocabulary]; there unless `rows` is 0. */
   readonly logits?: Float32Array<ArrayBuffer>;
-  /** Natural logarithm of each appended token's probability; NaN for the first token of a session, which nothing precedes. */
+  /** Natural logarithm of each appended token's probability; NaN for the first token of a session, which nothing precedes. There if they were asked for and tokens appended. */
   readonly logprobs?: Float64Array<ArrayBuffer>;
 }
 
