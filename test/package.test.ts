@@ -126,6 +126,10 @@ describe.each(["node24", "node26"] as const)("under plain %s", (name) => {
     expect(totalBytes(loaded)).toBeLessThan(budgets.positionBytes);
   });
 
+  test("a CommonJS file has both by require", async () => {
+    expect(JSON.parse(await run("require.cjs"))).toEqual(["function", "function"]);
+  });
+
   test("the errors of skein and of skein/position are the same classes", async () => {
     expect(JSON.parse(await run("errors.js"))).toBe(true);
   });
@@ -274,6 +278,8 @@ async function writeScripts(project: string): Promise<void> {
     "errors.js": `import { InvalidConfigError } from "skein";
       import * as position from "skein/position";
       console.log(position.InvalidConfigError === InvalidConfigError);`,
+    "require.cjs": `const [{ loadModel }, { rotaryRows }] = [require("skein"), require("skein/position")];
+      console.log(JSON.stringify([typeof loadModel, typeof rotaryRows]));`,
     "consumer.ts": consumer,
     "index.html": pageHtml,
     "page.js": pageScript("skein"),
