@@ -48,4 +48,4 @@ export type {
 export type { GenerationDefaults } from "./model/generation-config.ts";
 export type { RotaryMethod, YarnPairs } from "./position/index.ts";
 export type { SamplingOptions } from "./sampling/options.ts";
-export type { ChatMessage, ChatMessageFields, TextPart } from "./text/chat-input.ts";
+export type { ChatMessage, ChatMessageFields, ChatMessages, TextPart } from "./text/chat-input.ts";

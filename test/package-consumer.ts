@@ -37,6 +37,7 @@ interface Thinking {
 
 export async function chat(model: Model, given: readonly Message[], thinking: Thinking, tokenize: boolean): Promise<unknown> {
   const messages: ChatMessage[] = [...given, { role: "assistant", content: null, reasoning_content: "hm" }];
+  const others: readonly unknown[] = messages.map((message) => [message.role, message.reasoning_content]);
   // @ts-expect-error: no text
   messages.push({ role: "user", content: 5, name: "me" });
   // @ts-expect-error: no role
@@ -48,7 +49,7 @@ export async function chat(model: Model, given: readonly Message[], thinking: Th
   const text: string = await model.applyChatTemplate(messages, { tools: [] });
   const tokens: Uint32Array = await model.applyChatTemplate(given, { tokenize: true });
   const either: string | Uint32Array = await model.applyChatTemplate(messages, { tokenize });
-  return [wrong, text, tokens, either];
+  return [wrong, text, tokens, either, others];
 }
 
 export function codeOf(error: unknown): SkeinErrorCode | undefined {

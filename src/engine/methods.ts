@@ -5,7 +5,7 @@ import type { ContextSettings } from "../context/settings.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { GenerationDefaults } from "../model/generation-config.ts";
 import type { SamplingOptions } from "../sampling/options.ts";
-import type { ChatMessage } from "../text/chat-input.ts";
+import type { ChatMessages } from "../text/chat-input.ts";
 import type { ChatPiece } from "../text/chat-pieces.ts";
 import type { TokenTable } from "../text/token-table.ts";
 import type { AdapterFacts, FinishReason, LoadOptions, Progress, TokenLogprob, Warning } from "./options.ts";
@@ -184,7 +184,7 @@ export interface EngineStatistics {
 }
 
 export interface ChatCall {
-  readonly messages: readonly ChatMessage[];
+  readonly messages: ChatMessages;
   readonly tools: readonly object[] | undefined;
   readonly templateArguments: object | undefined;
   readonly addGenerationPrompt: boolean;

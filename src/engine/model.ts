@@ -6,7 +6,7 @@ import type { ContextSettings } from "../context/settings.ts";
 import { InvalidOptionError, SkeinError } from "../errors.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { GenerationDefaults } from "../model/generation-config.ts";
-import type { ChatMessage } from "../text/chat-input.ts";
+import type { ChatMessages } from "../text/chat-input.ts";
 import type { WorkerClient } from "./channel.ts";
 import { checkOptions } from "./check-options.ts";
 import { prepareGenerateCall, toTokens } from "./generate-call.ts";
@@ -144,19 +144,16 @@ export class Model implements AsyncDisposable {
    * @throws SkeinError (codes `no_chat_template`, `template_error`, `template_timeout`, `template_memory`)
    */
   async applyChatTemplate(
-    messages: readonly ChatMessage[],
+    messages: ChatMessages,
     options: ChatTemplateOptions & { readonly tokenize: true },
   ): Promise<Uint32Array>;
   async applyChatTemplate(
-    messages: readonly ChatMessage[],
+    messages: ChatMessages,
     options?: ChatTemplateOptions & { readonly tokenize?: false | undefined },
   ): Promise<string>;
+  async applyChatTemplate(messages: ChatMessages, options?: ChatTemplateOptions): Promise<string | Uint32Array>;
   async applyChatTemplate(
-    messages: readonly ChatMessage[],
-    options?: ChatTemplateOptions,
-  ): Promise<string | Uint32Array>;
-  async applyChatTemplate(
-    messages: readonly ChatMessage[],
+    messages: ChatMessages,
     { tools, templateArguments, addGenerationPrompt = true, tokenize = false, signal }: ChatTemplateOptions = {},
   ): Promise<string | Uint32Array> {
     checkOptions({ signal });

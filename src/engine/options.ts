@@ -5,7 +5,7 @@ import type { ContextOptions } from "../context/options.ts";
 import type { ContextSettings } from "../context/settings.ts";
 import type { TuningWarning } from "../context/tuning.ts";
 import type { SamplingOptions } from "../sampling/options.ts";
-import type { ChatMessage } from "../text/chat-input.ts";
+import type { ChatMessages } from "../text/chat-input.ts";
 import type { ModelSource } from "./source.ts";
 
 /** What is going on, told while something takes long. */
@@ -160,7 +160,7 @@ export interface GenerateInput {
   /** Whether control tokens in `prompt` are parsed (default), or taken as the letters they are written with. */
   readonly specialTokens?: boolean | undefined;
   /** A conversation; the chat template is applied. */
-  readonly messages?: readonly ChatMessage[] | undefined;
+  readonly messages?: ChatMessages | undefined;
   readonly tokens?: ArrayLike<number> | undefined;
   /** Tools that the chat template describes to the model. */
   readonly tools?: readonly object[] | undefined;

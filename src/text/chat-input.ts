@@ -16,11 +16,14 @@ export interface ChatMessageFields {
   readonly tool_calls?: readonly unknown[] | null | undefined;
 }
 
-/**
- * One message of a conversation, as OpenAI's API and Hugging Face's templates have it, with whatever else the template reads: `reasoning_content`,
- * `name`, ... (The second type lets literals have these; without the first, no value of an interface would do.)
- */
-export type ChatMessage = ChatMessageFields | (ChatMessageFields & Readonly<Record<string, unknown>>);
+/** One message of a conversation, as OpenAI's API and Hugging Face's templates have it. */
+export interface ChatMessage extends ChatMessageFields {
+  /** Whatever else the template reads: `reasoning_content`, `name`, ... */
+  readonly [key: string]: unknown;
+}
+
+/** A conversation. Messages may be of users' own interfaces, which are no {@link ChatMessage}: such a type has names of its own only. */
+export type ChatMessages = readonly (ChatMessage | ChatMessageFields)[];
 
 /** What a template is rendered with: copies that share nothing with the caller's values. */
 export interface ChatInput {

@@ -1,5 +1,5 @@
 import { SkeinError, UnsupportedError } from "../errors.ts";
-import { type ChatMessage, notePrivateCharacters, readChatInput } from "./chat-input.ts";
+import { type ChatMessages, notePrivateCharacters, readChatInput } from "./chat-input.ts";
 import type { ChatPiece } from "./chat-pieces.ts";
 import { type ControlMarks, createControlMarks } from "./control-marks.ts";
 import { type JinjaTemplate, RESERVED_NAMES, readJinjaTemplate } from "./jinja-template.ts";
@@ -10,7 +10,7 @@ const LONGEST_TEXT = 2 ** 24;
 export interface ChatOptions {
   /** A Jinja template, as in `tokenizer_config.json`. */
   readonly template: string;
-  readonly messages: readonly ChatMessage[];
+  readonly messages: ChatMessages;
   /** Descriptions of tools, as the template reads them. */
   readonly tools?: readonly unknown[] | null | undefined;
   /** Further variables of the template, e.g. `{ enable_thinking: false }`. */
