@@ -81,13 +81,20 @@ test("a result that is held while looping ends no process when the work fails, o
   const failing = new Generation(() => Promise.reject(new Error("no memory")), {});
   const whole = failing.result();
   await expect(failing[Symbol.asyncIterator]().next()).rejects.toThrow("no memory");
-  const { generation, work } = create();
-  const left = generation.result();
-  work.tell(piece(1));
-  for await (const _ of generation) break;
+  const results = [];
+  for (const isBefore of [true, false]) {
+    const { generation, work } = create();
+    if (isBefore) results.push(generation.result());
+    const loop = generation[Symbol.asyncIterator]();
+    const first = loop.next();
+    work.tell(piece(1));
+    await first;
+    if (!isBefore) results.push(generation.result()); // in the loop's body
+    await loop.return!();
+  }
   await new Promise((resolve) => setTimeout(resolve));
   process.off("unhandledRejection", unhandled);
   expect(unhandled).not.toHaveBeenCalled();
   await expect(whole).rejects.toThrow("no memory");
-  await expect(left).rejects.toMatchObject({ name: "AbortError" });
+  for (const left of results) await expect(left).rejects.toMatchObject({ name: "AbortError" });
 });

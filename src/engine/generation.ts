@@ -23,6 +23,7 @@ export class Generation implements AsyncIterable<GenerationChunk> {
   #work: Promise<GenerateSummary> | undefined;
   #whole: Promise<GenerationResult> | undefined;
   #isSettled = false;
+  #isLooped = false;
   readonly #waiting: (() => void)[] = [];
 
   constructor(start: StartGeneration, options: { readonly signal?: AbortSignal | undefined }) {
@@ -36,6 +37,7 @@ export class Generation implements AsyncIterable<GenerationChunk> {
    */
   result(): Promise<GenerationResult> {
     this.#whole ??= this.#run().then((summary) => collect(this.#chunks, summary));
+    if (this.#isLooped) this.#whole.catch(() => {}); // whoever loops hears of it there
     return this.#whole;
   }
 
@@ -50,10 +52,11 @@ export class Generation implements AsyncIterable<GenerationChunk> {
     let isOver = false;
     const loop: AsyncIterableIterator<GenerationChunk, void, undefined> = {
       next: async () => {
+        this.#isLooped = true;
         if (!isOver) work ??= this.#run();
         work?.catch(() => {}); // awaited below, unless the loop is left
+        if (made === 0) this.#whole?.catch(() => {}); // as in result()
         while (!isOver) {
-          this.#whole?.catch(() => {}); // who holds it while looping hears of it here first
           if (made < this.#chunks.length) return { value: this.#chunks[made++]!, done: false };
           isOver = this.#isSettled;
           await (isOver ? work : new Promise<void>((resolve) => this.#waiting.push(resolve)));
