@@ -70,7 +70,6 @@ async function run(source: string, flags: GenerateFlags): Promise<void> {
   const progress = createProgressLine();
   const model = await loadFromFlags(source, flags, progress);
   try {
-    progress.clear();
     const session = await openSession(model, flags);
     try {
       if (flags.maxTokens === 0 && session) await readOnly(model, session, input, flags, progress);

@@ -85,24 +85,28 @@ export function addModelFlags(command: Command): Command {
     );
 }
 
-/** Loads a model as the flags say; warnings go to stderr. */
-export function loadFromFlags(source: string, flags: ModelFlags, progress: ProgressLine): Promise<Model> {
+/** Loads a model as the flags say; warnings go to stderr, and nothing is left on the progress line, whose timer would keep the process alive. */
+export async function loadFromFlags(source: string, flags: ModelFlags, progress: ProgressLine): Promise<Model> {
   const { backend, weights, embeddings, cache, threads, kernels, adapter } = flags;
-  return loadModel(source, {
-    backend,
-    weights,
-    embeddings,
-    cache,
-    threads,
-    kernels,
-    ...(adapter && { adapters: { [adapter.name]: adapter } }),
-    context: contextOf(flags),
-    download: agreeToDownload,
-    signal: interruption.signal,
-    onProgress: ({ phase, completed, total }) =>
-      progress.update(phase === "download" ? "Downloading" : "Loading", completed, total, "bytes"),
-    onWarning: noteWarning,
-  });
+  try {
+    return await loadModel(source, {
+      backend,
+      weights,
+      embeddings,
+      cache,
+      threads,
+      kernels,
+      ...(adapter && { adapters: { [adapter.name]: adapter } }),
+      context: contextOf(flags),
+      download: agreeToDownload,
+      signal: interruption.signal,
+      onProgress: ({ phase, completed, total }) =>
+        progress.update(phase === "download" ? "Downloading" : "Loading", completed, total, "bytes"),
+      onWarning: noteWarning,
+    });
+  } finally {
+    progress.clear();
+  }
 }
 
 /** The windows of the sequences that a command computes: the adapter's, where there is one. */
