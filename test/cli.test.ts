@@ -360,6 +360,13 @@ describe("a program's chat", () => {
     await expect(stat(path)).rejects.toThrow("ENOENT");
   });
 
+  test("ends when an answer fails, also where its input stays open", async () => {
+    const child = start(chat("--max-tokens", "2", "--json"));
+    child.stdin.write(`${"word ".repeat(400)}\n`);
+    const { code, stdout } = await finish(child);
+    expect([code, JSON.parse(stdout)]).toMatchObject([1, { code: "context_length_exceeded" }]);
+  });
+
   test.each([["--json"], ["--threads", "1"]])("ends at Ctrl-C: %s", async (...more) => {
     const child = start(chat("--yarn", "--max-tokens", "12", ...more));
     child.stdin.on("error", () => {}).end("hello\n".repeat(20));

@@ -54,7 +54,6 @@ async function run(source: string, flags: ChatFlags): Promise<void> {
   if (flags.maxTokens === 0) throw new UsageError("--max-tokens must be from 1");
   const progress = createProgressLine();
   const model = await loadFromFlags(source, flags, progress);
-  progress.clear();
   try {
     // Without a chat template there is no conversation: better said now than after the first message.
     await model.applyChatTemplate([{ role: "user", content: "" }]);
@@ -93,17 +92,20 @@ class Conversation {
     if (this.#isPerson)
       note(styleError("dim", `${describeWindow(this.#windows, this.#session)}\n/help for what you can do here`));
     const lines = createLineReader(this.#isPerson ? style("cyan", "> ") : "");
-    for (;;) {
-      const line = await lines.next();
-      if (line === undefined) break;
-      if (line.trim() === "") continue;
-      // A program's messages are nobody's commands, whatever they begin with.
-      const command = this.#flags.json ? "" : line.trim();
-      if (command === "/exit") break;
-      if (command !== "" && line.startsWith("/")) await this.#command(command);
-      else await this.#turn(line);
+    try {
+      for (;;) {
+        const line = await lines.next();
+        if (line === undefined) break;
+        if (line.trim() === "") continue;
+        // A program's messages are nobody's commands, whatever they begin with.
+        const command = this.#flags.json ? "" : line.trim();
+        if (command === "/exit") break;
+        if (command !== "" && line.startsWith("/")) await this.#command(command);
+        else await this.#turn(line);
+      }
+    } finally {
+      lines.close(); // else input that stays open keeps the process alive
     }
-    lines.close();
     if (this.#isPerson) print(); // the prompt is still on the line
     interruption.signal.throwIfAborted();
   }
