@@ -1,7 +1,7 @@
 import { evaluate } from "../evaluation/evaluate.ts";
 import { createHaystack, type Haystack } from "../evaluation/haystack.ts";
 import { checkLengths, resolveLengths } from "../evaluation/length.ts";
-import { countKept, type JournalFile, openJournal } from "../evaluation/node/journal.ts";
+import { type JournalFile, openJournal } from "../evaluation/node/journal.ts";
 import { journalPath } from "../evaluation/node/journal-path.ts";
 import { describeMachine } from "../evaluation/node/machine.ts";
 import type { Behaviour, Cell, EvaluationResult, EvaluationSettings } from "../evaluation/result.ts";
@@ -102,20 +102,20 @@ function makePlan({ target, methods, ways }: OpenedSubject, haystack: Haystack, 
   return { target, methods, ways, lengths, samples, share, seed, haystack, cache, ...(tasks && { tasks }) };
 }
 
-/** Everything that results depend on but for what each trial says of itself. */
+/** By everything that results depend on, and what was asked for. */
 function findJournal({ target, files }: OpenedSubject, textHash: string, flags: EvaluateFlags): string {
-  const { embeddings, threads, seed, share, chat } = flags;
-  return journalPath({ version, files, subject: target.subject, embeddings, threads, seed, share, chat, textHash });
+  const { embeddings, threads, seed, share, chat, suites, tasks, methods, factors, lengths, samples } = flags;
+  const identity = { version, files, subject: target.subject, embeddings, threads, seed, share, chat, textHash };
+  return journalPath(identity, { suites, tasks, methods, factors, lengths, samples });
 }
 
 async function openRun(path: string, flags: EvaluateFlags, seconds: () => number): Promise<JournalFile> {
   const resume = flags.resume ?? false;
-  if (!resume) {
-    const left = await countKept(path);
-    if (left > 0)
-      note(styleError("dim", `an interrupted run had ${left} finished parts; without --resume it begins anew`));
-  }
   const journal = await openJournal(path, { resume, now: seconds });
+  if (journal.replaced > 0)
+    note(
+      styleError("dim", `an interrupted run had ${journal.replaced} finished parts; without --resume it begins anew`),
+    );
   if (resume) {
     const text =
       journal.kept > 0 ? `goes on after ${journal.kept} finished parts` : "nothing of these settings to go on with";

@@ -5,15 +5,22 @@ import { dirname, join, resolve } from "node:path";
 import { listHubModels } from "../../index.ts";
 
 /**
- * Where the journal of a run is kept: under a name that stands for all that its results depend on, so that two kinds of run never share one.
- * `SKEIN_STATE` chooses the folder; else it is where the system keeps what programs go on from.
+ * Where the journal of a run is kept: under a name that stands for all that its results depend on, so that two kinds of run never share one, and for what was
+ * asked for, so that none begins anew what another one kept. `SKEIN_STATE` chooses the folder; else it is where the system keeps what programs go on from.
  *
- * @param identity - what was asked for; lengths, methods and suites need not be in it, since every trial says its own
+ * @param identity - what the result of a part depends on; runs that differ in nothing of it go on with each other's parts
+ * @param asked - which parts: lengths, methods, suites
  * @see https://specifications.freedesktop.org/basedir-spec/latest/
  */
-export function journalPath(identity: Readonly<Record<string, unknown>>): string {
-  const name = createHash("sha256").update(JSON.stringify(identity)).digest("hex").slice(0, 32);
-  return join(stateFolder(), `${name}.jsonl`);
+export function journalPath(
+  identity: Readonly<Record<string, unknown>>,
+  asked: Readonly<Record<string, unknown>>,
+): string {
+  return join(stateFolder(), `${hash(identity).slice(0, 32)}-${hash(asked).slice(0, 16)}.jsonl`);
+}
+
+function hash(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
 }
 
 /**

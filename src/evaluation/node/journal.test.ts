@@ -1,5 +1,6 @@
-import { appendFile, mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { spawnSync } from "node:child_process";
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { evaluate } from "../evaluate.ts";
@@ -110,6 +111,64 @@ test("what is kept belongs to the model's files as they are, and to what was ask
     if (cache === undefined) delete process.env.HF_HUB_CACHE;
     else process.env.HF_HUB_CACHE = cache;
   }
-  expect(journalPath({ seed: 1 })).not.toBe(journalPath({ seed: 2 }));
-  expect(journalPath({ seed: 1 })).toBe(journalPath({ seed: 1 }));
+  const lengths = { lengths: ["1x"] };
+  expect(journalPath({ seed: 1 }, lengths)).not.toBe(journalPath({ seed: 2 }, lengths));
+  expect(journalPath({ seed: 1 }, lengths)).not.toBe(journalPath({ seed: 1 }, { lengths: ["2x"] }));
+  expect(journalPath({ seed: 1 }, lengths)).toBe(journalPath({ seed: 1 }, lengths));
+});
+
+test("what a run keeps is not touched by one that is asked for other parts, and goes into one that asks for these too", async () => {
+  const place = join(folder, "akin");
+  const [first, second, both, stranger] = ["a-1", "a-2", "a-3", "b-1"].map((name) => join(place, `${name}.jsonl`));
+  const keep = async (path: string, ids: readonly string[]): Promise<void> => {
+    await using journal = await openJournal(path, { resume: false, now });
+    for (const id of ids) await journal.write(id, []);
+  };
+  await keep(stranger!, ["z"]);
+  await keep(first!, ["x", "y"]);
+  await keep(join(place, "a.jsonl"), ["w"]); // of before there was a name for what was asked for
+  {
+    await using journal = await openJournal(second!, { resume: false, now });
+    await journal.write("v", []);
+    expect([journal.read("x"), journal.replaced]).toEqual([undefined, 0]);
+    await journal.remove();
+  }
+  expect((await readdir(place)).sort()).toEqual(["a-1.jsonl", "a.jsonl", "b-1.jsonl"]);
+  const journal = await openJournal(both!, { resume: true, now });
+  expect(["w", "x", "y", "z"].map((id) => journal.read(id))).toEqual([[], [], [], undefined]);
+  await journal[Symbol.asyncDispose]();
+  await openJournal(first!, { resume: true, now }).then(async (writing) => {
+    await journal.remove();
+    await writing[Symbol.asyncDispose]();
+  });
+  expect((await readdir(place)).sort()).toEqual(["a-1.jsonl", "b-1.jsonl"]); // one of them was being written
+  await using again = await openJournal(both!, { resume: true, now });
+  again.read("x");
+  await again.remove();
+  expect(await readdir(place)).toContain("a-1.jsonl"); // not all of it is in the result
+});
+
+test("a journal has one writer at a time; one that has ended is none", async () => {
+  const path = join(folder, "alone.jsonl");
+  {
+    await using journal = await openJournal(path, { resume: false, now });
+    await journal.write("a", []);
+    const second = openJournal(path, { resume: false, now });
+    await expect(second).rejects.toMatchObject({
+      code: "busy",
+      message: expect.stringMatching(`process ${process.pid} measures the same at the moment; .* ${path}.lock `),
+    });
+    expect(await readFile(path, "utf8")).toContain('"id":"a"');
+  }
+  const ended = spawnSync(process.execPath, ["--version"]).pid;
+  for (const [owner, isHeld] of [
+    [`${ended} ${hostname()}`, false],
+    [`${ended} elsewhere`, true],
+    ["", false],
+  ] as const) {
+    await writeFile(`${path}.lock`, owner);
+    const opened = openJournal(path, { resume: true, now }).then((journal) => journal[Symbol.asyncDispose]());
+    await (isHeld ? expect(opened).rejects.toThrow(`${ended} on elsewhere`) : opened);
+  }
+  await expect(stat(`${path}.lock`)).rejects.toThrow("ENOENT");
 });

@@ -1,17 +1,26 @@
-import { mkdir, open, readFile, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { SkeinError } from "../../index.ts";
 import type { Journal } from "../evaluate.ts";
 import type { Sample } from "../result.ts";
+import { findHolder, lockJournal } from "./journal-lock.ts";
 
 /** A journal in a file. */
 export interface JournalFile extends Journal, AsyncDisposable {
-  /** Finished trials that are in it, but for those that a length had no room for. */
+  /** Finished trials that there are, but for those that a length had no room for. */
   readonly kept: number;
+  /** Those of an interrupted run that begins anew, as it does without `resume`. */
+  readonly replaced: number;
   /** What those of earlier runs took. */
   readonly secondsBefore: number;
-  /** When the result is where it belongs. */
+  /** When the result is where it belongs: what other runs kept goes too where the result has all of it, and nobody writes it. */
   remove(): Promise<void>;
+}
+
+/** What a journal has. */
+interface Kept {
+  readonly samples: ReadonlyMap<string, readonly Sample[]>;
+  readonly seconds: number;
 }
 
 /** Larger ones were not written here. */
@@ -21,31 +30,53 @@ const mostBytes = 2 ** 30;
  * Opens the journal of a run: a line of JSON for each finished trial, written before the next result is counted on. A line that was cut off when the
  * process ended counts as not written.
  *
- * @param resume - go on with what is there; otherwise it begins anew
+ * @param resume - go on with what is there, and with what other runs kept that were asked for more or less of the same; otherwise it begins anew
  * @param now - seconds since the run began, which each line notes
- * @throws SkeinError (code `write_failed`) with the path, where nothing can be written
+ * @throws SkeinError (code `write_failed`) with the path, where nothing can be written; (code `busy`) while another process writes it
  */
 export async function openJournal(
   path: string,
   { resume, now }: { readonly resume: boolean; readonly now: () => number },
 ): Promise<JournalFile> {
-  const { samples, seconds } = resume
-    ? await readJournal(path)
-    : { samples: new Map<string, readonly Sample[]>(), seconds: 0 };
-  const file = await explain(path, async () => {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    return open(path, resume ? "a" : "w", 0o600);
-  });
+  await explain(path, () => mkdir(dirname(path), { recursive: true, mode: 0o700 }));
+  const unlock = await explain(path, () => lockJournal(lockOf(path)));
+  try {
+    return await openLocked(path, { resume, now, unlock });
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+}
+
+async function openLocked(
+  path: string,
+  {
+    resume,
+    now,
+    unlock,
+  }: { readonly resume: boolean; readonly now: () => number; readonly unlock: () => Promise<void> },
+): Promise<JournalFile> {
+  const own = await readJournal(path);
+  const others = resume ? await readOthers(path) : new Map<string, Kept>();
+  const samples = new Map(resume ? [...others.values(), own].flatMap((journal) => [...journal.samples]) : []);
+  const seconds = resume ? Math.max(...[own, ...others.values()].map((journal) => journal.seconds)) : 0;
+  const file = await explain(path, () => open(path, resume ? "a" : "w", 0o600));
   let kept = countFilled(samples);
   // A line of its own, whatever the last one was cut off at.
   if (resume) await explain(path, () => file.appendFile("\n"));
   let writing = Promise.resolve();
+  let isOpen = true;
+  const used = new Set<string>();
   return {
     get kept() {
       return kept;
     },
+    replaced: resume ? 0 : countFilled(own.samples),
     secondsBefore: seconds,
-    read: (id) => samples.get(id),
+    read: (id) => {
+      used.add(id);
+      return samples.get(id);
+    },
     write: (id, found) => {
       const line = `${JSON.stringify({ id, seconds: seconds + now(), samples: found })}\n`;
       writing = writing.then(async () => {
@@ -54,13 +85,25 @@ export async function openJournal(
       });
       return writing;
     },
-    // Another process with the same settings may have been done first.
-    remove: () => explain(path, () => rm(path, { force: true })),
+    remove: async () => {
+      const whole = [...others].filter(([, { samples: all }]) => [...all.keys()].every((id) => used.has(id)));
+      for (const place of [path, ...whole.map(([other]) => other)]) {
+        // Another process may have begun since, or be going on with it.
+        const isTaken = !(isOpen && place === path) && (await findHolder(lockOf(place))) !== undefined;
+        if (!isTaken) await explain(place, () => rm(place, { force: true }));
+      }
+    },
     [Symbol.asyncDispose]: async () => {
+      isOpen = false;
       await writing.catch(() => {});
       await file.close();
+      await unlock();
     },
   };
+}
+
+function lockOf(path: string): string {
+  return `${path}.lock`;
 }
 
 /** @returns how many trials an interrupted run has left at this path */
@@ -68,13 +111,23 @@ export async function countKept(path: string): Promise<number> {
   return countFilled((await readJournal(path)).samples);
 }
 
+/** What lies beside a journal under names that begin as its own does: see `journalPath`. */
+async function readOthers(path: string): Promise<Map<string, Kept>> {
+  const [folder, own] = [dirname(path), basename(path)];
+  const beginning = own.replace(/(-\w+)?\.jsonl$/, "");
+  const found = new Map<string, Kept>();
+  for (const name of await readdir(folder)) {
+    const isAkin = name.startsWith(beginning) && /^(-\w+)?\.jsonl$/.test(name.slice(beginning.length));
+    if (isAkin && name !== own) found.set(join(folder, name), await readJournal(join(folder, name)));
+  }
+  return found;
+}
+
 function countFilled(samples: ReadonlyMap<string, readonly Sample[]>): number {
   return [...samples.values()].filter(({ length }) => length > 0).length;
 }
 
-async function readJournal(
-  path: string,
-): Promise<{ readonly samples: Map<string, readonly Sample[]>; readonly seconds: number }> {
+async function readJournal(path: string): Promise<Kept> {
   const samples = new Map<string, readonly Sample[]>();
   let seconds = 0;
   for (const line of await readLines(path)) {
@@ -123,6 +176,7 @@ async function explain<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    if (error instanceof SkeinError) throw error;
     throw new SkeinError("write_failed", `${path}: ${(error as Error).message}`, { cause: error });
   }
 }
