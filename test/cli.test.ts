@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeSurrounding } from "../src/evaluation/node/test-target.ts";
 import { createChatModel } from "./chat-model.ts";
 import { tiny } from "./tiny.ts";
 
@@ -168,6 +169,20 @@ describe("generate", () => {
       code: 1,
       stderr: expect.stringContaining("cannot be continued here"),
     });
+  });
+
+  test("what is read into a saved session goes on from it: the token that a text begins with is there once", async () => {
+    const [model, path] = [join(folder, "beginning"), join(folder, "beginning.skein")];
+    await makeSurrounding(model, ["before"]);
+    const read = async (...args: string[]): Promise<number> => {
+      const { code, stdout } = await skein(["generate", model, ...args, "--max-tokens", "0", "--json"]);
+      expect(code).toBe(0);
+      return JSON.parse(stdout).usage.promptTokens;
+    };
+    const other = await read("--prompt", " beginning", "--save", join(folder, "other.skein"));
+    const first = await read("--prompt", "In the", "--save", path);
+    expect(await read("--resume", path, "--save", path)).toBe(first);
+    expect(await read("--resume", path, "--prompt", " beginning", "--save", path)).toBe(first + other - 1);
   });
 
   test("applies the chat template where asked", async () => {

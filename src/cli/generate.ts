@@ -130,9 +130,12 @@ async function readOnly(
   flags: GenerateFlags,
   progress: ProgressLine,
 ): Promise<void> {
-  const tokens = input.messages
-    ? await model.applyChatTemplate(input.messages, { addGenerationPrompt: false, tokenize: true })
-    : await model.tokenize(input.prompt ?? "");
+  const { messages, prompt } = input;
+  const tokens = messages
+    ? await model.applyChatTemplate(messages, { addGenerationPrompt: false, tokenize: true })
+    : prompt === undefined
+      ? []
+      : await model.tokenize(prompt, { continues: session.length > 0 });
   const { length: cachedTokens } = session;
   const began = performance.now();
   await session.append(tokens, { signal: interruption.signal, onProgress: showReading(progress) });

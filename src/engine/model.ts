@@ -117,17 +117,25 @@ export class Model implements AsyncDisposable {
     this.#adapters.delete(name);
   }
 
-  /** @param specialTokens - whether control tokens in the text are parsed (default), or taken as the letters they are written with */
+  /**
+   * @param specialTokens - whether control tokens in the text are parsed (default), or taken as the letters they are written with
+   * @param continues - whether it is added to other tokens, so that nothing is put before it
+   */
   async tokenize(
     text: string,
     {
       specialTokens = true,
+      continues = false,
       signal,
-    }: { readonly specialTokens?: boolean; readonly signal?: AbortSignal | undefined } = {},
+    }: {
+      readonly specialTokens?: boolean;
+      readonly continues?: boolean;
+      readonly signal?: AbortSignal | undefined;
+    } = {},
   ): Promise<Uint32Array> {
     if (typeof text !== "string") throw new InvalidOptionError("text", "must be a text");
     checkOptions({ signal });
-    return this.#parts.text.encode({ text, specialTokens, continues: false }, signal);
+    return this.#parts.text.encode({ text, specialTokens, continues }, signal);
   }
 
   async detokenize(
