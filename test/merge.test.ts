@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -196,6 +196,22 @@ describe("a base in two files of float32", () => {
     await mergeAdapter(base, adapter.files, empty);
     expect(await readdir(empty)).toContain("config.json");
   });
+
+  test.skipIf(process.platform === "win32")(
+    "what is no part of the base does not stop it; a part that leads out does",
+    async () => {
+      const own = await shardedBase("littered");
+      await writeFile(join(own, "log 10:30.txt"), "not a part of it");
+      await symlink(join(tiny, "haystack.txt"), join(own, "outside.json"));
+      const path = join(folder, "tidy");
+      await mergeAdapter(own, adapter.files, path);
+      expect((await readdir(path)).sort()).toEqual((await readdir(base)).filter((name) => name !== "notes.md").sort());
+      await symlink(join(tiny, "tokenizer.json"), join(own, "special_tokens_map.json"));
+      await expect(mergeAdapter(own, adapter.files, join(folder, "untidy"))).rejects.toMatchObject({
+        code: "permission_denied",
+      });
+    },
+  );
 
   test("what is stopped or fails leaves nothing behind", async () => {
     const path = join(folder, "stopped");

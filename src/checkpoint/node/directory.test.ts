@@ -85,6 +85,21 @@ test("a link that leads out of the folder is refused, unless the user named it",
   await named.close();
 });
 
+test.skipIf(process.platform === "win32")(
+  "a name that the user gave may have a colon; one of a file may not",
+  async () => {
+    const name = "2026-11-30 10:30.gguf";
+    await writeFile(join(folder, "model", name), "named");
+    const files = await openDirectory(join(folder, "model"), { named: name });
+    expect([await files.size(name), (await files.identify!(name)).name]).toEqual([5, name]);
+    await expect(files.size("other:1.gguf")).rejects.toThrow("is not a file name inside");
+    await files.close();
+    const unnamed = await openDirectory(join(folder, "model"));
+    await expect(unnamed.size(name)).rejects.toThrow("is not a file name inside");
+    await unnamed.close();
+  },
+);
+
 test("a snapshot of the Hub's cache is links to the blobs beside it, and to nothing else", async () => {
   const repository = join(folder, "models--a--b");
   const snapshot = join(repository, "snapshots", "0123");

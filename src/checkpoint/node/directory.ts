@@ -58,7 +58,8 @@ export async function openDirectory(
   let closed = false;
 
   async function statusOf(name: string): Promise<Stats | undefined> {
-    checkFileName(name, path);
+    // A name that the user gave does not come from a file.
+    if (name !== named) checkFileName(name, path);
     if (closed) throw closedFiles(path);
     const file = join(path, name);
     try {
