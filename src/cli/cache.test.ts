@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, symlink, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -53,6 +53,20 @@ test("a file in place of the folder is said to be one", async () => {
       expect([code, stdout]).toEqual([1, ""]);
       expect(stderr).toBe(`skein: SKEIN_CACHE: ${path} is not a folder, so that nothing is kept; name a folder\n`);
     }
+  }
+});
+
+test.skipIf(process.platform === "win32")("a folder that cannot be read is not called empty", async () => {
+  const loop = join(folder, "loop");
+  await symlink("loop", loop);
+  for (const [args, variable] of [
+    [["cache"], "SKEIN_CACHE"],
+    [["cache", "clear"], "SKEIN_CACHE"],
+    [["list"], "HF_HUB_CACHE"],
+  ] as const) {
+    const { code, stdout, stderr } = await skein(args, { [variable]: loop });
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain(`skein: ${loop}: cannot be read (ELOOP)`);
   }
 });
 

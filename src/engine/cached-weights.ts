@@ -6,7 +6,8 @@ import type { ClearedWeights, WeightCache, WeightCacheListing } from "./weight-c
  * What the disk holds of models' repacked weights, which make a second start quick. `SKEIN_CACHE` names the folder, `SKEIN_CACHE_LIMIT` what it may
  * take.
  *
- * @throws UnsupportedError in a browser; InvalidOptionError when `SKEIN_CACHE_LIMIT` is not a size
+ * @throws UnsupportedError in a browser; InvalidOptionError when `SKEIN_CACHE_LIMIT` is not a size; SkeinError (code `read_failed`) where the folder may not
+ * be read
  *
  * @example
  * const { entries, bytes, limit } = await listCachedWeights();
@@ -20,7 +21,7 @@ export async function listCachedWeights(): Promise<WeightCacheListing> {
  *
  * @param source - the folder of a model; without it, all are removed
  * @returns what was removed; zeros when there was nothing
- * @throws UnsupportedError in a browser
+ * @throws UnsupportedError in a browser; SkeinError (codes `read_failed`, `write_failed`) where the folder may not be read, or something of it not be removed
  *
  * @example
  * const { bytes } = await clearCachedWeights("models/Qwen2-7B-Instruct");

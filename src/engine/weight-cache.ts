@@ -15,8 +15,12 @@ export interface WeightCache {
    * @returns undefined when nothing may or can be written: turned off, larger than the limit, no space, no permission
    */
   create(key: WeightCacheKey, expectedBytes: number): Promise<WeightCacheWriter | undefined>;
+  /** @throws SkeinError (code `read_failed`) where the folder may not be read */
   list(): Promise<WeightCacheListing>;
-  /** @param source - the folder of a model, as listed or as a path to it; without it everything is removed, also what is being written */
+  /**
+   * @param source - the folder of a model, as listed or as a path to it; without it everything is removed, also what is being written
+   * @throws SkeinError (code `read_failed`) where the folder may not be read, (code `write_failed`) where something cannot be removed, when all else is
+   */
   clear(source?: string): Promise<ClearedWeights>;
 }
 

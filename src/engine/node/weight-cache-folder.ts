@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { lstat, readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { SkeinError } from "../../errors.ts";
 import type { WeightCacheKey } from "../weight-cache.ts";
 
 /** A file of the cache, as it lies there. */
@@ -31,19 +32,32 @@ export function sourceName(source: string): string {
   return hash(source);
 }
 
-/** All files of the cache; none when the folder is not there or may not be read. */
+/**
+ * All files of the cache; none when the folder is not there.
+ *
+ * @throws SkeinError (code `read_failed`) when it may not be read
+ */
 export async function listCacheFiles(folder: string): Promise<CacheFile[]> {
-  const found = await readdir(folder).catch(() => []);
   const files: CacheFile[] = [];
-  for (const name of found) {
+  for (const name of (await unlessAbsent(folder, () => readdir(folder))) ?? []) {
     const [, dot, source = "", ending] = names.exec(name) ?? [];
     if (dot === undefined || (dot === "") !== (ending === undefined)) continue;
     const path = join(folder, name);
-    const status = await lstat(path).catch(() => undefined);
+    const status = await unlessAbsent(path, () => lstat(path));
     if (!status?.isFile()) continue;
     files.push({ path, source, bytes: status.size, touched: status.mtimeMs, isUnfinished: ending !== undefined });
   }
   return files;
+}
+
+async function unlessAbsent<T>(path: string, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw new SkeinError("read_failed", `${path}: cannot be read (${code ?? message})`, { cause: error });
+  }
 }
 
 /** @returns the files that are left */

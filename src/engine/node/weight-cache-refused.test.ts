@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, expect, test, vi } from "vitest";
@@ -85,9 +85,27 @@ test("a folder that may only be read still serves what it holds", async () => {
   expect(await get(cache, keyOf())).toEqual(kilobyte);
   expect(await cache.create(keyOf(), 1000)).toBeUndefined();
   expect(await cache.create(keyOf("/models/b"), 1000)).toBeUndefined();
-  expect(await cache.clear()).toEqual({ files: 0, bytes: 0 });
+  await expect(cache.clear()).rejects.toMatchObject({
+    code: "write_failed",
+    message: `${folder}: 1 of 1 files cannot be removed; check who may write there`,
+  });
   expect(await get(cache, keyOf())).toEqual(kilobyte);
 });
+
+test.skipIf(process.platform === "win32")(
+  "a folder that cannot be read is not called empty, and stops no model",
+  async () => {
+    await symlink("loop", join(root, "loop")); // the same to root, whom permissions do not bind
+    const cache = cacheIn(join(root, "loop"));
+    for (const call of [cache.list(), cache.clear()])
+      await expect(call).rejects.toMatchObject({
+        code: "read_failed",
+        message: expect.stringContaining("loop: cannot be"),
+      });
+    expect(await cache.open(keyOf())).toBeUndefined();
+    expect(await cache.create(keyOf(), 1000)).toBeUndefined();
+  },
+);
 
 test("no folder at all, and a cache that is turned off", async () => {
   await put(cacheIn(folder), keyOf());

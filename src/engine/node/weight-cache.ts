@@ -1,6 +1,7 @@
 import { realpath, utimes } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { makeFolder } from "../../checkpoint/node/make-folder.ts";
+import { SkeinError } from "../../errors.ts";
 import type {
   CachedWeights,
   ClearedWeights,
@@ -36,7 +37,7 @@ export function createWeightCache(readSettings: () => WeightCacheSettings = read
   async function open(key: WeightCacheKey): Promise<CachedWeights | undefined> {
     const { folder, limit } = readSettings();
     if (folder === undefined || limit === 0) return undefined;
-    await removeAbandoned(await listCacheFiles(folder));
+    await removeAbandoned(await listReadable(folder));
     const path = join(folder, entryName(key));
     const entry = await openEntry(path);
     if (entry === undefined) return undefined;
@@ -59,14 +60,14 @@ export function createWeightCache(readSettings: () => WeightCacheSettings = read
     } catch {
       return undefined;
     }
-    const files = await removeAbandoned(await listCacheFiles(folder));
+    const files = await removeAbandoned(await listReadable(folder));
     const limit = chosenLimit ?? (await defaultLimit(folder, sizeOf(files)));
     if (!(await makeRoom({ folder, path, files, limit, bytes: expectedBytes }))) return undefined;
     return createEntryWriter(path, key, {
       limit,
       // Another process may have written at the same time, and more may have been written than was expected.
       onCommit: async () => {
-        const present = await listCacheFiles(folder);
+        const present = await listReadable(folder);
         await removeOldest(
           present.filter((file) => file.path !== path),
           sizeOf(present) - limit,
@@ -107,13 +108,24 @@ export function createWeightCache(readSettings: () => WeightCacheSettings = read
     const files = folder === undefined ? [] : await listCacheFiles(folder);
     const wanted = source === undefined ? undefined : await sourceNames(source);
     const removed: CacheFile[] = [];
+    const left: CacheFile[] = [];
     for (const file of files) {
-      if ((wanted === undefined || wanted.has(file.source)) && (await remove(file))) removed.push(file);
+      if (wanted === undefined || wanted.has(file.source)) ((await remove(file)) ? removed : left).push(file);
     }
+    if (left.length > 0)
+      throw new SkeinError(
+        "write_failed",
+        `${folder}: ${left.length} of ${left.length + removed.length} files cannot be removed; check who may write there`,
+      );
     return { files: removed.length, bytes: sizeOf(removed) };
   }
 
   return { open, create, list, clear };
+}
+
+/** A cache is a convenience: for who loads a model, one that may not be read holds nothing. */
+async function listReadable(folder: string): Promise<CacheFile[]> {
+  return await listCacheFiles(folder).catch(() => []);
 }
 
 interface RoomNeeded {

@@ -1,15 +1,20 @@
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { CheckpointError } from "../../errors.ts";
 import type { HubListing, ListedModel, ListedRevision } from "../hub.ts";
 import { isRepository } from "../model-id.ts";
-import { isCommit, RepositoryFolder, sizeOf } from "./cache-layout.ts";
+import { codeOf, isCommit, RepositoryFolder, sizeOf } from "./cache-layout.ts";
 import { listSnapshot } from "./find-cached.ts";
 import type { HubSettings } from "./settings.ts";
 
-/** The models in the cache, whoever put them there; a folder that is not there holds none. */
+/**
+ * The models in the cache, whoever put them there; a folder that is not there holds none.
+ *
+ * @throws CheckpointError (code `read_failed`) when it may not be read
+ */
 export async function listModels({ cache }: HubSettings): Promise<HubListing> {
   const models = [];
-  for (const name of (await namesIn(cache)).sort()) {
+  for (const name of (await repositoriesIn(cache)).sort()) {
     const repository = /^models--(.+)$/.exec(name)?.[1]?.replace("--", "/");
     if (repository === undefined || !isRepository(repository)) continue;
     const model = await listModel(new RepositoryFolder(cache, repository), repository);
@@ -83,4 +88,16 @@ async function timeOf(path: string): Promise<number> {
 
 async function namesIn(path: string): Promise<string[]> {
   return await readdir(path).catch(() => []);
+}
+
+async function repositoriesIn(cache: string): Promise<string[]> {
+  try {
+    return await readdir(cache);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return [];
+    throw new CheckpointError("read_failed", `${cache}: cannot be read (${code}); HF_HOME or HF_HUB_CACHE names it`, {
+      cause: error,
+    });
+  }
 }
