@@ -247,6 +247,13 @@ describe("generate", () => {
     }
   });
 
+  test.runIf(process.platform !== "win32")("a hangup of nobody's terminal, as under nohup, ends nothing", async () => {
+    const child = start(["generate", tiny, "--prompt", "In the", "--max-tokens", "200", "--temperature", "0"]);
+    child.stdin.end();
+    child.stdout.once("data", () => child.kill("SIGHUP"));
+    expect(await finish(child)).toMatchObject({ code: 0, stderr: expect.stringContaining("200 generated") });
+  });
+
   test.runIf(process.platform !== "win32")("SIGTERM is heard while nobody writes to a named pipe", async () => {
     const pipe = join(folder, "pipe");
     await promisify(execFile)("mkfifo", [pipe]);

@@ -1,3 +1,5 @@
+import { isatty } from "node:tty";
+
 /** How long something that was aborted may take to leave things whole. */
 const patienceMilliseconds = 3000;
 
@@ -15,7 +17,11 @@ class Interruption {
       if (!this.#handler?.()) this.#interrupt(130);
     });
     process.on("SIGTERM", () => this.#interrupt(143));
-    process.on("SIGHUP", () => this.#interrupt(129));
+    // Node forgets that it is to be ignored, as nohup wants it: without a terminal there is none to hang up.
+    const isAtTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
+    process.on("SIGHUP", () => {
+      if (isAtTerminal) this.#interrupt(129);
+    });
   }
 
   /** Aborted by the first signal. */
