@@ -185,6 +185,31 @@ describe("generate", () => {
     expect(await read("--resume", path, "--prompt", " beginning", "--save", path)).toBe(first + other - 1);
   });
 
+  test("what is saved replaces no file that is something else, and is not what was there before", async () => {
+    const [mine, path, other] = ["mine.txt", "kept.skein", "other.skein"].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await writeFile(mine, "mine");
+    await writeFile(other, "");
+    const read = ["generate", tiny, "--prompt", "In the", "--max-tokens", "0", "--save"];
+    const refused = await skein([...read, mine]);
+    expect(refused).toMatchObject({ code: 2, stdout: "" });
+    expect(refused.stderr).toBe(
+      `skein: --save ${mine}: is there already, and is no saved session; name another file\n`,
+    );
+    for (let again = 0; again < 2; again++) expect((await skein([...read, path])).code).toBe(0);
+    const chat = await skein(["chat", chatModel], `/save ${mine}\n/save ${path}\n/exit\n`);
+    expect(chat.stderr).toMatch(/\/save .*mine\.txt: is there already, and is no saved session.*\nsaved 0 tokens to /);
+    expect(await readFile(mine, "utf8")).toBe("mine");
+    await skein([...read, path]);
+    const tooLong = ["--resume", path, "--prompt", haystack, "--max-tokens", "5", "--save", other];
+    const { code, stderr } = await skein(["generate", tiny, ...tooLong]);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^skein: \d+ tokens are needed and 256 fit/)]);
+    expect((await stat(other)).size).toBe(0);
+  });
+
   test("applies the chat template where asked", async () => {
     const { code, stdout } = await skein([
       "generate",
@@ -251,7 +276,7 @@ describe("generate", () => {
     const child = start(["generate", tiny, "--prompt", "In the", "--max-tokens", "200", "--temperature", "0"]);
     child.stdin.end();
     child.stdout.once("data", () => child.kill("SIGHUP"));
-    expect(await finish(child)).toMatchObject({ code: 0, stderr: expect.stringContaining("200 generated") });
+    expect(await finish(child)).toMatchObject({ code: 0, stderr: expect.stringContaining(" generated at ") });
   });
 
   test.runIf(process.platform !== "win32")("SIGTERM is heard while nobody writes to a named pipe", async () => {

@@ -4,6 +4,7 @@ import { describeError, UsageError } from "./errors.ts";
 import { addModelFlags, loadFromFlags, type ModelFlags, windowsOf } from "./model-flags.ts";
 import { interruption } from "./node/interruption.ts";
 import { createLineReader } from "./node/lines.ts";
+import { checkSessionFile } from "./node/output.ts";
 import { createProgressLine, type ProgressLine } from "./node/progress.ts";
 import { isInteractive, note, print, printJson, style, styleError, writeAnswer } from "./node/terminal.ts";
 import { addSamplingFlags, type SamplingFlags, samplingOf } from "./sampling-flags.ts";
@@ -131,6 +132,7 @@ class Conversation {
   async #save(path: string): Promise<void> {
     if (path === "") return note("/save needs the name of a file");
     try {
+      await checkSessionFile("/save", path);
       await this.#session.save(path, { signal: interruption.signal });
       note(styleError("dim", `saved ${this.#session.length} tokens to ${path}`));
     } catch (error) {

@@ -9,8 +9,9 @@ import {
 } from "../index.ts";
 import { UsageError } from "./errors.ts";
 import { addModelFlags, loadFromFlags, type ModelFlags } from "./model-flags.ts";
-import { checkWritable, readPipedText, readTextFile } from "./node/input.ts";
+import { readPipedText, readTextFile } from "./node/input.ts";
 import { interruption } from "./node/interruption.ts";
+import { checkSessionFile } from "./node/output.ts";
 import { createProgressLine, type ProgressLine } from "./node/progress.ts";
 import { goOnWithoutReader, note, print, printJson, styleError, writeAnswer } from "./node/terminal.ts";
 import { addSamplingFlags, type SamplingFlags, samplingOf } from "./sampling-flags.ts";
@@ -61,7 +62,7 @@ Examples:
 async function run(source: string, flags: GenerateFlags): Promise<void> {
   if (flags.resume === "") throw new UsageError("--resume needs the name of a file");
   if (flags.save !== undefined) {
-    await checkWritable("--save", flags.save);
+    await checkSessionFile("--save", flags.save);
     goOnWithoutReader();
   }
   if (flags.maxTokens === 0 && flags.save === undefined)
@@ -71,6 +72,7 @@ async function run(source: string, flags: GenerateFlags): Promise<void> {
   const model = await loadFromFlags(source, flags, progress);
   try {
     const session = await openSession(model, flags);
+    const before = session?.length ?? 0;
     try {
       if (flags.maxTokens === 0 && session) await readOnly(model, session, input, flags, progress);
       else
@@ -82,7 +84,7 @@ async function run(source: string, flags: GenerateFlags): Promise<void> {
         );
     } catch (error) {
       // An open answer that reached the end of its window was read and written all the same.
-      if (error instanceof ContextLengthError && session && session.length > 0) await save(session, flags);
+      if (error instanceof ContextLengthError && session && session.length > before) await save(session, flags);
       throw error;
     }
     if (session) await save(session, flags);

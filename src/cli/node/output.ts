@@ -1,4 +1,4 @@
-import { rename, stat, unlink, writeFile } from "node:fs/promises";
+import { open, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { UsageError } from "../errors.ts";
 import { checkWritable } from "./input.ts";
 
@@ -19,6 +19,34 @@ export async function checkNewFile(
     () => false,
   );
   if (isThere && !force) throw new UsageError(`${option} ${path}: is there already; --force replaces it`);
+}
+
+/** How a saved session begins, whatever its version. */
+const sessionBeginning = "SKEINSE";
+
+/**
+ * Says at once what would otherwise be said after all the work, or would cost the user a file.
+ *
+ * @param option - that names the file
+ * @throws UsageError when nothing can be written there, or when what is there is no saved session
+ */
+export async function checkSessionFile(option: string, path: string): Promise<void> {
+  await checkWritable(option, path);
+  const beginning = await readBeginning(path, sessionBeginning.length);
+  // An empty file, as mktemp makes, has nothing to lose.
+  if (beginning !== "" && beginning !== sessionBeginning)
+    throw new UsageError(`${option} ${path}: is there already, and is no saved session; name another file`);
+}
+
+/** @returns undefined where it cannot be read, an empty text where there is no file */
+async function readBeginning(path: string, bytes: number): Promise<string | undefined> {
+  try {
+    await using file = await open(path);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, 0);
+    return buffer.toString("latin1", 0, bytesRead);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT" ? "" : undefined;
+  }
 }
 
 /** Writes a text whole or not at all: beside its place first. */
