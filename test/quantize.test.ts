@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { link, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -137,6 +138,20 @@ test("no file is lost: one that is there stays unless it is to be replaced, and 
   await quantizeModel(tiny, path, { ...options, overwrite: true });
   expect(await readFile(path)).toEqual(before);
   expect((await readdir(own)).sort()).toEqual(["model.gguf", "soft.gguf"]);
+});
+
+test("a file that came to be there meanwhile stays, and so does what was written; unless it is to be replaced", async () => {
+  const path = join(folder, "meanwhile.gguf");
+  const write = (overwrite: boolean) =>
+    quantizeModel(tiny, path, { type: "q8_0", overwrite, onProgress: () => writeFileSync(path, "mine") });
+  const error: unknown = await write(false).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: "write_failed", message: expect.stringContaining(`${path} is there by now`) });
+  expect(await readFile(path, "utf8")).toBe("mine");
+  const kept = join(folder, (await readdir(folder)).find((name) => name.startsWith(".meanwhile.gguf."))!);
+  expect((error as Error).message).toContain(`what was written is ${kept}`);
+  const { bytes } = await write(true);
+  expect([(await readFile(path)).length, (await readFile(kept)).length]).toEqual([bytes, bytes]);
+  await rm(kept);
 });
 
 test("an abort, and a failure in the middle, leave nothing behind", async () => {

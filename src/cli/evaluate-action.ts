@@ -88,16 +88,17 @@ async function show(result: EvaluationResult, flags: EvaluateFlags): Promise<voi
   if (flags.report !== undefined) {
     const { renderReport } = await import("../evaluation/report/report.ts");
     const conclusion = { en: conclusionSentences(result, "en"), zh: conclusionSentences(result, "zh") };
-    await writeReport(flags.report, renderReport(result, { language: flags.lang, conclusion }));
+    const page = renderReport(result, { language: flags.lang, conclusion });
+    await writeReport(flags.report, page, flags.force ?? false);
   }
   if (flags.json) printJson(result);
   else print(renderEvaluation(result, { language: flags.lang, width: terminalWidth() }));
   if (flags.report !== undefined) note(styleError("dim", `wrote ${fitForTerminal(flags.report)}`));
 }
 
-async function writeReport(path: string, page: string): Promise<void> {
+async function writeReport(path: string, page: string, force: boolean): Promise<void> {
   try {
-    await writeWhole(path, page);
+    await writeWhole(path, page, { force });
   } catch (error) {
     throw new SkeinError("write_failed", `--report ${path}: ${(error as Error).message}`, { cause: error });
   }

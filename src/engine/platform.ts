@@ -42,8 +42,11 @@ export interface Platform {
   readonly exists: (path: string) => Promise<boolean>;
   /** The Hub as the environment says it now; undefined where there is no disk to keep models on. */
   readonly openHub: (() => Promise<Hub>) | undefined;
-  /** @param mode - access rights of a new file, less what the user's mask takes away; its owner's alone unless given */
-  readonly createFile: (path: string, mode?: number) => Promise<AtomicFile>;
+  /**
+   * @param mode - access rights of a new file, less what the user's mask takes away; its owner's alone unless given
+   * @param overwrite - whether a file that comes to stand there meanwhile is replaced; true unless given
+   */
+  readonly createFile: (path: string, mode?: number, overwrite?: boolean) => Promise<AtomicFile>;
   readonly openFile: (path: string) => Promise<Blob>;
   /** Undefined where there is no disk. */
   readonly weightCache: WeightCache | undefined;

@@ -75,7 +75,7 @@ export async function quantizeModel(
     const call = { source: sent.description, destination, type, overwrite, allowRequantize };
     const plan = await client.call("plan", call, { signal, abandon: true, transfer: sent.transfer });
     for (const warning of [...plan.warnings, ...warningsOf(plan.fallbacks)]) onWarning(warning);
-    const createFile = (path: string) => platform.createFile(path, everybody);
+    const createFile = (path: string) => platform.createFile(path, everybody, overwrite);
     await writeAll(piecesOf(client, plan.bytes, signal, onProgress), destination, createFile, signal);
     const { bytes, sourceBytes, tensors } = plan;
     return { path: destination, bytes, sourceBytes, tensors };

@@ -1,4 +1,4 @@
-import { open, rename, stat, unlink, writeFile } from "node:fs/promises";
+import { link, lstat, open, rename, unlink, writeFile } from "node:fs/promises";
 import { UsageError } from "../errors.ts";
 import { checkWritable } from "./input.ts";
 
@@ -14,7 +14,8 @@ export async function checkNewFile(
   { force }: { readonly force: boolean },
 ): Promise<void> {
   await checkWritable(option, path);
-  const isThere = await stat(path).then(
+  // A link to nothing would be replaced, too.
+  const isThere = await lstat(path).then(
     () => true,
     () => false,
   );
@@ -49,14 +50,30 @@ async function readBeginning(path: string, bytes: number): Promise<string | unde
   }
 }
 
-/** Writes a text whole or not at all: beside its place first. */
-export async function writeWhole(path: string, text: string): Promise<void> {
+/**
+ * Writes a text whole or not at all: beside its place first.
+ *
+ * @param options.force - whether a file is replaced that came to stand there since {@link checkNewFile}
+ */
+export async function writeWhole(path: string, text: string, { force }: { readonly force: boolean }): Promise<void> {
   const beside = `${path}.${process.pid}.unfinished`;
   try {
     await writeFile(beside, text, { flag: "wx" });
-    await rename(beside, path);
-  } catch (error) {
+    if (force || !(await linkNew(beside, path))) await rename(beside, path);
+  } finally {
     await unlink(beside).catch(() => {});
-    throw error;
+  }
+}
+
+/** @returns whether the file has that name, too, which not every disk has; @throws Error when something has it already */
+async function linkNew(from: string, path: string): Promise<boolean> {
+  const isThere = new Error("is there by now, though it was not before; --force replaces it");
+  try {
+    await link(from, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") throw isThere;
+    if ((await lstat(path).catch(() => undefined)) !== undefined) throw isThere;
+    return false;
   }
 }

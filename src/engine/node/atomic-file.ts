@@ -1,4 +1,5 @@
-import { open, realpath, rename, stat, unlink } from "node:fs/promises";
+import { link, lstat, open, realpath, rename, stat, unlink } from "node:fs/promises";
+import { SkeinError } from "../../errors.ts";
 import type { AtomicFile } from "../platform.ts";
 import { forget, keepTrack, temporaryBeside, writeFully } from "./unfinished.ts";
 import { explainWriteError } from "./write-error.ts";
@@ -8,14 +9,17 @@ import { explainWriteError } from "./write-error.ts";
  * file is its owner's alone, since it may hold a document.
  *
  * @param mode - other access rights of a new file, less what the user's mask takes away
+ * @param overwrite - whether a file that comes to stand there meanwhile is replaced; otherwise what was written is kept under its other name
  * @throws SkeinError (code `write_failed`) with the path and the reason
  */
-export async function createAtomicFile(path: string, mode = 0o600): Promise<AtomicFile> {
+export async function createAtomicFile(path: string, mode = 0o600, overwrite = true): Promise<AtomicFile> {
   const { target, rights = mode } = await explainWriteError(path, () => findTarget(path));
   const temporary = temporaryBeside(target);
   const file = await explainWriteError(path, () => open(temporary, "wx", rights));
   keepTrack(temporary);
+  let isKept = false;
   const discard = async (): Promise<void> => {
+    if (isKept) return;
     await file.close().catch(() => {});
     await unlink(temporary).catch(() => {});
     forget(temporary);
@@ -26,14 +30,35 @@ export async function createAtomicFile(path: string, mode = 0o600): Promise<Atom
       explainWriteError(path, async () => {
         await file.sync();
         await file.close();
-        await rename(temporary, target);
+        if (overwrite) await rename(temporary, target);
+        else isKept = !(await renameToNew(temporary, target));
         forget(temporary);
+        if (isKept)
+          throw new SkeinError(
+            "write_failed",
+            `${path} is there by now, though it was not before, and is not replaced; what was written is ${temporary}`,
+          );
       }).catch(async (error: unknown) => {
         await discard();
         throw error;
       }),
     discard,
   };
+}
+
+/** @returns false, and nothing is done, when there is something under the new name: a link is not made over it, as a rename would be */
+async function renameToNew(temporary: string, target: string): Promise<boolean> {
+  try {
+    await link(temporary, target);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    // Not every disk has links; a moment is little beside all the work.
+    if ((await lstat(target).catch(() => undefined)) !== undefined) return false;
+    await rename(temporary, target);
+    return true;
+  }
+  await unlink(temporary).catch(() => {});
+  return true;
 }
 
 /** Links are followed; devices, pipes and folders are not replaced. */

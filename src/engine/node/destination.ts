@@ -1,5 +1,5 @@
 import type { Stats } from "node:fs";
-import { stat, statfs } from "node:fs/promises";
+import { lstat, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { InvalidOptionError, SkeinError } from "../../errors.ts";
 
@@ -27,8 +27,10 @@ export async function checkDestination({ path, overwrite, bytes, sources }: Dest
       if (own?.ino === found.ino && own.dev === found.dev)
         throw new InvalidOptionError("destination", `${path} is a file of the source itself; give another path`);
     }
-    if (!overwrite) throw new InvalidOptionError("overwrite", `${path} is there already; set it to replace the file`);
   }
+  const isThere = (await lstat(path).catch(() => undefined)) !== undefined; // a link to nothing, too
+  if (isThere && !overwrite)
+    throw new InvalidOptionError("overwrite", `${path} is there already; set it to replace the file`);
   const disk = await statfs(dirname(path)).catch((error: NodeJS.ErrnoException) => {
     const reason = error.code === "ENOENT" ? "there is no such folder" : (error.code ?? error.message);
     throw new SkeinError("write_failed", `${path}: cannot be written (${reason})`, { cause: error });
