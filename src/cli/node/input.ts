@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { access, constants, open, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, sep } from "node:path";
 import { UsageError } from "../errors.ts";
 import { interruption } from "./interruption.ts";
 
@@ -70,9 +70,13 @@ export async function checkWritable(option: string, path: string): Promise<void>
   };
   if (path === "") throw new UsageError(`${option} needs the name of a file`);
   const found = await stat(path).catch(() => undefined);
-  if (found?.isDirectory()) refuse("is a folder");
+  if (found?.isDirectory() || path.endsWith("/") || path.endsWith(sep)) refuse("is a folder");
   if (found && !found.isFile()) refuse("is not a file");
-  await access(dirname(path), constants.W_OK).catch((error: NodeJS.ErrnoException) => refuse(describeReason(error)));
+  const folder = dirname(path);
+  await access(folder, constants.W_OK | constants.X_OK).catch((error: NodeJS.ErrnoException) =>
+    refuse(describeReason(error)),
+  );
+  if (!(await stat(folder)).isDirectory()) refuse("is not in a folder");
 }
 
 function describeReason({ code, message }: NodeJS.ErrnoException): string {

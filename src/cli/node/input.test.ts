@@ -1,0 +1,25 @@
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { checkWritable } from "./input.ts";
+
+test("where nothing can be written is said before any work", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "skein-input-"));
+  try {
+    const file = join(folder, "file");
+    await writeFile(file, "");
+    await chmod(file, 0o777); // not for what it may not do, but for what it is
+    await checkWritable("--save", file);
+    await checkWritable("--save", join(folder, "new"));
+    for (const [path, reason] of [
+      [folder, "is a folder"],
+      [`${join(folder, "new")}/`, "is a folder"],
+      [join(file, "below"), "is not in a folder"],
+      [join(folder, "no", "where"), "there is no such file or folder"],
+    ])
+      await expect(checkWritable("--save", path!)).rejects.toThrow(`--save ${path}: ${reason}`);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
