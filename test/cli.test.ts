@@ -446,6 +446,12 @@ describe("wrong use is one line that helps", () => {
     [["chat", tiny], 1, /no chat template/],
     [["inspect", "/no/such/model"], 1, /no\/such\/model/],
     [["demo", "--seeds", "0"], 2, /--seeds must be from 1/],
+    [["generate", tiny, "--prompt", "x", "--steps", "1,2"], 2, /--steps does nothing here: .* add --yarn/],
+    [["chat", tiny, "--growth", "rerotate"], 2, /--growth does nothing here/],
+    [["generate", tiny, "--prompt", "x", "--schedule", "dynamic"], 2, /--schedule dynamic does nothing here/],
+    [["generate", tiny, "--adapter", "a=b", "--adapter", "c=d"], 2, /It can be given once, and names "a" already/],
+    [["demo", "--seed", "2", "--seeds", "3"], 2, /'--seed <n>' cannot be used with option '--seeds <n>'/],
+    [["pull", "owner/name@a@b"], 2, /must be a model on the Hub/],
   ])("%j", async (args, expected, message) => {
     const { code, stdout, stderr } = await skein(args);
     expect(code).toBe(expected);

@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { Model } from "../index.ts";
 import {
   askPassKey,
@@ -34,7 +34,12 @@ export function createDemoCommand(): Command {
     .description(
       "A small real Qwen2 model reads a document four times its native window: without scaling, with static and with dynamic YaRN.",
     )
-    .option("--seed <n>", "chooses the text, the pass key and its place", parseWhole, defaultSeed)
+    .addOption(
+      new Option("--seed <n>", "chooses the text, the pass key and its place")
+        .argParser(parseWhole)
+        .default(defaultSeed)
+        .conflicts("seeds"),
+    )
     .option("--seeds <n>", "ask for n seeds, from 0, and print the share of right answers", parseWhole)
     .option("--json", "one JSON object")
     .addHelpText(

@@ -55,7 +55,7 @@ function checkFlags(model: string | undefined, flags: EvaluateFlags): void {
 /** Flags that do nothing beside others: who gives them expects something of them. */
 function checkUseless(
   model: string | undefined,
-  { from, compare: files, endpoint, suites }: EvaluateFlags,
+  { from, compare: files, endpoint, suites, methods, report }: EvaluateFlags,
   command: Command,
 ): void {
   const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === "cli");
@@ -63,6 +63,7 @@ function checkUseless(
     const useless = given.find((option) => isUseless(option.attributeName()));
     if (useless) throw new UsageError(`${useless.long} does nothing here: ${reason}`);
   };
+  if (report === undefined) refuse("it is for --report", (name) => name === "force");
   if (from !== undefined || files) {
     refuse("--from and --compare measure nothing", (name) => !withoutMeasuring.includes(name));
     return;
@@ -72,6 +73,9 @@ function checkUseless(
   if (endpoint !== undefined && model === undefined)
     refuse("it is for a model beside the server, and none is given", (name) => ofReference.includes(name));
   if (!suites.includes("retrieval")) refuse("it is for --suites retrieval", (name) => name === "tasks");
+  if (!suites.includes("passkey")) refuse("it is for --suites passkey", (name) => name === "share");
+  if (endpoint === undefined && methods.every((method) => method === "none"))
+    refuse("the method none has no factor", (name) => name === "factors");
 }
 
 const withoutMeasuring: readonly string[] = ["from", "compare", "report", "force", "lang", "json"];

@@ -4,7 +4,7 @@ import { agreeToDownload } from "./download.ts";
 import { noteWarning, UsageError } from "./errors.ts";
 import { interruption } from "./node/interruption.ts";
 import type { ProgressLine } from "./node/progress.ts";
-import { type AdapterFlag, parseAdapter, parseFactor, parseSteps, parseWhole } from "./parse.ts";
+import { type AdapterFlag, parseFactor, parseOnlyAdapter, parseSteps, parseWhole } from "./parse.ts";
 
 /** Flags of every command that loads a model. */
 export interface ModelFlags {
@@ -32,7 +32,7 @@ export function addModelFlags(command: Command): Command {
     .option(
       "--adapter <name=path>",
       "a LoRA beside the model; with ,window=N and ,factor=N where it was tuned at a length of its own",
-      parseAdapter,
+      parseOnlyAdapter,
     )
     .option("--yarn", "let the window be extended by YaRN, only as far as an input needs")
     .addOption(
@@ -88,8 +88,9 @@ export function addModelFlags(command: Command): Command {
 /** Loads a model as the flags say; warnings go to stderr, and nothing is left on the progress line, whose timer would keep the process alive. */
 export async function loadFromFlags(source: string, flags: ModelFlags, progress: ProgressLine): Promise<Model> {
   const { backend, weights, embeddings, cache, threads, kernels, adapter } = flags;
+  let model: Model;
   try {
-    return await loadModel(source, {
+    model = await loadModel(source, {
       backend,
       weights,
       embeddings,
@@ -107,6 +108,16 @@ export async function loadFromFlags(source: string, flags: ModelFlags, progress:
   } finally {
     progress.clear();
   }
+  const useless = windowsOf(model, flags).method === "none" ? ofScaling(flags) : undefined;
+  if (useless === undefined) return model;
+  await model.dispose();
+  throw new UsageError(`${useless} does nothing here: nothing extends the model's window; add --yarn (or --extend)`);
+}
+
+/** The flag, if one is given, that says how a window is extended. */
+function ofScaling({ schedule, steps, growth }: ModelFlags): string | undefined {
+  if (schedule === "dynamic") return "--schedule dynamic";
+  return steps !== undefined ? "--steps" : growth !== undefined ? "--growth" : undefined;
 }
 
 /** The windows of the sequences that a command computes: the adapter's, where there is one. */

@@ -30,7 +30,7 @@ export interface AdapterFlag {
 }
 
 /** `NAME=PATH[,window=N][,factor=N]`; a path may have commas and equal signs. */
-export function parseAdapter(text: string): AdapterFlag {
+function parseAdapter(text: string): AdapterFlag {
   const found = /^([^=,]+)=(.+?)((?:,(?:window|factor)=[^,]*)*)$/.exec(text);
   if (!found) throw new InvalidArgumentError("It must be NAME=PATH, as law=./law-lora,window=65536,factor=2.");
   const [, name = "", source = "", fields = ""] = found;
@@ -47,6 +47,12 @@ export function parseAdapter(text: string): AdapterFlag {
     window: window === undefined ? undefined : parseWhole(window),
     factor: factor === undefined ? undefined : parseFactor(factor),
   };
+}
+
+/** Of a flag that chooses the one adapter of a command. */
+export function parseOnlyAdapter(text: string, before?: AdapterFlag): AdapterFlag {
+  if (before) throw new InvalidArgumentError(`It can be given once, and names ${JSON.stringify(before.name)} already.`);
+  return parseAdapter(text);
 }
 
 /** Adapters of a flag that may be given several times. */

@@ -55,7 +55,7 @@ async function run(id: string, flags: PullFlags): Promise<void> {
 /** The flags say what may stand in the id as well. */
 function withChoice(id: string, { file, quant }: PullFlags): string {
   if (file !== undefined && quant !== undefined) throw new UsageError("--file and --quant cannot stand together");
-  const [repository = "", revision] = id.split("@");
+  const at = `${id}@`.indexOf("@");
   const choice = file !== undefined ? `/${file}` : quant !== undefined ? `:${quant}` : "";
-  return `${repository}${choice}${revision === undefined ? "" : `@${revision}`}`;
+  return `${id.slice(0, at)}${choice}${id.slice(at)}`;
 }
