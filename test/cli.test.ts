@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ranged, serve } from "../src/checkpoint/node/test-server.ts";
 import { makeSurrounding } from "../src/evaluation/node/test-target.ts";
 import { createChatModel } from "./chat-model.ts";
 import { tiny } from "./tiny.ts";
@@ -422,6 +423,20 @@ describe("a program's chat", () => {
     expect([code, stderr]).toEqual([130, expect.stringMatching(/interrupted\n$/)]);
     expect(stderr).not.toContain("stopped");
   });
+});
+
+test("Ctrl-C is not passed over by what cannot be stopped in the middle", async () => {
+  const config = await readFile(join(tiny, "config.json"));
+  let child: ChildProcessWithoutNullStreams | undefined;
+  const server = await serve({
+    "/model/config.json": (request, response) => {
+      child?.kill("SIGINT");
+      setTimeout(() => ranged(config)(request, response), 200);
+    },
+  });
+  child = start(["inspect", server.url.href]);
+  const { code, stderr } = await finish(child).finally(() => server.close());
+  expect([code, stderr]).toEqual([130, "interrupted\n"]);
 });
 
 describe("wrong use is one line that helps", () => {

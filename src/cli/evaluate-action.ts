@@ -9,6 +9,7 @@ import { renderComparison } from "./evaluate-compare.ts";
 import type { EvaluateFlags } from "./evaluate-flags.ts";
 import { measure } from "./evaluate-run.ts";
 import { renderEvaluation } from "./evaluate-terminal.ts";
+import { interruption } from "./node/interruption.ts";
 import { checkNewFile, writeWhole } from "./node/output.ts";
 import { createProgressLine } from "./node/progress.ts";
 import { note, outputTaken, print, printJson, styleError } from "./node/terminal.ts";
@@ -19,7 +20,7 @@ export async function runEvaluate(model: string | undefined, flags: EvaluateFlag
   checkUseless(model, flags, command);
   if (flags.compare) return await compare(flags.compare, flags);
   if (flags.report !== undefined) await checkNewFile("--report", flags.report, { force: flags.force ?? false });
-  if (flags.from !== undefined) return await show(await readEvaluation(flags.from), flags);
+  if (flags.from !== undefined) return await show(await readEvaluation(flags.from, interruption.signal), flags);
   const progress = createProgressLine();
   try {
     const { result, forget } = await measure(model, flags, progress);
@@ -83,7 +84,8 @@ const ofReference: readonly string[] = ["weights", "embeddings", "cache", "backe
 const ofServers: readonly string[] = ["chat", "concurrency", "keyEnv"];
 
 async function compare([first = "", second = ""]: readonly string[], flags: EvaluateFlags): Promise<void> {
-  const comparison = compareEvaluations(await readEvaluation(first), await readEvaluation(second));
+  const { signal } = interruption;
+  const comparison = compareEvaluations(await readEvaluation(first, signal), await readEvaluation(second, signal));
   if (flags.json) printJson(comparison);
   else print(renderComparison(comparison, { language: flags.lang, width: terminalWidth() }));
 }

@@ -70,6 +70,7 @@ function inOneLine(command: Command, hint: string): Command {
 quietOnClosedPipe();
 try {
   await program.parseAsync();
+  interruption.signal.throwIfAborted(); // of what took no notice, but is not to look as if nothing had been
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else
