@@ -1,4 +1,5 @@
 import ora, { type Ora } from "ora";
+import { styleError } from "./terminal.ts";
 
 /** A line on stderr that says how far something is; shown only in a terminal, and only once it takes long. */
 export interface ProgressLine {
@@ -18,8 +19,10 @@ export function createProgressLine(): ProgressLine {
   let began = 0;
   let base = 0;
   const show = (): void => {
+    // It knows nothing of NO_COLOR.
+    const color = styleError("cyan", text) === text ? false : "cyan";
     // Standard input stays as it is, so that Ctrl-C reaches the process.
-    spinner = ora({ stream: process.stderr, discardStdin: false, text }).start();
+    spinner = ora({ stream: process.stderr, discardStdin: false, text, color }).start();
   };
   return {
     update: (newLabel, completed, total, unit) => {
