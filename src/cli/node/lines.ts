@@ -13,9 +13,12 @@ export function createLineReader(prompt: string): LineReader {
   const lines: string[] = [];
   let isClosed = false;
   let wake: (() => void) | undefined;
-  const reader = createInterface({ input: process.stdin, output: prompt === "" ? undefined : process.stdout, prompt });
+  const isTyped = prompt !== "";
+  const reader = createInterface({ input: process.stdin, output: isTyped ? process.stdout : undefined, prompt });
   reader.on("line", (line) => {
     lines.push(line);
+    // A pipe may bring more than memory takes. Where somebody types, keys are heard all the time: Ctrl-C is one of them.
+    if (!isTyped && !isClosed) reader.pause();
     wake?.();
   });
   reader.on("close", () => {
@@ -28,14 +31,19 @@ export function createLineReader(prompt: string): LineReader {
   if (interruption.signal.aborted) reader.close();
   return {
     next: async () => {
-      if (prompt !== "" && !isClosed) reader.prompt(true);
+      if (isTyped && !isClosed) reader.prompt(true);
       while (lines.length === 0 && !isClosed) {
+        reader.resume();
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
       }
       return interruption.signal.aborted ? undefined : lines.shift();
     },
-    close: () => reader.close(),
+    close: () => {
+      reader.close();
+      // A pipe that was paused is read on into its buffer, which keeps the process alive.
+      if (!isTyped) process.stdin.destroy();
+    },
   };
 }
