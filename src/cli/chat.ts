@@ -33,7 +33,10 @@ export function createChatCommand(): Command {
     .option("--system <text>", "the system message");
   addSamplingFlags(addModelFlags(command), `an eighth of the native window, ${longestOrdinaryAnswer} at most`);
   return command
-    .option("--json", "one JSON object a turn; messages come from standard input, one a line, and are no commands")
+    .option(
+      "--json",
+      "one JSON object a turn; messages come from standard input, one a line that is not blank, and are no commands",
+    )
     .addHelpText(
       "after",
       `
