@@ -369,8 +369,8 @@ describe("chat", () => {
   });
 
   test("has commands, and a gauge of the window", async () => {
-    const session = join(folder, "chat");
-    const input = `/help\nhello\n/window\n/save ${session}\n/reset\n/window\n/nope\n/exit\nnever read\n`;
+    const [session, spaced] = [join(folder, "chat"), join(folder, "a  chat")];
+    const input = `/help\nhello\n/window\n/save ${session}\n/save  ${spaced} \n/reset\n/window\n/nope\n/exit\nnever read\n`;
     const { code, stdout, stderr } = await skein(
       ["chat", chatModel, "--yarn", "--max-tokens", "3", "--temperature", "0"],
       input,
@@ -381,7 +381,7 @@ describe("chat", () => {
     expect(stderr).toMatch(/\[█+░*\|░+\] \d+ tokens · native 256 · extended 1024 · factor 1/);
     expect(stderr).toMatch(/ 0 tokens · native 256/);
     expect(stderr).toContain("/nope is not known");
-    expect((await stat(session)).size).toBeGreaterThan(1000);
+    for (const path of [session, spaced]) expect((await stat(path)).size).toBeGreaterThan(1000);
   });
 });
 

@@ -4,7 +4,7 @@ import { describeError, UsageError } from "./errors.ts";
 import { addModelFlags, loadFromFlags, type ModelFlags, windowsOf } from "./model-flags.ts";
 import { interruption } from "./node/interruption.ts";
 import { createLineReader } from "./node/lines.ts";
-import { checkSessionFile } from "./node/output.ts";
+import { checkSessionFile, inHome } from "./node/output.ts";
 import { createProgressLine, type ProgressLine } from "./node/progress.ts";
 import { isInteractive, note, print, printJson, style, styleError, writeAnswer } from "./node/terminal.ts";
 import { addSamplingFlags, type SamplingFlags, samplingOf } from "./sampling-flags.ts";
@@ -115,7 +115,7 @@ class Conversation {
   }
 
   async #command(line: string): Promise<void> {
-    const [name = "", ...rest] = line.split(/\s+/);
+    const [name = ""] = line.split(/\s/, 1);
     switch (name) {
       case "/help":
         return note(help);
@@ -126,7 +126,7 @@ class Conversation {
         await this.#session.truncate(0);
         return note(styleError("dim", "the conversation begins anew"));
       case "/save":
-        return this.#save(rest.join(" "));
+        return this.#save(inHome(line.slice(name.length).trim()));
       default:
         return note(`${name} is not known; /help lists what is`);
     }

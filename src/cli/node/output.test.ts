@@ -1,8 +1,8 @@
 import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { checkNewFile, writeWhole } from "./output.ts";
+import { checkNewFile, inHome, writeWhole } from "./output.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -27,4 +27,13 @@ test.skipIf(process.platform === "win32")("a link to nothing is there, too", asy
   await symlink("nowhere", path);
   await expect(checkNewFile("--report", path, { force: false })).rejects.toThrow("is there already");
   await checkNewFile("--report", path, { force: true });
+});
+
+test("what is typed where no shell reads it may begin with the home", () => {
+  expect([inHome("~/a  b"), inHome("~"), inHome("~ada/a"), inHome("a/~")]).toEqual([
+    join(homedir(), "a  b"),
+    homedir(),
+    "~ada/a",
+    "a/~",
+  ]);
 });

@@ -1,4 +1,5 @@
 import { link, lstat, open, rename, unlink, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
 import { UsageError } from "../errors.ts";
 import { checkWritable } from "./input.ts";
 
@@ -20,6 +21,11 @@ export async function checkNewFile(
     () => false,
   );
   if (isThere && !force) throw new UsageError(`${option} ${path}: is there already; --force replaces it`);
+}
+
+/** @param path - as typed where no shell reads it, which would know what `~` is */
+export function inHome(path: string): string {
+  return path.replace(/^~(?=[/\\]|$)/, () => homedir());
 }
 
 /** How a saved session begins, whatever its version. */

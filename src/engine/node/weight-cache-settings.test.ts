@@ -20,6 +20,8 @@ describe("the folder", () => {
     ["chosen", { SKEIN_CACHE: "/chosen", XDG_CACHE_HOME: "/var/caches" }, "linux", "/chosen"],
     ["chosen, empty", { SKEIN_CACHE: "" }, "linux", "/home/ada/.cache/skein/weights"],
     ["chosen, relative", { SKEIN_CACHE: "here" }, "darwin", resolve("here")],
+    ["chosen, in the home", { SKEIN_CACHE: "~/here" }, "linux", "/home/ada/here"],
+    ["chosen, not the home", { SKEIN_CACHE: "~here" }, "linux", resolve("~here")],
   ])("%s", (_, environment, system, folder) => {
     expect(read(environment, system).folder).toBe(folder);
   });

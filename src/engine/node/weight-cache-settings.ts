@@ -20,7 +20,7 @@ export interface Surroundings {
 }
 
 /**
- * Reads `SKEIN_CACHE` (a folder) and `SKEIN_CACHE_LIMIT` (a size); empty ones count as not set. The folder is else where the system keeps what
+ * Reads `SKEIN_CACHE` (a folder; `~` is the home) and `SKEIN_CACHE_LIMIT` (a size); empty ones count as not set. The folder is else where the system keeps what
  * programs can make again.
  *
  * @throws InvalidOptionError when the limit is not a size
@@ -29,9 +29,9 @@ export interface Surroundings {
 export function readWeightCacheSettings(
   { environment, system, home }: Surroundings = { environment: process.env, system: process.platform, home: homedir },
 ): WeightCacheSettings {
-  const { SKEIN_CACHE: chosen, SKEIN_CACHE_LIMIT: limit } = environment;
+  const { SKEIN_CACHE_LIMIT: limit } = environment;
   return {
-    folder: chosen ? resolve(chosen) : systemFolder(environment, system, home),
+    folder: findFolder(environment, system, home),
     limit: limit ? parseSize(limit) : undefined,
   };
 }
@@ -62,12 +62,14 @@ export async function freeSpace(folder: string): Promise<number> {
   }
 }
 
-function systemFolder(
+function findFolder(
   environment: Surroundings["environment"],
   system: NodeJS.Platform,
   home: Surroundings["home"],
 ): string | undefined {
   try {
+    const { SKEIN_CACHE: chosen } = environment;
+    if (chosen) return resolve(chosen.replace(/^~(?=[/\\]|$)/, () => home()));
     if (system === "win32") {
       return join(environment.LOCALAPPDATA || join(home(), "AppData", "Local"), "skein", "weights");
     }

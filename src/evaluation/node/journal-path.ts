@@ -54,7 +54,7 @@ async function findSnapshots(source: string): Promise<readonly string[]> {
 
 function stateFolder(): string {
   const { SKEIN_STATE: chosen, XDG_STATE_HOME: state, LOCALAPPDATA: local } = process.env;
-  if (chosen) return join(resolve(chosen), "evaluations");
+  if (chosen) return join(resolve(chosen.replace(/^~(?=[/\\]|$)/, () => homedir())), "evaluations");
   const home = homedir();
   switch (process.platform) {
     case "darwin":

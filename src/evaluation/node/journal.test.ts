@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
+import { homedir, hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { evaluate } from "../evaluate.ts";
 import type { Sample } from "../result.ts";
 import { countKept, openJournal } from "./journal.ts";
@@ -115,6 +115,9 @@ test("what is kept belongs to the model's files as they are, and to what was ask
   expect(journalPath({ seed: 1 }, lengths)).not.toBe(journalPath({ seed: 2 }, lengths));
   expect(journalPath({ seed: 1 }, lengths)).not.toBe(journalPath({ seed: 1 }, { lengths: ["2x"] }));
   expect(journalPath({ seed: 1 }, lengths)).toBe(journalPath({ seed: 1 }, lengths));
+  vi.stubEnv("SKEIN_STATE", "~/state");
+  expect(journalPath({}, {})).toContain(join(homedir(), "state", "evaluations"));
+  vi.unstubAllEnvs();
 });
 
 test("what a run keeps is not touched by one that is asked for other parts, and goes into one that asks for these too", async () => {
