@@ -35,8 +35,8 @@ export async function identifyFiles(source: string): Promise<readonly string[]> 
   const names = isFolder ? (await readdir(path)).sort() : [path.slice(folder.length + 1)];
   const files = names.filter((name) => /\.(safetensors|gguf|json)$/.test(name));
   const facts = files.map(async (name) => {
-    const { size, mtimeMs } = await stat(join(folder, name));
-    return `${name} ${size} ${mtimeMs}`;
+    const status = await stat(join(folder, name)).catch(() => undefined); // a link to nothing
+    return `${name} ${status?.size} ${status?.mtimeMs}`;
   });
   return [path, ...(await Promise.all(facts))];
 }

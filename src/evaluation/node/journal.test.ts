@@ -1,5 +1,16 @@
 import { spawnSync } from "node:child_process";
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { homedir, hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -118,6 +129,13 @@ test("what is kept belongs to the model's files as they are, and to what was ask
   vi.stubEnv("SKEIN_STATE", "~/state");
   expect(journalPath({}, {})).toContain(join(homedir(), "state", "evaluations"));
   vi.unstubAllEnvs();
+});
+
+test.skipIf(process.platform === "win32")("a link to nothing beside a model does not end its evaluation", async () => {
+  const own = join(folder, "linked");
+  await mkdir(own);
+  await symlink("nowhere", join(own, "extra.json"));
+  expect(await identifyFiles(own)).toHaveLength(2);
 });
 
 test("what a run keeps is not touched by one that is asked for other parts, and goes into one that asks for these too", async () => {
