@@ -9,6 +9,7 @@ import {
   stat,
   symlink,
   truncate,
+  utimes,
   writeFile,
 } from "node:fs/promises";
 import { homedir, hostname, tmpdir } from "node:os";
@@ -17,6 +18,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { evaluate } from "../evaluate.ts";
 import type { Sample } from "../result.ts";
 import { countKept, openJournal } from "./journal.ts";
+import { lockJournal } from "./journal-lock.ts";
 import { identifyFiles, journalPath } from "./journal-path.ts";
 import { openTestPlan, untold } from "./test-target.ts";
 
@@ -167,6 +169,13 @@ test("what a run keeps is not touched by one that is asked for other parts, and 
   again.read("x");
   await again.remove();
   expect(await readdir(place)).toContain("a-1.jsonl"); // not all of it is in the result
+  again.read("y");
+  await openJournal(first!, { resume: true, now }).then(async (writing) => {
+    await writing.write("u", []);
+    await writing[Symbol.asyncDispose]();
+  });
+  await again.remove();
+  expect(await readdir(place)).toContain("a-1.jsonl"); // it has got more since it was read
 });
 
 test("a journal has one writer at a time; one that has ended is none", async () => {
@@ -177,19 +186,41 @@ test("a journal has one writer at a time; one that has ended is none", async () 
     const second = openJournal(path, { resume: false, now });
     await expect(second).rejects.toMatchObject({
       code: "busy",
-      message: expect.stringMatching(`process ${process.pid} measures the same at the moment; .* ${path}.lock `),
+      message: expect.stringMatching(`${path}.lock: process ${process.pid} measures the same at the moment; `),
     });
     expect(await readFile(path, "utf8")).toContain('"id":"a"');
   }
   const ended = spawnSync(process.execPath, ["--version"]).pid;
-  for (const [owner, isHeld] of [
-    [`${ended} ${hostname()}`, false],
-    [`${ended} elsewhere`, true],
-    ["", false],
+  const minuteAgo = new Date(Date.now() - 60_000);
+  for (const [owner, refusal, touched = new Date()] of [
+    [`${ended} ${hostname()} x`, undefined],
+    [`${ended} elsewhere x`, `${ended} on elsewhere`],
+    [`${ended} elsewhere x`, undefined, minuteAgo],
+    [`${process.pid} ${hostname()} x`, `process ${process.pid} `],
+    [`${process.pid} ${hostname()} x`, undefined, minuteAgo], // the number is another process's by now
+    ["", "another process"],
+    ["", undefined, minuteAgo],
   ] as const) {
     await writeFile(`${path}.lock`, owner);
+    await utimes(`${path}.lock`, touched, touched);
     const opened = openJournal(path, { resume: true, now }).then((journal) => journal[Symbol.asyncDispose]());
-    await (isHeld ? expect(opened).rejects.toThrow(`${ended} on elsewhere`) : opened);
+    await (refusal === undefined ? opened : expect(opened).rejects.toThrow(refusal));
   }
   await expect(stat(`${path}.lock`)).rejects.toThrow("ENOENT");
+});
+
+test("of many who find a lock that was left, or none, one has it, and gives no sign of life afterwards", async () => {
+  const ended = spawnSync(process.execPath, ["--version"]).pid;
+  const place = await mkdtemp(join(folder, "locks-"));
+  const path = join(place, "run.lock");
+  for (let round = 0; round < 30; round++) {
+    if (round % 2 === 0) await writeFile(path, `${ended} ${hostname()} x`);
+    const taken = await Promise.allSettled(Array.from({ length: 8 }, () => lockJournal(path)));
+    const held = taken.filter((lock) => lock.status === "fulfilled");
+    expect(held).toHaveLength(1);
+    for (const { reason } of taken.filter((lock) => lock.status === "rejected"))
+      expect(reason).toMatchObject({ code: "busy" });
+    await held[0]!.value();
+    expect(await readdir(place)).toEqual([]);
+  }
 });

@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { SkeinError } from "../../index.ts";
 import type { Journal } from "../evaluate.ts";
 import type { Sample } from "../result.ts";
-import { findHolder, lockJournal } from "./journal-lock.ts";
+import { lockJournal } from "./journal-lock.ts";
 
 /** A journal in a file. */
 export interface JournalFile extends Journal, AsyncDisposable {
@@ -86,12 +86,13 @@ async function openLocked(
       return writing;
     },
     remove: async () => {
-      const whole = [...others].filter(([, { samples: all }]) => [...all.keys()].every((id) => used.has(id)));
-      for (const place of [path, ...whole.map(([other]) => other)]) {
-        // Another process may have begun since, or be going on with it.
-        const isTaken = !(isOpen && place === path) && (await findHolder(lockOf(place))) !== undefined;
-        if (!isTaken) await explain(place, () => rm(place, { force: true }));
-      }
+      // Once it is closed, another process may have begun, or be going on with it; and the others may have got more since they were read.
+      if (isOpen) await explain(path, () => rm(path, { force: true }));
+      for (const place of [...(isOpen ? [] : [path]), ...others.keys()])
+        await whileFree(place, async () => {
+          const isWhole = [...(await readJournal(place)).samples.keys()].every((id) => used.has(id));
+          if (isWhole) await explain(place, () => rm(place, { force: true }));
+        });
     },
     [Symbol.asyncDispose]: async () => {
       isOpen = false;
@@ -100,6 +101,16 @@ async function openLocked(
       await unlock();
     },
   };
+}
+
+/** Does something with a journal unless a process holds it. */
+async function whileFree(path: string, work: () => Promise<void>): Promise<void> {
+  try {
+    const unlock = await lockJournal(lockOf(path));
+    await work().finally(unlock);
+  } catch (error) {
+    if (!(error instanceof SkeinError && error.code === "busy")) throw error;
+  }
 }
 
 function lockOf(path: string): string {
