@@ -461,9 +461,6 @@ describe("wrong use is one line that helps", () => {
     [["chat", tiny], 1, /no chat template/],
     [["inspect", "/no/such/model"], 1, /no\/such\/model/],
     [["demo", "--seeds", "0"], 2, /--seeds must be from 1/],
-    [["generate", tiny, "--prompt", "x", "--steps", "1,2"], 2, /--steps does nothing here: .* add --yarn/],
-    [["chat", tiny, "--growth", "rerotate"], 2, /--growth does nothing here/],
-    [["generate", tiny, "--prompt", "x", "--schedule", "dynamic"], 2, /--schedule dynamic does nothing here/],
     [["generate", tiny, "--adapter", "a=b", "--adapter", "c=d"], 2, /It can be given once, and names "a" already/],
     [["demo", "--seed", "2", "--seeds", "3"], 2, /'--seed <n>' cannot be used with option '--seeds <n>'/],
     [["pull", "owner/name@a@b"], 2, /must be a model on the Hub/],
@@ -474,6 +471,18 @@ describe("wrong use is one line that helps", () => {
     expect(stderr).toMatch(message);
     expect(stderr.trimEnd().split("\n")).toHaveLength(1);
     expect(stderr).toMatch(/^skein: /);
+  });
+
+  test.each([
+    ["--steps", "1,2"],
+    ["--growth", "rerotate"],
+    ["--schedule", "dynamic"],
+  ])("%s without scaling is no error, and is said to do nothing", async (flag, value) => {
+    const call = ["generate", tiny, "--prompt", "x", "--max-tokens", "2", flag, value];
+    const { code, stderr } = await skein(call);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(new RegExp(`warning: ${flag}.* does nothing here: .* add --yarn`));
+    expect((await skein([...call, "--yarn"])).stderr).not.toContain("does nothing");
   });
 
   test("with --json the error is an object, too; what cannot be saved is said before any work", async () => {

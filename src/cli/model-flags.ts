@@ -88,9 +88,8 @@ export function addModelFlags(command: Command): Command {
 /** Loads a model as the flags say; warnings go to stderr, and nothing is left on the progress line, whose timer would keep the process alive. */
 export async function loadFromFlags(source: string, flags: ModelFlags, progress: ProgressLine): Promise<Model> {
   const { backend, weights, embeddings, cache, threads, kernels, adapter } = flags;
-  let model: Model;
   try {
-    model = await loadModel(source, {
+    const model = await loadModel(source, {
       backend,
       weights,
       embeddings,
@@ -105,13 +104,15 @@ export async function loadFromFlags(source: string, flags: ModelFlags, progress:
         progress.update(phase === "download" ? "Downloading" : "Loading", completed, total, "bytes"),
       onWarning: noteWarning,
     });
+    const useless = windowsOf(model, flags).method === "none" ? ofScaling(flags) : undefined;
+    if (useless !== undefined)
+      noteWarning({
+        message: `${useless} does nothing here: nothing extends the model's window; add --yarn (or --extend)`,
+      });
+    return model;
   } finally {
     progress.clear();
   }
-  const useless = windowsOf(model, flags).method === "none" ? ofScaling(flags) : undefined;
-  if (useless === undefined) return model;
-  await model.dispose();
-  throw new UsageError(`${useless} does nothing here: nothing extends the model's window; add --yarn (or --extend)`);
 }
 
 /** The flag, if one is given, that says how a window is extended. */

@@ -1,3 +1,4 @@
+import { CheckpointError } from "../checkpoint/errors.ts";
 import { type CheckpointFiles, readPieces, readText } from "../checkpoint/files.ts";
 import type { TensorEntry } from "../checkpoint/safetensors.ts";
 import { weightFileNames } from "../checkpoint/shards.ts";
@@ -127,6 +128,9 @@ function headerOf(tensors: readonly TensorEntry[]): Uint8Array {
   return bytes;
 }
 
+/** Codes of names that are refused, and of links. */
+const refusals: readonly string[] = ["invalid_checkpoint", "permission_denied"];
+
 /** Tokenizer, chat template, generation settings, licence: text that lies beside the weights. */
 async function otherFiles(files: CheckpointFiles): Promise<string[]> {
   const names = (await files.list?.()) ?? knownFiles;
@@ -137,7 +141,8 @@ async function otherFiles(files: CheckpointFiles): Promise<string[]> {
     if (!isText || isOwn) continue;
     const size = await files.size(name).catch((error: unknown) => {
       // What is no part of a checkpoint may lie there, and have a name that is refused, or be a link that leads out.
-      if (knownFiles.includes(name) || !/\.(json|txt)$/i.test(name)) throw error;
+      const isRefused = error instanceof CheckpointError && refusals.includes(error.code);
+      if (!isRefused || knownFiles.includes(name) || !/\.(json|txt)$/i.test(name)) throw error;
       return undefined;
     });
     if (size !== undefined) found.push(name);

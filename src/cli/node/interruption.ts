@@ -17,8 +17,8 @@ class Interruption {
       if (!this.#handler?.()) this.#interrupt(130);
     });
     process.on("SIGTERM", () => this.#interrupt(143));
-    // Node forgets that it is to be ignored, as nohup wants it: without a terminal there is none to hang up.
-    const isAtTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
+    // Node forgets that it is to be ignored, as nohup wants it: where nothing is written to a terminal there is none to hang up. (Not every nohup takes the input away.)
+    const isAtTerminal = [1, 2].some((descriptor) => isatty(descriptor));
     process.on("SIGHUP", () => {
       if (isAtTerminal) this.#interrupt(129);
     });

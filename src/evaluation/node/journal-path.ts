@@ -45,7 +45,8 @@ export async function identifyFiles(source: string): Promise<readonly string[]> 
 async function findSnapshots(source: string): Promise<readonly string[]> {
   const [, repository, revision = "main"] = /^([\w.-]+\/[\w.-]+)[^@]*(?:@([^@:]+))?/.exec(source) ?? [];
   if (repository === undefined) return [];
-  const { models } = await listHubModels();
+  // The cache may be one that can be entered and not listed: models are found in it, by name.
+  const { models } = await listHubModels().catch(() => ({ models: [] }));
   const revisions = models.filter((model) => model.repository === repository).flatMap((model) => model.revisions);
   return revisions
     .filter(({ names, commit }) => names.includes(revision) || commit === revision)
