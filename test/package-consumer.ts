@@ -1,6 +1,7 @@
 /** A program that uses the package's types, and must compile; where it says that an error is expected, there must be one. */
 export const consumer = `import {
   type ChatMessage,
+  type ChatMessages,
   type ChatTemplateOptions,
   type ContextMethod,
   type Diagnosis,
@@ -36,13 +37,14 @@ interface Thinking {
 }
 
 export async function chat(model: Model, given: readonly Message[], thinking: Thinking, tokenize: boolean): Promise<unknown> {
-  const messages: ChatMessage[] = [...given, { role: "assistant", content: null, reasoning_content: "hm" }];
+  const messages: ChatMessage[] = [{ role: "assistant", content: null, reasoning_content: "hm" }];
+  const all: ChatMessages = [...given, ...messages];
   const others: readonly unknown[] = messages.map((message) => [message.role, message.reasoning_content]);
   // @ts-expect-error: no text
   messages.push({ role: "user", content: 5, name: "me" });
   // @ts-expect-error: no role
   messages.push({ content: "hi" });
-  await model.generate({ messages: given, templateArguments: thinking }).result();
+  await model.generate({ messages: all, templateArguments: thinking }).result();
   const options: ChatTemplateOptions = { tokenize };
   // @ts-expect-error: it may be tokens
   const wrong: string = await model.applyChatTemplate(messages, options);
