@@ -50,7 +50,7 @@ export async function createMeasuringContext(
       eventsOf: (label) => ({
         onProgress: (what, completed, total) => {
           progress.update(`${label}: ${what}`, completed, total, "tokens");
-          noteNowAndThen(`${label}: ${what} ${completed} of ${total} tokens`);
+          noteNowAndThen(`${label}: ${what} ${completed} of ${total}`);
         },
         onNote: (text) => {
           if (told.has(text)) return; // every measurement loads the model, and would say it again
