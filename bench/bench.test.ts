@@ -76,6 +76,8 @@ test("wrong flags are one line that says what is right", async () => {
     expect(stderr.trim(), flag).toMatch(message);
     expect(stderr.trim().split("\n"), flag).toHaveLength(1);
   }
+  const { code, stdout } = await bench("main.ts", "--speed", "--json");
+  expect([code, JSON.parse(stdout)]).toMatchObject([2, { type: "error", code: "usage" }]);
 });
 
 test("what the engine refuses is said in its words", async () => {

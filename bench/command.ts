@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
-import { reportError } from "../src/cli/errors.ts";
+import { reportError, reportUsage } from "../src/cli/errors.ts";
 import { interruption } from "../src/cli/node/interruption.ts";
-import { note, quietOnClosedPipe } from "../src/cli/node/terminal.ts";
+import { quietOnClosedPipe } from "../src/cli/node/terminal.ts";
 import { defaultFolder, defaultThreads, parseCount, parseShape } from "./options.ts";
 import { measuredShapes, type Shape, shapes } from "./shapes.ts";
 import type { SkeinSettings } from "./skein-runner.ts";
@@ -58,9 +58,10 @@ export function addSkeinFlags(command: Command): Command {
 /** Runs the command of this process, and says in one line what went wrong. */
 export async function runCommand(command: Command): Promise<void> {
   quietOnClosedPipe();
+  const json = process.argv.includes("--json");
   command.exitOverride().configureOutput({
     outputError: (message) =>
-      note(`${message.trim().replaceAll(/\s*\n\s*/g, " ")} --help has the options and examples`),
+      reportUsage(message.replace(/^error: /, ""), { hint: "--help has the options and examples", json }),
   });
   try {
     await command.parseAsync();
@@ -69,7 +70,7 @@ export async function runCommand(command: Command): Promise<void> {
     else
       process.exitCode = reportError(error, {
         debug: false,
-        json: process.argv.includes("--json"),
+        json,
         interruptedBy: interruption.signal.aborted ? interruption.exitCode : undefined,
       });
   }

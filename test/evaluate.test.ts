@@ -59,7 +59,7 @@ describe("a run", () => {
     expect(interrupted.stderr).toMatch(
       /^\d+ finished parts are kept; the same command with --resume goes on\ninterrupted\n$/,
     );
-    expect(interrupted.stdout).toBe("");
+    expect(JSON.parse(interrupted.stdout)).toEqual({ type: "error", code: "interrupted", message: "interrupted" });
     const kept = Number(/^\d+/.exec(interrupted.stderr)![0]);
     expect(kept).toBeGreaterThanOrEqual(8);
 

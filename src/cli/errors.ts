@@ -24,6 +24,7 @@ export function reportError(
 ): number {
   if (interruptedBy !== undefined) {
     note(styleError("dim", "interrupted"));
+    if (json) printJson({ type: "error", code: "interrupted", message: "interrupted" });
     return interruptedBy;
   }
   note(`${styleError(["red", "bold"], "skein:")} ${describeError(error)}`);
