@@ -62,6 +62,11 @@ export function isLengthRefusal(error: unknown): boolean {
   );
 }
 
+/** Whether a request was too large, by what is before a server as a rule: the length cannot be measured, and the server's window is not known from it. */
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof EndpointError && error.problem?.status === 413;
+}
+
 /** Whether a server answered that it will not, or answered what it was not asked: that says what it is able to do. No answer does not. */
 export function isUnwilling(error: unknown): boolean {
   return error instanceof EndpointError && error.code === "endpoint" && !passing.includes(error.problem?.status ?? 0);

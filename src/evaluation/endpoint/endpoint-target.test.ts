@@ -100,6 +100,21 @@ test("answers, counts and scores are those of the same model at hand; what the s
   expect(target.subject).toMatchObject({ kind: "endpoint", name: "tiny", url: `${server.url}/v1`, lengths: "server" });
 });
 
+test("what is too large for a proxy before the server is a length that is refused", async () => {
+  const { target, warnings } = await open({ ...vllm, window: 1024, proxyLimit: 300 });
+  const plan = { ...local.plan, lengths: [128, 512], target, methods: [], ways: [way], samples: 1 };
+  const { cells, samples } = await evaluate(plan, { suites: ["passkey", "speed"], signal });
+  expect(cells.map(({ suite, length }) => [suite, length])).toEqual([
+    ["passkey", 128],
+    ["speed", 128],
+  ]);
+  const refused = samples.filter((sample) => "refused" in sample && sample.refused);
+  expect(refused.map(({ suite, length }) => [suite, length])).toContainEqual(["passkey", 512]);
+  expect(warnings.map(({ message }) => message)).toEqual([
+    `${server.url}/v1 does not take 512 tokens: 413, too large a request for the server, or for a proxy before it`,
+  ]);
+});
+
 test("a passage as long as the server's window is scored but for its last token", async () => {
   const { target } = await open(vllm);
   const tokens = (await target.tokenize(local.plan.haystack.text)).subarray(0, 256);

@@ -5,7 +5,7 @@ import type { Answer, AnswerRequest, ScoreRequest, Scores, Target, TimeRequest, 
 import { parseAddress } from "./address.ts";
 import { type ClientOptions, EndpointClient } from "./client.ts";
 import { type Completion, Completions } from "./completions.ts";
-import { isLengthRefusal, isMissingPath, isUnwilling } from "./endpoint-error.ts";
+import { isLengthRefusal, isMissingPath, isTooLarge, isUnwilling } from "./endpoint-error.ts";
 import { type FoundModel, findModel } from "./find-model.ts";
 import { findPromptLogprobs, type PromptLogprobs, scorePrompt } from "./prompt-logprobs.ts";
 import { findTokenizer, type ServerTokenizer } from "./server-tokenizer.ts";
@@ -203,14 +203,15 @@ class OpenAiTarget implements EndpointTarget {
 
   /** @returns undefined where the server does not take so many tokens; what it says it will not take is not sent */
   async #unlessRefused<T>(length: number, ask: () => Promise<T>): Promise<T | undefined> {
+    let known = this.window === undefined ? "" : `: its window is ${this.window} tokens`;
     try {
       if (length <= (this.window ?? length)) return await ask();
     } catch (error) {
-      if (!isLengthRefusal(error)) throw error;
+      if (isTooLarge(error)) known = ": 413, too large a request for the server, or for a proxy before it";
+      else if (!isLengthRefusal(error)) throw error;
     }
     if (!this.#refused.has(length)) {
       this.#refused.add(length);
-      const known = this.window === undefined ? "" : `: its window is ${this.window} tokens`;
       const message = `${this.subject.url} does not take ${length} tokens${known}`;
       this.#onWarning?.({ code: "length_refused", message });
     }
