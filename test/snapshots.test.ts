@@ -167,6 +167,24 @@ test("another model, cache type or context, or damage, is refused with a clear e
   expect((await model.statistics()).cacheBlocks).toBe(cacheBlocks); // what was refused left nothing behind
 });
 
+test("YaRN that was trained, and is dynamic here, is refused with what restores it", async () => {
+  const config = JSON.parse(await readFile(join(tiny, "config.json"), "utf8"));
+  const rope_scaling = { rope_type: "yarn", factor: 4, attention_factor: 1.1, original_max_position_embeddings: 64 };
+  const trained = {
+    "config.json": new Blob([JSON.stringify({ ...config, rope_scaling })]),
+    "model.safetensors": new Blob([await readFile(join(tiny, "model.safetensors"))]),
+  };
+  const path = join(folder, "trained");
+  await using fixed = await loadModel(trained);
+  await using session = await fixed.createSession();
+  await session.append(someTokens(20));
+  await session.save(path);
+  await using dynamic = await loadModel(trained, { context: { schedule: "dynamic" }, onWarning: () => {} });
+  await expect(dynamic.restoreSession(path)).rejects.toThrow(/load it with context: \{ extend: "yarn", factor: 4 \}$/);
+  await using told = await loadModel(trained, { context: { extend: "yarn", factor: 4 } });
+  await using _ = await told.restoreSession(path);
+});
+
 test("a chosen file that cannot be read any more is an error with its name", async () => {
   class LostFile extends File {
     override slice(): Blob {

@@ -77,7 +77,7 @@ function checkEncoding(settings: ContextSettings, saved: EncodingChoice): Encodi
   const encoding = chooseEncoding(settings, saved.factor);
   const isAllowed = settings.method === "trained" || saved.factor <= settings.maximumFactor;
   if (isAllowed && sameEncoding(encoding, saved)) return encoding;
-  const { method = "default", factor = 1, sequenceLength } = saved.options;
+  const { method = "default", factor = saved.factor, sequenceLength } = saved.options;
   const isScaled = method === "yarn" || method === "linear";
   const what = isScaled
     ? `${method} of factor ${factor}`
