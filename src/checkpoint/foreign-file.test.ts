@@ -75,6 +75,12 @@ test.each([
   ["pytorch_model.bin", pointer, "invalid_checkpoint", /git lfs pull/],
   ["training_args.bin", "x", "not_found", /has no weights/],
   ["no:name.bin", "x", "not_found", /has no weights/],
+  [
+    "adapter_config.json",
+    "{}",
+    "adapter_without_base",
+    /there is no model.safetensors, but an adapter; give .*--adapter/,
+  ],
 ])("a folder with %s alone", async (name, content, code, message) => {
   const files = filesOf({ "config.json": "{}", [name]: bytes(content) });
   await expect(openTensors(files)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });

@@ -1,4 +1,5 @@
-import { UnsupportedError } from "../errors.ts";
+import { type SkeinError, UnsupportedError } from "../errors.ts";
+import { adapterWithoutBase } from "./adapter-without-base.ts";
 import { CheckpointError, quoteName } from "./errors.ts";
 import { type CheckpointFiles, checkFileName, parseJson, readText } from "./files.ts";
 import { explainForeignFile, isPickleName, refusePickle, TELLING_BYTES } from "./foreign-file.ts";
@@ -81,8 +82,10 @@ function collect(headers: readonly (readonly TensorEntry[])[], label: string): M
   return entries;
 }
 
-/** The error for a folder without weights that can be read; formats that are known are named. */
-export async function noWeights(files: CheckpointFiles): Promise<CheckpointError | UnsupportedError> {
+/** The error for a folder without weights that can be read; formats that are known, and adapters, are named. */
+export async function noWeights(files: CheckpointFiles): Promise<SkeinError> {
+  const adapter = await adapterWithoutBase(files, `there is no ${SINGLE_FILE}`);
+  if (adapter) return adapter;
   const names = (await files.list?.()) ?? [];
   const gguf = names.find((name) => name.toLowerCase().endsWith(".gguf"));
   if (gguf !== undefined) {

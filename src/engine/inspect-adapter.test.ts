@@ -6,6 +6,7 @@ import { safetensorsBytes } from "../checkpoint/test-safetensors.ts";
 import type { AdapterPlan } from "./adapter-inspection.ts";
 import { inspectAdapter } from "./inspect-adapter.ts";
 import { inspectModel } from "./inspect-model.ts";
+import { loadModel } from "./load-model.ts";
 import { qwen2Instruct } from "./test-configs.ts";
 
 const base = {
@@ -264,5 +265,8 @@ test("a path that is no adapter's folder: the advice is an adapter's", async () 
     "is a file; give the folder that holds adapter_config.json and adapter_model.safetensors",
   );
   await expect(inspectModel(folder)).rejects.toMatchObject({ code: "adapter_without_base" });
+  await writeFile(join(folder, "config.json"), JSON.stringify(base)); // as many repositories of adapters have it
+  await expect(inspectModel(folder)).rejects.toMatchObject({ code: "adapter_without_base" });
+  await expect(loadModel(folder)).rejects.toMatchObject({ code: "adapter_without_base" });
   expect(codesOf(await inspectAdapter(folder))).toEqual(["adapter_weights_are_not_read"]);
 });

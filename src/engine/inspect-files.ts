@@ -165,12 +165,13 @@ async function readCheckpoint(files: CheckpointFiles, source: ModelSource): Prom
   };
 }
 
-/** A configuration alone is enough; weights that cannot be read are not what the user takes them for. */
+/** A configuration alone is enough, unless an adapter is there with it; weights that cannot be read are not what the user takes them for. */
 async function readWeights(files: CheckpointFiles): Promise<Pick<ModelFacts, "tensors" | "refusal">> {
   if (files.tensors) return { tensors: files.tensors };
   if (await hasWeights(files)) return { tensors: await openTensors(files) };
-  const { code, message } = await noWeights(files);
-  return { tensors: undefined, refusal: code === "not_found" ? undefined : message };
+  const error = await noWeights(files);
+  if (error.code === "adapter_without_base") throw error;
+  return { tensors: undefined, refusal: error.code === "not_found" ? undefined : error.message };
 }
 
 function inspectEncoding(config: ModelConfig, context: ContextSettings): EncodingInspection {

@@ -1,6 +1,7 @@
+import { adapterWithoutBase } from "../checkpoint/adapter-without-base.ts";
 import { type CheckpointFiles, orRefused, readJson } from "../checkpoint/files.ts";
 import { inFile } from "../checkpoint/in-file.ts";
-import { SkeinError, type SkeinErrorCode } from "../errors.ts";
+import { SkeinError } from "../errors.ts";
 import { type ModelConfig, parseModelConfig } from "../model/config.ts";
 import { type GenerationDefaults, parseGenerationConfig } from "../model/generation-config.ts";
 
@@ -27,17 +28,9 @@ export async function readConfiguration(files: CheckpointFiles): Promise<Configu
   return { config, defaults, files: { config: json, generationConfig } };
 }
 
-/** An adapter in a model's place is called one. */
 async function missingConfig(files: CheckpointFiles): Promise<SkeinError> {
-  const isAdapter = (await files.size("adapter_config.json")) !== undefined;
-  const [code, what]: readonly [SkeinErrorCode, string] = isAdapter
-    ? [
-        "adapter_without_base",
-        ", but an adapter; give the model that it belongs to, and the adapter beside it (--adapter NAME=PATH, or the option adapters)",
-      ]
-    : [
-        "not_found",
-        ", which says what the model is; a model is a folder with config.json and model.safetensors, or a GGUF file",
-      ];
-  return new SkeinError(code, `${files.label}: there is no config.json${orRefused(files)}${what}`);
+  const lacking = `there is no config.json${orRefused(files)}`;
+  const what =
+    ", which says what the model is; a model is a folder with config.json and model.safetensors, or a GGUF file";
+  return (await adapterWithoutBase(files, lacking)) ?? new SkeinError("not_found", `${files.label}: ${lacking}${what}`);
 }
