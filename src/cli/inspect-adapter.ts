@@ -1,9 +1,8 @@
-import stringWidth from "string-width";
 import type { AdapterInspection, AdapterPlan } from "../index.ts";
 import { besideCommand } from "./inspect-adapter-facts.ts";
 import type { AdapterTexts } from "./inspect-adapter-texts.ts";
 import { safeText } from "./inspect-facts.ts";
-import { indent, reportFindings, section } from "./inspect-report.ts";
+import { facts, indent, reportFindings, section, title } from "./inspect-report.ts";
 import type { InspectTexts } from "./inspect-texts.ts";
 import { wrapText } from "./inspect-wrap.ts";
 import { style } from "./node/terminal.ts";
@@ -25,7 +24,7 @@ export function reportAdapter(adapter: AdapterInspection, texts: AllTexts, width
   const { headings, labels, origin, unknown } = texts.adapter;
   const command = `${indent}${style("dim", labels.command)}  ${style("cyan", besideCommand(adapter))}`;
   return [
-    `${style("bold", safeText(adapter.source, 1000))}  ${style("dim", origin)}`,
+    title(safeText(adapter.source, 1000), origin, width),
     section(headings.adapter, facts(describeAdapter(adapter, texts.adapter), width)),
     section(headings.beside, `${wrapText(unknown, width, indent)}\n${command}`),
     section(texts.report.headings.findings, findingsOf(adapter, texts, width)),
@@ -77,15 +76,4 @@ function describeAdapter(adapter: AdapterInspection, { labels, ...say }: Adapter
         ] as const)),
     [labels.tuning, say.tuning(adapter)],
   ];
-}
-
-/** Lists of names are long: values go on below themselves. */
-function facts(rows: readonly Row[], width: number): string {
-  const widest = Math.max(...rows.map(([label]) => stringWidth(label)));
-  return rows
-    .map(([label, value]) => {
-      const start = `${indent}${style("dim", label)}${" ".repeat(widest - stringWidth(label) + 2)}`;
-      return wrapText(value, width, " ".repeat(indent.length + widest + 2), start);
-    })
-    .join("\n");
 }

@@ -7,7 +7,7 @@ import {
   safeText,
   suggestedWindow,
 } from "./inspect-facts.ts";
-import { indented, reportFindings, section } from "./inspect-report.ts";
+import { facts, fits, indent, indented, reportFindings, section } from "./inspect-report.ts";
 import type { InspectTexts } from "./inspect-texts.ts";
 import { wrapText } from "./inspect-wrap.ts";
 import { printable, style, table } from "./node/terminal.ts";
@@ -31,15 +31,16 @@ export function reportComparison(a: ModelInspection, b: ModelInspection, texts: 
   const { headings } = texts;
   const differing = findDifferences(a, b).map(({ field }) => field);
   const same = equalFacts.filter((field) => !differing.includes(field));
-  const sameRows = same.map((field) => [style("dim", labelOf(field, texts)), show(a, field, texts)]);
+  const sameRows = same.map((field) => [labelOf(field, texts), show(a, field, texts)] as const);
+  const beside = `${style("bold", printable(a.name))}  ↔  ${style("bold", printable(b.name))}`;
   const findings = [a, b].filter((inspection) => inspection.warnings.length > 0);
   return [
-    `${style("bold", printable(a.name))}  ↔  ${style("bold", printable(b.name))}`,
+    fits(beside, width) ? beside : beside.replace("↔  ", "↔\n"),
     section(
       headings.differences,
-      differing.length === 0 ? indented(texts.noDifferences) : compare(a, b, differing, texts),
+      differing.length === 0 ? indented(texts.noDifferences) : compare([a, b], differing, texts, width),
     ),
-    ...(same.length === 0 ? [] : [section(headings.same, indented(table(sameRows, "ll")))]),
+    ...(same.length === 0 ? [] : [section(headings.same, facts(sameRows, width))]),
     section(
       headings.meaning,
       texts
@@ -112,13 +113,27 @@ function isSame({ a, b }: Difference): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-function compare(a: ModelInspection, b: ModelInspection, differing: readonly string[], texts: InspectTexts): string {
+/** A column a model; where they have no room, a line a model. */
+function compare(
+  models: readonly ModelInspection[],
+  differing: readonly string[],
+  texts: InspectTexts,
+  width: number,
+): string {
+  const heads = models.map(({ name }) => style("bold", shorten(name, 28)));
   const rows = differing.map((field) => [
     style("dim", labelOf(field, texts)),
-    show(a, field, texts),
-    show(b, field, texts),
+    ...models.map((model) => show(model, field, texts)),
   ]);
-  return indented(table([["", style("bold", shorten(a.name)), style("bold", shorten(b.name))], ...rows], "lll"));
+  const columns = indented(table([["", ...heads], ...rows], "lll"));
+  if (fits(columns, width)) return columns;
+  const names = models.map(({ name }) => shorten(name, Math.floor(width / 2) - indent.length));
+  return rows
+    .map(([label = "", ...cells]) => {
+      const values = cells.map((cell, model) => [names[model]!, cell] as const);
+      return `${indent}${label}\n${indented(facts(values, width - indent.length))}`;
+    })
+    .join("\n");
 }
 
 /** The subject, up to the first full stop, stands out. */
@@ -151,6 +166,6 @@ function showExtension(inspection: ModelInspection, texts: InspectTexts): string
 }
 
 /** The end of a long path tells more than its beginning. */
-function shorten(name: string): string {
-  return printable(name.length > 28 ? `…${name.slice(-27)}` : name);
+function shorten(name: string, most: number): string {
+  return printable(name.length > most ? `…${name.slice(1 - most)}` : name);
 }

@@ -2,6 +2,7 @@ import stringWidth from "string-width";
 import type { ModelInspection } from "../index.ts";
 import { formatFactor, formatWavelength } from "./inspect-facts.ts";
 import type { InspectTexts } from "./inspect-texts.ts";
+import { wrapText } from "./inspect-wrap.ts";
 
 /** What YaRN does to a pair. */
 type PairKind = "kept" | "blended" | "interpolated";
@@ -9,9 +10,9 @@ type PairKind = "kept" | "blended" | "interpolated";
 /** Puts a colour on a piece of the picture. */
 export type Paint = (kind: PairKind, text: string) => string;
 
-/** Columns that the pairs of a head are drawn in. */
+/** The most columns that the pairs of a head are drawn in. */
 const pictureWidth = 64;
-/** Columns that a line may have. */
+/** The most columns that a line may have. */
 const lineWidth = 76;
 const levels = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
@@ -19,15 +20,23 @@ const levels = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
  * Draws the pairs of a head from the fastest to the slowest, each as high as YaRN slows it down, over an axis of wavelengths on which
  * the original window is marked.
  *
+ * @param room - columns that a line may take
  * @returns lines without indentation; none for a model that YaRN cannot be put on
  */
-export function drawPairs(inspection: ModelInspection, texts: InspectTexts, paint: Paint): readonly string[] {
+export function drawPairs(
+  inspection: ModelInspection,
+  texts: InspectTexts,
+  paint: Paint,
+  room: number = lineWidth,
+): readonly string[] {
   const { yarn, encoding } = inspection;
   if (yarn === null) return [];
   const { wavelengths } = encoding;
   const shares = wavelengths.map((_, pair) => interpolatedShare(pair, yarn.pairs));
-  const cell = Math.max(1, Math.floor(pictureWidth / wavelengths.length));
-  const columns = Math.min(pictureWidth, wavelengths.length * cell);
+  const width = Math.min(lineWidth, room);
+  const most = Math.min(pictureWidth, width);
+  const cell = Math.max(1, Math.floor(most / wavelengths.length));
+  const columns = Math.min(most, wavelengths.length * cell);
   const pairAt = (column: number) => Math.floor((column * wavelengths.length) / columns);
   const columnOf = (tokens: number) => {
     const pair = wavelengths.findIndex((wavelength) => wavelength >= tokens);
@@ -37,10 +46,10 @@ export function drawPairs(inspection: ModelInspection, texts: InspectTexts, pain
   const drawn = Array.from({ length: columns }, (_, column) => shares[pairAt(column)] ?? 0);
   const marker = columnOf(yarn.originalWindow);
   return [
-    ...(marker === -1 ? [] : [drawMarker(marker, texts.windowMarker(yarn.originalWindow))]),
+    ...(marker === -1 ? [] : drawMarker(marker, texts.windowMarker(yarn.originalWindow), width)),
     drawBar(drawn, paint),
-    drawAxis(columns, columnOf),
-    texts.axisCaption,
+    drawAxis(columns, columnOf, width),
+    ...wrapText(texts.axisCaption, width).split("\n"),
   ];
 }
 
@@ -90,19 +99,22 @@ function drawBar(shares: readonly number[], paint: Paint): string {
   return bar;
 }
 
-function drawMarker(column: number, text: string): string {
-  if (column + 2 + stringWidth(text) <= lineWidth) return `${" ".repeat(column)}▼ ${text}`;
-  return `${" ".repeat(Math.max(0, column - 1 - stringWidth(text)))}${text} ▼`;
+function drawMarker(column: number, text: string, width: number): readonly string[] {
+  const size = stringWidth(text);
+  if (column + 2 + size <= width) return [`${" ".repeat(column)}▼ ${text}`];
+  if (size < column) return [`${" ".repeat(column - 1 - size)}${text} ▼`];
+  return [text, `${" ".repeat(column)}▼`];
 }
 
 /** Powers of ten, each at the first pair that is at least as slow. */
-function drawAxis(columns: number, columnOf: (tokens: number) => number): string {
+function drawAxis(columns: number, columnOf: (tokens: number) => number, width: number): string {
   let axis = "";
   for (let tokens = 10; tokens < 1e15; tokens *= 10) {
     const column = columnOf(tokens);
     if (column === -1) break;
-    if (column < axis.length || column >= columns) continue;
-    axis += `${" ".repeat(column - axis.length)}╵${formatPower(tokens)} `;
+    const power = formatPower(tokens);
+    if (column < axis.length || column >= columns || column + 1 + power.length > width) continue;
+    axis += `${" ".repeat(column - axis.length)}╵${power} `;
   }
   return axis.trimEnd();
 }

@@ -1,3 +1,4 @@
+import stringWidth from "string-width";
 import type { InspectionWarning, ModelInspection } from "../index.ts";
 import {
   enablingCommand,
@@ -27,15 +28,14 @@ const paint: Paint = (kind, text) => style(colours[kind], text);
  */
 export function reportModel(inspection: ModelInspection, texts: InspectTexts, width: number): string {
   const { headings } = texts;
-  const title = `${style("bold", printable(inspection.name))}  ${style("dim", texts.origin(inspection))}`;
   return [
-    title,
-    section(headings.model, describeModel(inspection, texts)),
+    title(printable(inspection.name), texts.origin(inspection), width),
+    section(headings.model, describeModel(inspection, texts, width)),
     section(headings.context, describeContext(inspection, texts, width)),
-    section(headings.encoding, describeEncoding(inspection, texts)),
+    section(headings.encoding, describeEncoding(inspection, texts, width)),
     section(headings.yarn, describeYarn(inspection, texts, width)),
-    section(headings.cache, describeCache(inspection, texts)),
-    section(headings.generation, describeGeneration(inspection, texts)),
+    section(headings.cache, describeCache(inspection, texts, width)),
+    section(headings.generation, describeGeneration(inspection, texts, width)),
     section(headings.findings, reportFindings(inspection, texts, width)),
   ].join("\n\n");
 }
@@ -61,6 +61,28 @@ export function reportFindings<Warning extends Pick<InspectionWarning, "level">>
     .join("\n");
 }
 
+/** What is looked at, and beside it, or below where it has no room, how. */
+export function title(name: string, origin: string, width: number): string {
+  const line = `${style("bold", name)}  ${style("dim", origin)}`;
+  return fits(line, width) ? line : `${style("bold", name)}\n${wrapText(style("dim", origin), width, indent)}`;
+}
+
+/** Labels and their values; long ones go on below themselves. */
+export function facts(rows: readonly (readonly [label: string, value: string])[], width: number): string {
+  const widest = Math.max(...rows.map(([label]) => stringWidth(label)));
+  return rows
+    .map(([label, value]) => {
+      const start = `${indent}${style("dim", label)}${" ".repeat(widest - stringWidth(label) + 2)}`;
+      return wrapText(value, width, " ".repeat(indent.length + widest + 2), start);
+    })
+    .join("\n");
+}
+
+/** Whether no line is wider. */
+export function fits(lines: string, width: number): boolean {
+  return lines.split("\n").every((line) => stringWidth(line) <= width);
+}
+
 /** A heading over indented lines. */
 export function section(heading: string, body: string): string {
   return `${style(["bold", "blue"], heading)}\n${body}`;
@@ -74,42 +96,51 @@ export function indented(lines: string): string {
     .join("\n");
 }
 
-function describeModel(inspection: ModelInspection, texts: InspectTexts): string {
+function describeModel(inspection: ModelInspection, texts: InspectTexts, width: number): string {
   const { family, parameters } = inspection;
   const { labels } = texts;
-  return facts([
-    [labels.family, family],
-    [labels.parameters, texts.parameters(parameters)],
-    [labels.layers, texts.layers(inspection)],
-    [labels.vocabulary, texts.vocabulary(inspection)],
-    [labels.weights, texts.weights(inspection)],
-  ]);
+  return facts(
+    [
+      [labels.family, family],
+      [labels.parameters, texts.parameters(parameters)],
+      [labels.layers, texts.layers(inspection)],
+      [labels.vocabulary, texts.vocabulary(inspection)],
+      [labels.weights, texts.weights(inspection)],
+    ],
+    width,
+  );
 }
 
 function describeContext(inspection: ModelInspection, texts: InspectTexts, width: number): string {
   const { nativeWindow, originalWindow } = inspection.context;
   const { sliding_window: sliding } = inspection.config;
   const { labels } = texts;
-  const rows = facts([
-    [labels.nativeWindow, style("bold", texts.tokens(nativeWindow))],
-    ...(originalWindow === nativeWindow ? [] : [[labels.originalWindow, texts.tokens(originalWindow)] as const]),
-    [labels.extendedWindow, texts.extendedWindow(inspection)],
-    ...(sliding === null ? [] : [[labels.slidingWindow, texts.tokens(sliding)] as const]),
-  ]);
+  const rows = facts(
+    [
+      [labels.nativeWindow, style("bold", texts.tokens(nativeWindow))],
+      ...(originalWindow === nativeWindow ? [] : [[labels.originalWindow, texts.tokens(originalWindow)] as const]),
+      [labels.extendedWindow, texts.extendedWindow(inspection)],
+      ...(sliding === null ? [] : [[labels.slidingWindow, texts.tokens(sliding)] as const]),
+    ],
+    width,
+  );
   return `${rows}\n${wrapText(texts.contextSummary(inspection), width, indent)}`;
 }
 
-function describeEncoding(inspection: ModelInspection, texts: InspectTexts): string {
+function describeEncoding(inspection: ModelInspection, texts: InspectTexts, width: number): string {
   const { theta, attentionScaling, factor } = inspection.encoding;
   const { labels } = texts;
-  return facts([
-    [labels.method, texts.method(inspection)],
-    [labels.theta, String(theta)],
-    [labels.headDimension, texts.headDimension(inspection)],
-    [labels.factor, formatFactor(factor)],
-    [labels.attentionScaling, formatScaling(attentionScaling)],
-    [labels.wavelengths, texts.wavelengths(formatWavelengths(inspection))],
-  ]);
+  return facts(
+    [
+      [labels.method, texts.method(inspection)],
+      [labels.theta, String(theta)],
+      [labels.headDimension, texts.headDimension(inspection)],
+      [labels.factor, formatFactor(factor)],
+      [labels.attentionScaling, formatScaling(attentionScaling)],
+      [labels.wavelengths, texts.wavelengths(formatWavelengths(inspection))],
+    ],
+    width,
+  );
 }
 
 function describeYarn(inspection: ModelInspection, texts: InspectTexts, width: number): string {
@@ -131,9 +162,9 @@ function describeYarn(inspection: ModelInspection, texts: InspectTexts, width: n
     "",
     wrapText(texts.schedule(inspection), width, indent, `${indent}${style("dim", labels.schedule)}  `),
     "",
-    indented(caption),
-    ...drawPairs(inspection, texts, paint).map(indented),
-    indented(table(pairLegend(inspection, texts, paint), "llrll")),
+    wrapText(caption, width, indent),
+    ...drawPairs(inspection, texts, paint, width - indent.length).map(indented),
+    explained(pairLegend(inspection, texts, paint), "llrll", width),
     ...describeEnabling(inspection, texts, width),
   ].join("\n");
 }
@@ -146,10 +177,12 @@ function describeEnabling(inspection: ModelInspection, texts: InspectTexts, widt
     [labels.enableByCommand, style("cyan", printable(enablingCommand(inspection)))],
   ];
   const advice = inspection.origin === "published" ? [wrapText(texts.weightsNotBuiltIn, width, indent)] : [];
-  return ["", indented(table(rows, "ll")), ...advice];
+  const beside = indented(table(rows, "ll"));
+  const below = rows.map((row) => indented(row.join(`\n${indent}`))).join("\n"); // in one piece, so that they can be copied
+  return ["", fits(beside, width) ? beside : below, ...advice];
 }
 
-function describeCache({ cache }: ModelInspection, texts: InspectTexts): string {
+function describeCache({ cache }: ModelInspection, texts: InspectTexts, width: number): string {
   const heads = [texts.labels.tokens, "q8", "f16", "f32"].map((label) => style("dim", label));
   const rows = cache.totals.map(({ tokens, q8, f16, f32, window }) => [
     String(tokens),
@@ -159,23 +192,30 @@ function describeCache({ cache }: ModelInspection, texts: InspectTexts): string 
     style("dim", texts.cacheWindow[window]),
   ]);
   const { q8, f16, f32 } = cache.bytesPerToken;
-  return indented(table([heads, ["1", formatBytes(q8), formatBytes(f16), formatBytes(f32)], ...rows], "rrrrl"));
+  return explained([heads, ["1", formatBytes(q8), formatBytes(f16), formatBytes(f32)], ...rows], "rrrrl", width);
 }
 
-function describeGeneration(inspection: ModelInspection, texts: InspectTexts): string {
+function describeGeneration(inspection: ModelInspection, texts: InspectTexts, width: number): string {
   const { labels } = texts;
-  return facts([
-    [labels.endTokens, formatEndTokens(inspection) || texts.none],
-    [labels.sampling, texts.sampling(inspection)],
-    [labels.chatTemplate, texts.chatTemplate(inspection)],
-  ]);
+  return facts(
+    [
+      [labels.endTokens, formatEndTokens(inspection) || texts.none],
+      [labels.sampling, texts.sampling(inspection)],
+      [labels.chatTemplate, texts.chatTemplate(inspection)],
+    ],
+    width,
+  );
 }
 
-function facts(rows: readonly (readonly [string, string])[]): string {
-  return indented(
-    table(
-      rows.map(([label, value]) => [style("dim", label), value]),
-      "ll",
-    ),
-  );
+/** A table whose last column explains the others; where it has no room beside them, it stands below. */
+function explained(rows: readonly (readonly string[])[], align: string, width: number): string {
+  const whole = indented(table(rows, align));
+  if (fits(whole, width)) return whole;
+  return table(rows, align.slice(0, -1))
+    .split("\n")
+    .flatMap((line, row) => {
+      const explanation = rows[row]?.[align.length - 1] ?? "";
+      return [indent + line, ...(explanation === "" ? [] : [wrapText(explanation, width, "    ")])];
+    })
+    .join("\n");
 }

@@ -1,8 +1,8 @@
 import type { ServingSettings } from "../index.ts";
-import { indented, section } from "./inspect-report.ts";
+import { facts, section, title } from "./inspect-report.ts";
 import type { ServingTexts } from "./inspect-serving-texts.ts";
 import { wrapText } from "./inspect-wrap.ts";
-import { copyable, printable, style, table } from "./node/terminal.ts";
+import { copyable, printable, style } from "./node/terminal.ts";
 
 /**
  * The report on how another engine serves a model. Commands stand at the beginning of their lines, so that they can be copied as they are.
@@ -12,19 +12,15 @@ import { copyable, printable, style, table } from "./node/terminal.ts";
 export function reportServing(settings: ServingSettings, texts: ServingTexts, width: number): string {
   const { model, cache, notes, steps } = settings;
   const { labels, headings } = texts;
-  const facts: readonly (readonly [string, string])[] = [
+  const rows: readonly (readonly [string, string])[] = [
     [labels.window, texts.window(settings)],
     [labels.scaling, texts.scaling(settings)],
     [labels.cache, texts.cache(settings)],
     [labels.reckoning, texts.reckoning(cache)],
     [labels.smaller, cache.setting],
   ];
-  const rows = table(
-    facts.map(([label, value]) => [style("dim", label), value]),
-    "ll",
-  );
   return [
-    `${style("bold", printable(model))}  ${style("dim", texts.title(settings))}\n${indented(rows)}`,
+    `${title(printable(model), texts.title(settings), width)}\n${facts(rows, width)}`,
     section(
       headings.settings,
       steps

@@ -418,6 +418,25 @@ test.each<[string, object, string, string, string]>([
   },
 );
 
+test.each([40, 50, 60, 100])(
+  "everything fits %i columns, but for what is to be copied in one piece",
+  async (columns) => {
+    const adapter = await adapterFolder(`narrow-${columns}`);
+    process.stdout.columns = columns;
+    try {
+      for (const args of [[pair[1]!], [tiny], pair, [adapter], [tiny, "--adapter", `own=${adapter}`]])
+        for (const language of ["en", "zh"]) {
+          const lines = (await inspect(...args, "--lang", language)).split("\n");
+          const copied = /loadModel\(|skein |`|\/skein-inspect-|\/models\/tiny-qwen2/; // commands and paths
+          const wide = lines.filter((line) => stringWidth(line) > columns && !copied.test(line));
+          expect(wide, `${args.join(" ")} ${language}`).toEqual([]);
+        }
+    } finally {
+      Reflect.deleteProperty(process.stdout, "columns");
+    }
+  },
+);
+
 test("adapters: text from their files cannot steer the terminal; wrong use is refused", async () => {
   const path = await adapterFolder("x", {
     base_model_name_or_path: "\u001b[2J",
