@@ -3,6 +3,7 @@ import { SkeinError, UnsupportedError } from "../../errors.ts";
 import { CheckpointError, quoteName } from "../errors.ts";
 import { type CheckpointFiles, missingFile, orRefused } from "../files.ts";
 import { explainForeignFile, TELLING_BYTES } from "../foreign-file.ts";
+import { readLastTexts } from "./last-texts.ts";
 import { numberTypesById, numberTypesByName } from "./number-types.ts";
 
 /** A value of the metadata; integers of 64 bits are numbers. */
@@ -41,7 +42,8 @@ export async function readGgufHeader(files: CheckpointFiles, file: string): Prom
   const where = `${file} in ${files.label}`;
   const size = await files.size(file);
   if (size === undefined) throw missingFile(file, files.label + orRefused(files));
-  const parsed = await parse(files, file, size).catch(async (error: unknown) => {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  const parsed = await parse(files, file, size, pieces).catch(async (error: unknown) => {
     if (error instanceof SkeinError) throw error; // the source's own
     const start = await files.read(file, 0, Math.min(size, TELLING_BYTES));
     const foreign = isGguf(start) ? undefined : explainForeignFile(start, where);
@@ -53,17 +55,45 @@ export async function readGgufHeader(files: CheckpointFiles, file: string): Prom
   });
   if (!parsed.littleEndian) throw refuse(where, "has its numbers in big-endian order; convert it for this machine");
   const metadata = new Map(Object.entries(parsed.metadata).map(([key, value]) => [key, toValue(value)] as const));
-  restoreByteOrderMark(metadata);
   const version = metadata.get("version");
   if (version !== 2 && version !== 3) throw refuse(where, `has version ${String(version)}; 2 and 3 are followed`);
   // Behind the end of the file the library has read zeros.
   if (parsed.tensorInfoByteRange[1] > size)
     throw refuse(where, `ends inside its header, at byte ${size}; is it complete?`);
+  const [metadataEnd] = parsed.tensorInfoByteRange;
+  if (metadataEnd > pieces[0]!.length) restoreCutTexts(metadata, await joined(files, file, pieces, metadataEnd));
+  restoreByteOrderMark(metadata);
   const dataStart = Number(parsed.tensorDataOffset);
   const tensors = parsed.tensorInfos.map(({ name, shape, dtype, offset }) =>
     placeTensor({ name, dimensions: shape.map(Number), dtype, start: dataStart + Number(offset), file, size, where }),
   );
   return { metadata, tensors };
+}
+
+/** The library cuts the text that a value ends with, without a word, where the pieces that it has asked for end in it. */
+function restoreCutTexts(metadata: Map<string, GgufValue>, bytes: Uint8Array<ArrayBuffer>): void {
+  for (const [key, text] of readLastTexts(bytes)) {
+    const value = metadata.get(key);
+    if (typeof value === "string") metadata.set(key, text);
+    else if (Array.isArray(value) && typeof value.at(-1) === "string") metadata.set(key, value.with(-1, text));
+  }
+}
+
+/** @returns the bytes before `end`, of which the library may not have asked for the last */
+async function joined(
+  files: CheckpointFiles,
+  file: string,
+  pieces: readonly Uint8Array<ArrayBuffer>[],
+  end: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(end);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece.subarray(0, end - at), at);
+    at = Math.min(end, at + piece.length);
+  }
+  if (at < end) bytes.set(await files.read(file, at, end), at);
+  return bytes;
 }
 
 /** The library drops a byte order mark that a text begins with. Llama 2 has a token that is nothing else, and no token of SentencePiece is empty. */
@@ -80,12 +110,22 @@ function isGguf(start: Uint8Array): boolean {
   return String.fromCharCode(...start.subarray(0, 4)) === "GGUF";
 }
 
-/** The library reads by HTTP ranges: it gets them from the source. */
-function parse(files: CheckpointFiles, file: string, size: number): ReturnType<typeof gguf> {
+/**
+ * The library reads by HTTP ranges: it gets them from the source, one after the other.
+ *
+ * @param pieces - is given them all
+ */
+function parse(
+  files: CheckpointFiles,
+  file: string,
+  size: number,
+  pieces: Uint8Array<ArrayBuffer>[],
+): ReturnType<typeof gguf> {
   const read = async (_: unknown, { headers }: { readonly headers: { readonly Range: string } }): Promise<Response> => {
     const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.Range)!;
     const [start, end] = [Math.min(Number(first), size), Math.min(Number(last) + 1, size)];
     const bytes = await files.read(file, start, end);
+    pieces.push(bytes);
     // 206 with an empty body is no valid answer, but this one is made for the library alone.
     return new Response(bytes, { headers: { "content-range": `bytes ${start}-${end - 1}/${size}` } });
   };

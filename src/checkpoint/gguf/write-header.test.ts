@@ -52,6 +52,35 @@ test("a token that is a byte order mark comes back as it was", async () => {
   expect(metadata.get("tokenizer.ggml.tokens")).toEqual(written);
 });
 
+test.each([0, 1, 5, 9])(
+  "the last token comes back whole where the pieces that are read end %i bytes into it",
+  async (bytes) => {
+    const last = "<|last|>é";
+    const lists = (filler: number) => [..."ab", "x".repeat(filler), last];
+    const headerOf = (filler: number, more: readonly WrittenTensor[] = []) =>
+      encodeGgufHeader(
+        {
+          "general.tags": { type: "int32s", value: [1, 2, 3] },
+          "tokenizer.ggml.tokens": { type: "strings", value: lists(filler) },
+          ...(more.length > 0 && { "tokenizer.chat_template": { type: "string", value: "{{ messages }}" } }),
+        },
+        more,
+      );
+    const encoder = new TextEncoder();
+    const find = (header: Uint8Array) => Buffer.from(header).indexOf(encoder.encode("<|last|>"));
+    const filler = 2_000_000 - bytes - find(headerOf(0));
+    for (const more of [[], [{ name: "t", shape: [32], type: "F32" }]]) {
+      const header = headerOf(filler, more);
+      expect(find(header)).toBe(2_000_000 - bytes);
+      const files = openBlobs({ "m.gguf": new Blob([new Uint8Array(header), new Uint8Array(128)]) });
+      const { metadata } = await readGgufHeader(files, "m.gguf");
+      const tokens = metadata.get("tokenizer.ggml.tokens") as readonly string[];
+      expect(tokens.map((token) => token.slice(0, 20))).toEqual(["a", "b", "x".repeat(20), last]);
+      expect(metadata.get("tokenizer.chat_template")).toBe(more.length > 0 ? "{{ messages }}" : undefined);
+    }
+  },
+);
+
 test("tensors have the bytes of their blocks", () => {
   expect(tensors.map(tensorBytes)).toEqual([54, 20]);
   expect(tensorBytes({ name: "c", shape: [2, 64], type: "Q8_0" })).toBe(136);
