@@ -55,8 +55,8 @@ export async function readGgufHeader(files: CheckpointFiles, file: string): Prom
   });
   if (!parsed.littleEndian) throw refuse(where, "has its numbers in big-endian order; convert it for this machine");
   const metadata = new Map(Object.entries(parsed.metadata).map(([key, value]) => [key, toValue(value)] as const));
-  const version = metadata.get("version");
-  if (version !== 2 && version !== 3) throw refuse(where, `has version ${String(version)}; 2 and 3 are followed`);
+  const version = pieces[0]![4]; // the library's is what a key of that name says
+  if (version !== 2 && version !== 3) throw refuse(where, `has version ${version}; 2 and 3 are followed`);
   // Behind the end of the file the library has read zeros.
   if (parsed.tensorInfoByteRange[1] > size)
     throw refuse(where, `ends inside its header, at byte ${size}; is it complete?`);

@@ -81,6 +81,19 @@ test.each([0, 1, 5, 9])(
   },
 );
 
+test("the version is what the file begins with, whatever a key of that name says", async () => {
+  const open = (...parts: readonly BlobPart[]) => openBlobs({ "m.gguf": new Blob([...parts, new Uint8Array(128)]) });
+  const text = "x".repeat(2_100_000); // more than the library's first piece
+  const value = { version: { type: "uint32", value: 9 }, text: { type: "string", value: text } } as const;
+  const { metadata } = await readGgufHeader(open(new Uint8Array(encodeGgufHeader(value, []))), "m.gguf");
+  expect([metadata.get("version"), metadata.get("text")]).toEqual([9, text]);
+  // Version 1 has lengths of 32 bits.
+  const number = (x: number) => Uint32Array.of(x);
+  const keys = [number(7), "version", number(4), number(3), number(1), "t", number(8), number(text.length), text];
+  const old = open("GGUF", number(1), number(0), number(2), ...keys);
+  await expect(readGgufHeader(old, "m.gguf")).rejects.toThrow("has version 1; 2 and 3 are followed");
+});
+
 test("tensors have the bytes of their blocks", () => {
   expect(tensors.map(tensorBytes)).toEqual([54, 20]);
   expect(tensorBytes({ name: "c", shape: [2, 64], type: "Q8_0" })).toBe(136);
