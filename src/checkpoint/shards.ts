@@ -84,8 +84,6 @@ function collect(headers: readonly (readonly TensorEntry[])[], label: string): M
 
 /** The error for a folder without weights that can be read; formats that are known, and adapters, are named. */
 export async function noWeights(files: CheckpointFiles): Promise<SkeinError> {
-  const adapter = await adapterWithoutBase(files, `there is no ${SINGLE_FILE}`);
-  if (adapter) return adapter;
   const names = (await files.list?.()) ?? [];
   const gguf = names.find((name) => name.toLowerCase().endsWith(".gguf"));
   if (gguf !== undefined) {
@@ -104,6 +102,8 @@ export async function noWeights(files: CheckpointFiles): Promise<SkeinError> {
     return foreign?.code === "invalid_checkpoint" ? foreign : refusePickle(`${files.label} has its weights in ${name}`);
   }
   if ((await files.size(PICKLE_INDEX)) === undefined) {
+    const adapter = await adapterWithoutBase(files, `there is no ${SINGLE_FILE}`);
+    if (adapter) return adapter;
     return new CheckpointError(
       "not_found",
       `${files.label} has no weights: neither ${SINGLE_FILE} nor ${INDEX_FILE} is there`,
