@@ -1,12 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { link, open, readFile, rename, stat, unlink, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { SkeinError } from "../../index.ts";
 
 /** Its holder says so often that it is alive; milliseconds. */
 const beat = 2000;
 /** Without a sign of life for so long, the holder has ended, on whatever machine it was; milliseconds. A process's number alone may be another's by then. */
 const abandonedAfter = 30_000;
+/** The same where no such process is seen on this machine: one in another container, of the same name, is not. */
+const unseenAfter = 3 * beat;
+/** So long it takes at most to put back a lock that was taken away by mistake. */
+const settleMilliseconds = 50;
 const mostTries = 5;
 
 /**
@@ -19,17 +24,24 @@ const mostTries = 5;
  */
 export async function lockJournal(path: string): Promise<() => Promise<void>> {
   const own = `${process.pid} ${hostname()} ${randomUUID()}`;
-  for (let tries = 0; !(await create(path, own)); tries++) {
+  // Somebody may make one of its own in the place, who thought this process ended, or come late with taking away the one before.
+  const isOwn = async (): Promise<boolean> => (await readFile(path, "utf8").catch(() => "")) === own;
+  for (let tries = 0; ; tries++) {
+    if (await create(path, own)) {
+      await sleep(settleMilliseconds);
+      if (await isOwn()) break;
+    }
     const found = await readFile(path, "utf8").catch(() => undefined); // it may be gone meanwhile
     if (tries === mostTries || (found !== undefined && !(await isAbandoned(path, found)))) throw busy(path, found);
     if (found !== undefined) await takeAway(path, found);
   }
-  const timer = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => {}), beat);
+  const timer = setInterval(async () => {
+    if (await isOwn()) await utimes(path, new Date(), new Date()).catch(() => {});
+  }, beat);
   timer.unref();
   return async () => {
     clearInterval(timer);
-    // Somebody who thought this process ended may have made one of its own in the place.
-    if ((await readFile(path, "utf8").catch(() => "")) === own) await unlink(path).catch(() => {});
+    if (await isOwn()) await unlink(path).catch(() => {});
   };
 }
 
@@ -46,8 +58,8 @@ function busy(path: string, owner = ""): SkeinError {
 /** A lock says from the beginning whose it is. @returns whether there was none */
 async function create(path: string, owner: string): Promise<boolean> {
   const beside = `${path}.${randomUUID()}`;
-  await writeFile(beside, owner, { mode: 0o600 });
   try {
+    await writeFile(beside, owner, { mode: 0o600 });
     await link(beside, path);
     return true;
   } catch (error) {
@@ -71,9 +83,9 @@ async function createWithoutLinks(path: string, owner: string): Promise<boolean>
 
 async function isAbandoned(path: string, owner: string): Promise<boolean> {
   const [pid = "", host] = owner.split(" ");
-  if (host === hostname() && /^\d+$/.test(pid) && !isAlive(Number(pid))) return true;
+  const isUnseen = host === hostname() && /^\d+$/.test(pid) && !isAlive(Number(pid));
   const status = await stat(path).catch(() => undefined);
-  return status !== undefined && Date.now() - status.mtimeMs > abandonedAfter;
+  return status !== undefined && Date.now() - status.mtimeMs > (isUnseen ? unseenAfter : abandonedAfter);
 }
 
 /** Of several who find the same lock abandoned, one takes it away; who comes late may get hold of the next one, and puts that back. */

@@ -193,7 +193,8 @@ test("a journal has one writer at a time; one that has ended is none", async () 
   const ended = spawnSync(process.execPath, ["--version"]).pid;
   const minuteAgo = new Date(Date.now() - 60_000);
   for (const [owner, refusal, touched = new Date()] of [
-    [`${ended} ${hostname()} x`, undefined],
+    [`${ended} ${hostname()} x`, `process ${ended} `], // perhaps in another container
+    [`${ended} ${hostname()} x`, undefined, new Date(Date.now() - 8000)],
     [`${ended} elsewhere x`, `${ended} on elsewhere`],
     [`${ended} elsewhere x`, undefined, minuteAgo],
     [`${process.pid} ${hostname()} x`, `process ${process.pid} `],
@@ -214,7 +215,10 @@ test("of many who find a lock that was left, or none, one has it, and gives no s
   const place = await mkdtemp(join(folder, "locks-"));
   const path = join(place, "run.lock");
   for (let round = 0; round < 30; round++) {
-    if (round % 2 === 0) await writeFile(path, `${ended} ${hostname()} x`);
+    if (round % 2 === 0) {
+      await writeFile(path, `${ended} ${hostname()} x`);
+      await utimes(path, new Date(0), new Date(0));
+    }
     const taken = await Promise.allSettled(Array.from({ length: 8 }, () => lockJournal(path)));
     const held = taken.filter((lock) => lock.status === "fulfilled");
     expect(held).toHaveLength(1);

