@@ -56,7 +56,7 @@ export const evaluateEnglish: EvaluateTexts = {
   run: ({ settings: { samples, seed, text }, seconds }) =>
     `${samples} samples a cell · seed ${seed} · text ${text.name} · ${duration(seconds)}`,
   depthCaption: (questions) =>
-    `Per cent right by length in tokens (down) and by where in the text the answer stands (to the right, from its beginning); ${questions} questions a square. The line is the native window.`,
+    `Per cent right by length in tokens (down) and by where in the text the answer stands (to the right, from its beginning); ${questions} ${questions === "1" ? "question" : "questions"} a square. The line is the native window.`,
   shades: "░ 20% and more  ▒ 40%  ▓ 60%  █ 80%",
   curveCaption: (length) =>
     `Of passages of ${length} tokens, each read from its beginning; lower is better; logarithmic. Where lines meet, the one named first is seen.`,

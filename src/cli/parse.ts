@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "commander";
 
 /** @throws InvalidArgumentError unless the text is a whole number from 0 */
 export function parseWhole(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("It must be a whole number from 0.");
   return Number(text);
 }
 
@@ -18,7 +18,11 @@ export function parseFactor(text: string): number {
 }
 
 export function parseSteps(text: string): readonly number[] | "continuous" {
-  return text === "continuous" ? text : text.split(",").map(parseFactor);
+  if (text === "continuous") return text;
+  const steps = text.split(",").map((step) => (step.trim() === "" ? Number.NaN : Number(step)));
+  if (!steps.every((step) => step >= 1 && Number.isFinite(step)))
+    throw new InvalidArgumentError("It must be numbers from 1, as 1,2,4, or continuous.");
+  return steps;
 }
 
 /** `--adapter`: a name, a path, and at which length the adapter was tuned. */

@@ -84,10 +84,10 @@ export const conclusionEnglish: ConclusionTexts = {
     const divergence = `${formatAmount(cell.divergence)} nats a token${bracket(cell.divergenceInterval && formatAmountInterval(cell.divergenceInterval))}`;
     const { perplexityRatio: value, ratioInterval: interval } = cell;
     const change = `${formatChange(value)}${bracket(interval && `${formatChange(interval[0])} to ${formatChange(interval[1])}`)}`;
-    return `${what}: divergence ${divergence}, the same first token in ${formatRate(cell.agreement)}, perplexity ${change}.`;
+    return `${what}: divergence ${divergence}, the same most probable token after ${formatRate(cell.agreement)} of the tokens, perplexity ${change}.`;
   },
   behaviour: (behaviour) => [behavioursEnglish[behaviour.kind], ...sayReasons(behaviour, reasonsEnglish)],
-  nothing: "Nothing was measured that a conclusion could be drawn from.",
+  nothing: "No conclusion can be drawn from what was measured.",
 };
 
 function ofAll(some: number, all: number): string {
