@@ -67,7 +67,7 @@ const treeshake = {
 const node: UserConfig = {
   ...shared,
   name: "node",
-  entry: { ...nodeEntries, cli: "src/cli/main.ts" },
+  entry: { ...nodeEntries, cli: "src/cli/main.ts", skein: "src/cli/start.ts" },
   outDir: "dist",
   platform: "node",
   outputOptions: {

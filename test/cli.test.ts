@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, execFile, spawn, spawnSync } from "node:child_process";
 import { mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -483,6 +483,18 @@ describe("wrong use is one line that helps", () => {
     expect(code).toBe(0);
     expect(stderr).toMatch(new RegExp(`warning: ${flag}.* does nothing here: .* add --yarn`));
     expect((await skein([...call, "--yarn"])).stderr).not.toContain("does nothing");
+  });
+
+  test("an older Node is told that it is too old, by a file that it can read", async () => {
+    const start = fileURLToPath(new URL("../src/cli/start.ts", import.meta.url));
+    const older =
+      'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.20.2"}})';
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", older, start, "--version"], {
+      encoding: "utf8",
+    });
+    expect([status, stdout, stderr]).toEqual([1, "", "skein: needs Node 24 or newer, and this is 20.20.2\n"]);
+    const present = spawnSync(process.execPath, [start, "--version"], { encoding: "utf8" });
+    expect(present).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
   });
 
   test("with --json the error is an object, too; what cannot be saved is said before any work", async () => {
