@@ -16,7 +16,7 @@ const mostTries = 5;
 
 /**
  * Keeps a second run off a journal while one writes it: they would cut off, and remove, what the other keeps. One that was left by a process that has
- * ended does not count.
+ * ended does not count. (Downloads from the Hub have a lock that waits; an evaluation imports the public API alone.)
  *
  * @param path - of the lock, a file that exists as long as it is held
  * @returns what lets go of it
