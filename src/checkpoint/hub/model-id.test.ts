@@ -44,6 +44,7 @@ test.each([
   "a/b@x@y",
   "a/b/../x.gguf",
   "a/b/x.gguf:Q4_0",
+  "a/b:..",
   "a/b\n",
   "a b/c",
 ])("%j is none", (text) => {

@@ -15,7 +15,7 @@ export interface ModelId {
 
 /** Owner and name, then a GGUF file, a quantisation and a revision, each of which may be left out. */
 const pattern =
-  /^(?<repository>\w[\w.-]*\/\w[\w.-]*)(?<file>(?:\/[^/@:\\]+)*\/[^/@:\\]+\.gguf)?(?<before>@[^@:\\]+)?(?<quantisation>:[\w.-]+)?(?<after>@[^@:\\]+)?$/i;
+  /^(?<repository>\w[\w.-]*\/\w[\w.-]*)(?<file>(?:\/[^/@:\\]+)*\/[^/@:\\]+\.gguf)?(?<before>@[^@:\\]+)?(?<quantisation>:\w[\w.-]*)?(?<after>@[^@:\\]+)?$/i;
 
 /**
  * Reads a Hub id with what may stand behind it. Only its form is looked at: whether a folder or file of this name exists, which comes first, is the
