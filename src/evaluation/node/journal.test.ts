@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import {
   appendFile,
+  copyFile,
   mkdir,
   mkdtemp,
   readdir,
@@ -17,7 +18,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { evaluate } from "../evaluate.ts";
 import type { Sample } from "../result.ts";
-import { countKept, openJournal } from "./journal.ts";
+import { openJournal } from "./journal.ts";
 import { lockJournal } from "./journal-lock.ts";
 import { identifyFiles, journalPath } from "./journal-path.ts";
 import { openTestPlan, untold } from "./test-target.ts";
@@ -29,6 +30,15 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 const now = (): number => 1;
+
+/** @returns how many finished trials another process would find at this path, which may be being written */
+async function countKept(path: string): Promise<number> {
+  const copy = `${path}.copy`;
+  await rm(copy, { force: true });
+  await copyFile(path, copy).catch(() => {}); // none is none
+  await using journal = await openJournal(copy, { resume: true, now });
+  return journal.kept;
+}
 
 test("a run that was interrupted goes on where it stopped, and comes to the same result", async () => {
   const path = join(folder, "deep", "run.jsonl");

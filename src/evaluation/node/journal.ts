@@ -115,11 +115,6 @@ function lockOf(path: string): string {
   return `${path}.lock`;
 }
 
-/** @returns how many trials an interrupted run has left at this path */
-export async function countKept(path: string): Promise<number> {
-  return countFilled((await readJournal(path)).samples);
-}
-
 /** What lies beside a journal under names that begin as its own does: see `journalPath`. */
 async function readOthers(path: string): Promise<Map<string, Kept>> {
   const [folder, own] = [dirname(path), basename(path)];
