@@ -1,6 +1,7 @@
 import { Command } from "commander";
-import type { ChatMessage, ContextSettings, Model, Session } from "../index.ts";
+import { type ChatMessage, type ContextSettings, type Model, type Session, SkeinError } from "../index.ts";
 import { describeError, UsageError } from "./errors.ts";
+import { quoteForShell } from "./inspect-facts.ts";
 import { addModelFlags, loadFromFlags, type ModelFlags, windowsOf } from "./model-flags.ts";
 import { interruption } from "./node/interruption.ts";
 import { createLineReader } from "./node/lines.ts";
@@ -59,13 +60,24 @@ async function run(source: string, flags: ChatFlags): Promise<void> {
   const progress = createProgressLine();
   const model = await loadFromFlags(source, flags, progress);
   try {
-    // Without a chat template there is no conversation: better said now than after the first message.
-    await model.applyChatTemplate([{ role: "user", content: "" }]);
+    await checkTemplate(model, source);
     interruption.signal.throwIfAborted();
     await new Conversation(model, await model.createSession({ adapter: flags.adapter?.name }), flags, progress).hold();
   } finally {
     progress.clear();
     await model.dispose();
+  }
+}
+
+/** Without a chat template there is no conversation: better said now than after the first message. */
+async function checkTemplate(model: Model, source: string): Promise<void> {
+  try {
+    await model.applyChatTemplate([{ role: "user", content: "" }]);
+  } catch (error) {
+    if (!(error instanceof SkeinError && error.code === "no_chat_template")) throw error;
+    const command = `skein generate ${quoteForShell(source)} --prompt TEXT`;
+    const message = error.message.replace("pass the text as prompt", `to continue a text with it: ${command}`);
+    throw new SkeinError(error.code, message, { cause: error });
   }
 }
 

@@ -66,7 +66,8 @@ function inFlags(message: string): string {
     )
     .replaceAll(/nativeWindow: (\d+)/g, "--native-window $1")
     .replaceAll(/cache: "(\w+)"/g, "--cache $1")
-    .replaceAll("pass the text as prompt", "give the text to skein generate, without --chat")
+    .replaceAll("messages: this model has no chat template", "this model has no chat template")
+    .replaceAll("pass the text as prompt", "leave --chat out")
     .replaceAll("shorten the input or maxTokens", "shorten the input or --max-tokens")
     .replaceAll(/\bgive maxTokens\b/gi, (words) =>
       words.startsWith("G") ? "Give --max-tokens N" : "give --max-tokens N",
