@@ -124,7 +124,10 @@ describe("generate", () => {
     const { text, usage } = jsonLines(few.stdout).at(-1);
     expect(`${text}\n`).toBe(plain.stdout);
     expect(usage.guessedTokens).toBeGreaterThanOrEqual(usage.acceptedTokens);
-    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/promptLookup.*from 1 to 32/)]);
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringMatching(/^skein: --prompt-lookup: .*from 1 to 32/),
+    ]);
   });
 
   test("reads a file or standard input; past the window it says which flag helps, and the flag helps", async () => {
@@ -451,7 +454,7 @@ describe("wrong use is one line that helps", () => {
     [["generate", tiny, "--prompt", "x", "--factor", "4"], 2, /add --yarn/],
     [["generate", tiny, "--prompt", "x", "--yarn", "--factor", "0.5"], 2, /from 1/],
     [["generate", tiny, "--prompt", "x", "--yarn", "--extend", "linear"], 2, /--yarn contradicts --extend linear/],
-    [["generate", tiny, "--prompt", "x", "--temperature", "-1"], 2, /temperature: must be/],
+    [["generate", tiny, "--prompt", "x", "--temperature", "-1"], 2, /^skein: --temperature: must be/],
     [["generate", tiny, "--prompt", "x", "--schedule", "later"], 2, /Allowed choices are dynamic, static/],
     [["generate", tiny, "--file", "/no/such/file"], 2, /--file \/no\/such\/file: there is no such file/],
     [["generate", "/no/such/model", "--prompt", "x"], 1, /\/no\/such\/model: there is no such folder/],

@@ -202,7 +202,7 @@ test.each([
   expect(stderr).toContain("no other scaling can be put on its own; its tokenizer counts");
   const alone = await evaluate([own, "--methods", "none,yarn-dynamic", ...args]);
   expect(alone.code).toBe(2);
-  expect(JSON.parse(alone.stdout).message).toMatch(/^methods: .* trained with.*; give none alone, which measures it/);
+  expect(JSON.parse(alone.stdout).message).toMatch(/^--methods: .* trained with.*; give none alone, which measures it/);
 });
 
 describe("bad input", () => {
@@ -213,7 +213,7 @@ describe("bad input", () => {
     [["--lengths", "5z"], 2, /"5z" must be a multiple of the native window/],
     [["--lengths", "16", "--suites", "passkey"], 1, /Nothing was measured: 16 tokens have no room/],
     [["--samples", "0"], 2, /It must be from 1 to 10000/],
-    [["--factors", "1"], 2, /factors.*above 1/],
+    [["--factors", "1"], 2, /--factors: .*above 1/],
     [["/nowhere/at/all"], 1, /\/nowhere\/at\/all/],
     [["--compare", "one.json"], 2, /--compare needs two files, not 1/],
     [["--from", "/nowhere.json"], 1, /\/nowhere.json cannot be read as a result/],
@@ -230,7 +230,7 @@ describe("bad input", () => {
     [["--suites", "retrieval", "--share", "2"], 2, /--share does nothing here: .*--suites passkey/],
     [["--methods", "none", "--factors", "2"], 2, /--factors does nothing here: the method none/],
     [["--report", "/nowhere/a.html"], 2, /--report \/nowhere\/a.html/],
-    [["--endpoint", "ftp://a"], 2, /endpoint/],
+    [["--endpoint", "ftp://a"], 2, /^skein: --endpoint: /],
     [["--endpoint", "http://user:s3cret@localhost:1"], 2, /a key comes from the environment/],
     [["--endpoint", "http://127.0.0.1:9/v1", "--native-window", "256"], 1, /127.0.0.1:9/],
     [["--suites", "retrieval", "--tasks", "niah"], 2, /niah_single_1/],

@@ -52,8 +52,29 @@ export function noteWarning({ message }: { readonly message: string }): void {
 
 /** One line for people who type commands: options of the API appear as flags. */
 export function describeError(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = error instanceof InvalidOptionError ? aboutFlag(error) : messageOf(error);
   return fitForTerminal(inFlags(message.replaceAll(/\s*\n\s*/g, " ")));
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Options of the API that a flag of their own name sets. Others come from arguments and surroundings, or from flags that check them. */
+const flagged: ReadonlySet<string> = new Set([
+  ...["temperature", "topK", "topP", "minP", "repetitionPenalty", "presencePenalty", "frequencyPenalty", "seed"],
+  ...["maxTokens", "stop", "promptLookup"],
+  ...["adapter", "weights", "embeddings", "cache", "backend", "threads", "kernels"],
+  ...["extend", "factor", "schedule", "steps", "growth", "nativeWindow", "allowBeyondWindow"],
+  ...["context", "tasks", "methods", "factors", "lengths", "endpoint", "model", "concurrency"],
+]);
+
+/** Who typed a flag does not know the option that it sets, `context.nativeWindow` or `context.steps[0]`. */
+function aboutFlag({ option, message }: InvalidOptionError): string {
+  const name = option.replace(/^context\./, "").replace(/\[\d+\]$/, "");
+  if (!flagged.has(name)) return message;
+  const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  return `${flag}${message.slice(option.length)}`.replace(/^--extend: yarn\b/, "--yarn");
 }
 
 /** A message of the API in the words of the command line. */
@@ -68,6 +89,7 @@ function inFlags(message: string): string {
     .replaceAll(/cache: "(\w+)"/g, "--cache $1")
     .replaceAll("messages: this model has no chat template", "this model has no chat template")
     .replaceAll("pass the text as prompt", "leave --chat out")
+    .replaceAll('add extend: "yarn"', "add --yarn")
     .replaceAll("shorten the input or maxTokens", "shorten the input or --max-tokens")
     .replaceAll(/\bgive maxTokens\b/gi, (words) =>
       words.startsWith("G") ? "Give --max-tokens N" : "give --max-tokens N",
