@@ -9,6 +9,7 @@ import { renderComparison } from "./evaluate-compare.ts";
 import type { EvaluateFlags } from "./evaluate-flags.ts";
 import { measure } from "./evaluate-run.ts";
 import { renderEvaluation } from "./evaluate-terminal.ts";
+import { checkReadable } from "./node/input.ts";
 import { interruption } from "./node/interruption.ts";
 import { checkNewFile, writeWhole } from "./node/output.ts";
 import { createProgressLine } from "./node/progress.ts";
@@ -18,6 +19,8 @@ import { note, outputTaken, print, printJson, styleError } from "./node/terminal
 export async function runEvaluate(model: string | undefined, flags: EvaluateFlags, command: Command): Promise<void> {
   checkFlags(model, flags);
   checkUseless(model, flags, command);
+  for (const file of flags.compare ?? []) await checkReadable("--compare", file);
+  if (flags.from !== undefined) await checkReadable("--from", flags.from);
   if (flags.compare) return await compare(flags.compare, flags);
   if (flags.report !== undefined) await checkNewFile("--report", flags.report, { force: flags.force ?? false });
   if (flags.from !== undefined) return await show(await readEvaluation(flags.from, interruption.signal), flags);

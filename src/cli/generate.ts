@@ -9,7 +9,7 @@ import {
 } from "../index.ts";
 import { UsageError } from "./errors.ts";
 import { addModelFlags, loadFromFlags, type ModelFlags } from "./model-flags.ts";
-import { readPipedText, readTextFile } from "./node/input.ts";
+import { checkReadable, readPipedText, readTextFile } from "./node/input.ts";
 import { interruption } from "./node/interruption.ts";
 import { checkSessionFile } from "./node/output.ts";
 import { createProgressLine, type ProgressLine } from "./node/progress.ts";
@@ -60,7 +60,7 @@ Examples:
 }
 
 async function run(source: string, flags: GenerateFlags): Promise<void> {
-  if (flags.resume === "") throw new UsageError("--resume needs the name of a file");
+  if (flags.resume !== undefined) await checkReadable("--resume", flags.resume);
   if (flags.save !== undefined) {
     await checkSessionFile("--save", flags.save);
     goOnWithoutReader();

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { checkWritable } from "./input.ts";
+import { checkReadable, checkWritable } from "./input.ts";
 
 test("where nothing can be written is said before any work", async () => {
   const folder = await mkdtemp(join(tmpdir(), "skein-input-"));
@@ -19,6 +19,24 @@ test("where nothing can be written is said before any work", async () => {
       [join(folder, "no", "where"), "there is no such file or folder"],
     ])
       await expect(checkWritable("--save", path!)).rejects.toThrow(`--save ${path}: ${reason}`);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test("a file that cannot be read is named with its flag before any work", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "skein-input-"));
+  try {
+    const file = join(folder, "file");
+    await writeFile(file, "");
+    await checkReadable("--from", file);
+    for (const [path, reason] of [
+      [folder, "is a folder"],
+      [join(folder, "none"), "there is no such file or folder"],
+      [join(file, "below"), "is not in a folder"],
+    ])
+      await expect(checkReadable("--from", path!)).rejects.toThrow(`--from ${path}: ${reason}`);
+    await expect(checkReadable("--from", "")).rejects.toThrow("--from needs the name of a file");
   } finally {
     await rm(folder, { recursive: true });
   }

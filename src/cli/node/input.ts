@@ -61,6 +61,22 @@ async function collect(stream: AsyncIterable<unknown>): Promise<Buffer> {
 }
 
 /**
+ * Says at once, and as {@link readTextFile} does, what would otherwise be said after all the work. Pipes are taken for readable.
+ * @param option - that names the file
+ * @throws UsageError when nothing can be read at this path
+ */
+export async function checkReadable(option: string, path: string): Promise<void> {
+  if (path === "") throw new UsageError(`${option} needs the name of a file`);
+  try {
+    await access(path, constants.R_OK);
+    if (!(await stat(path)).isDirectory()) return;
+  } catch (error) {
+    throw new UsageError(`${option} ${path}: ${describeReason(error as NodeJS.ErrnoException)}`);
+  }
+  throw new UsageError(`${option} ${path}: is a folder`);
+}
+
+/**
  * Says at once what would otherwise be said after all the work.
  * @throws UsageError when nothing can be written at this path
  */
