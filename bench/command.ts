@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
-import { reportError, reportUsage } from "../src/cli/errors.ts";
+import { printInterruption, reportError, reportUsage } from "../src/cli/errors.ts";
 import { interruption } from "../src/cli/node/interruption.ts";
 import { quietOnClosedPipe } from "../src/cli/node/terminal.ts";
 import { defaultFolder, defaultThreads, parseCount, parseShape } from "./options.ts";
@@ -63,6 +63,7 @@ export async function runCommand(command: Command): Promise<void> {
     outputError: (message) =>
       reportUsage(message.replace(/^error: /, ""), { hint: "--help has the options and examples", json }),
   });
+  if (json) interruption.beforeSuddenEnd(printInterruption);
   try {
     await command.parseAsync();
   } catch (error) {
@@ -73,5 +74,7 @@ export async function runCommand(command: Command): Promise<void> {
         json,
         interruptedBy: interruption.signal.aborted ? interruption.exitCode : undefined,
       });
+  } finally {
+    interruption.beforeSuddenEnd(undefined); // all is said
   }
 }

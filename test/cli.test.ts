@@ -276,6 +276,27 @@ describe("generate", () => {
     }
   });
 
+  test.each([[1], [2]])(
+    "with --json what takes no notice of Ctrl-C has its object when it is ended: %s times",
+    async (times) => {
+      const deaf = ["--import", "data:text/javascript,process.stdin.destroy=()=>process.stdin"]; // goes on reading
+      const child = spawn(process.execPath, [...deaf, main, "generate", tiny, "--max-tokens", "2", "--json"]);
+      child.stdin
+        .on("error", () => {})
+        .write("a ".repeat(500_000), async () => {
+          for (let i = 0; i < times; i++) {
+            child.kill("SIGINT");
+            await new Promise((resolve) => setTimeout(resolve, 100));
+          }
+        });
+      const { code, stdout } = await finish(child);
+      expect([code, jsonLines(stdout)]).toEqual([
+        130,
+        [{ type: "error", code: "interrupted", message: "interrupted" }],
+      ]);
+    },
+  );
+
   test.runIf(process.platform !== "win32")("a hangup of nobody's terminal, as under nohup, ends nothing", async () => {
     const child = start(["generate", tiny, "--prompt", "In the", "--max-tokens", "200", "--temperature", "0"]);
     child.stdin.end();

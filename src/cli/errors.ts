@@ -24,7 +24,7 @@ export function reportError(
 ): number {
   if (interruptedBy !== undefined) {
     note(styleError("dim", "interrupted"));
-    if (json) printJson({ type: "error", code: "interrupted", message: "interrupted" });
+    if (json) printInterruption();
     return interruptedBy;
   }
   note(`${styleError(["red", "bold"], "skein:")} ${describeError(error)}`);
@@ -36,6 +36,11 @@ export function reportError(
     });
   if (debug) note(describeForDebugging(error));
   return error instanceof UsageError || error instanceof InvalidOptionError ? 2 : 1;
+}
+
+/** The object of a command that a signal ended. Where a reader is behind it goes after what waits, or is lost with it: never into the middle of another one. */
+export function printInterruption(): void {
+  printJson({ type: "error", code: "interrupted", message: "interrupted" });
 }
 
 /** Says in one line what of a command line cannot be understood. @param hint - where help is */

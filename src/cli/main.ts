@@ -3,7 +3,7 @@ import { Command, CommanderError } from "commander";
 import { createCacheCommand } from "./cache.ts";
 import { createChatCommand } from "./chat.ts";
 import { createDemoCommand } from "./demo.ts";
-import { reportError, reportUsage } from "./errors.ts";
+import { printInterruption, reportError, reportUsage } from "./errors.ts";
 import { createEvaluateCommand } from "./evaluate.ts";
 import { createGenerateCommand } from "./generate.ts";
 import { createInspectCommand } from "./inspect.ts";
@@ -68,6 +68,7 @@ function inOneLine(command: Command, hint: string): Command {
 }
 
 quietOnClosedPipe();
+if (isJson) interruption.beforeSuddenEnd(printInterruption);
 try {
   await program.parseAsync();
   interruption.signal.throwIfAborted(); // of what took no notice, but is not to look as if nothing had been
@@ -79,4 +80,6 @@ try {
       json: isJson,
       interruptedBy: interruption.signal.aborted ? interruption.exitCode : undefined,
     });
+} finally {
+  interruption.beforeSuddenEnd(undefined); // all is said
 }

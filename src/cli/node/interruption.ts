@@ -10,6 +10,7 @@ const patienceMilliseconds = 3000;
 class Interruption {
   readonly #controller = new AbortController();
   #handler: (() => boolean) | undefined;
+  #tell: (() => void) | undefined;
   #exitCode = 130;
 
   constructor() {
@@ -39,11 +40,24 @@ class Interruption {
     this.#handler = handler;
   }
 
+  /**
+   * What is still said where the process ends at once, before the command could say how it ended.
+   * @param tell - writes at once or not at all; undefined once the command has said it
+   */
+  beforeSuddenEnd(tell: (() => void) | undefined): void {
+    this.#tell = tell;
+  }
+
   #interrupt(exitCode: number): void {
-    if (this.#controller.signal.aborted) process.exit(exitCode);
+    if (this.#controller.signal.aborted) this.#end(exitCode);
     this.#exitCode = exitCode;
     this.#controller.abort(new DOMException("interrupted", "AbortError"));
-    setTimeout(() => process.exit(exitCode), patienceMilliseconds).unref();
+    setTimeout(() => this.#end(exitCode), patienceMilliseconds).unref();
+  }
+
+  #end(exitCode: number): never {
+    this.#tell?.();
+    process.exit(exitCode);
   }
 }
 
