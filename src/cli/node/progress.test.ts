@@ -18,17 +18,32 @@ afterEach(() => {
   }
 });
 
+/** A terminal of that many bits of colour. */
+function pretendTerminal(depth = 1): void {
+  for (const [name, value] of Object.entries({ isTTY: true, columns: 80, getColorDepth: () => depth }))
+    Object.defineProperty(process.stderr, name, { value, configurable: true });
+}
+
 test.each([
   [1, false],
   [8, "cyan"],
 ])("a terminal with colours of %s bits has a wheel of colour %s", (depth, color) => {
   vi.useFakeTimers();
   vi.stubEnv("FORCE_COLOR", undefined);
-  for (const [name, value] of Object.entries({ isTTY: true, columns: 80, getColorDepth: () => depth }))
-    Object.defineProperty(process.stderr, name, { value, configurable: true });
+  pretendTerminal(depth);
   const progress = createProgressLine();
   progress.update("Loading", 1, 2, "bytes");
   vi.runAllTimers();
   progress.clear();
   expect(ora).toHaveBeenLastCalledWith(expect.objectContaining({ color }));
+});
+
+test("bytes are counted in the unit in which is said what came of them", () => {
+  vi.useFakeTimers();
+  pretendTerminal();
+  const progress = createProgressLine();
+  progress.update("Writing", 2 ** 20, 3 * 2 ** 20, "bytes");
+  vi.runAllTimers();
+  progress.clear();
+  expect(ora).toHaveBeenLastCalledWith(expect.objectContaining({ text: expect.stringMatching(/ 1\.0 of 3\.0 MiB$/) }));
 });

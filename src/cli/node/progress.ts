@@ -50,13 +50,12 @@ export function createProgressLine(): ProgressLine {
 
 function describe(label: string, completed: number, total: number, unit: string, rate: number): string {
   const percent = Math.floor((100 * completed) / Math.max(1, total));
-  const show = (count: number): string =>
-    unit === "bytes" ? `${(count / 1e6).toFixed(1)}` : String(Math.round(count));
-  const name = unit === "bytes" ? "MB" : unit;
+  const isBytes = unit === "bytes";
+  // As formatBytes says what came of it, in one unit, so that the numbers can be compared while they change.
+  const show = (count: number): string => (isBytes ? (count / 2 ** 20).toFixed(1) : String(Math.round(count)));
+  const name = isBytes ? "MiB" : unit;
   const speed =
-    rate > 0
-      ? `, ${show(rate)}${unit === "bytes" ? " MB" : ""}/s, ${formatDuration((total - completed) / rate)} left`
-      : "";
+    rate > 0 ? `, ${show(rate)}${isBytes ? " MiB" : ""}/s, ${formatDuration((total - completed) / rate)} left` : "";
   return `${label} ${bar(percent)} ${percent} %  ${show(completed)} of ${show(total)} ${name}${speed}`;
 }
 
