@@ -24,18 +24,19 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
+const little: EvaluateFlags = {
+  ...{ suites: ["passkey"], methods: ["none"], lengths: ["128"] },
+  ...{ samples: 1, share: 1, seed: 1, keyEnv: "", lang: "en" },
+};
+
 /** Measures a little, and fails where behaviour is recognised. */
-async function failWith(error: Error): ReturnType<typeof measure> {
+async function failWith(error: Error, flags: Partial<EvaluateFlags> = {}): ReturnType<typeof measure> {
   const open = vi.mocked(openSubject).getMockImplementation()!;
   vi.mocked(openSubject).mockImplementationOnce(async (...args) => ({
     ...(await open(...args)),
     recognise: () => Promise.reject(error),
   }));
-  const flags: EvaluateFlags = {
-    ...{ suites: ["passkey"], methods: ["none"], lengths: ["128"] },
-    ...{ samples: 1, share: 1, seed: 1, keyEnv: "", lang: "en" },
-  };
-  return measure(undefined, flags, { update: () => {}, clear: () => {} });
+  return measure(undefined, { ...little, ...flags }, { update: () => {}, clear: () => {} });
 }
 
 const journals = async (): Promise<number> => (await readdir(join(folder, "evaluations"))).length;
@@ -49,4 +50,16 @@ test("a server that fails while its behaviour is recognised leaves a result, and
 test("a mistake of ours while behaviour is recognised is no warning", async () => {
   await expect(failWith(new TypeError("x is undefined"))).rejects.toThrow(TypeError);
   expect(await journals()).toBe(1);
+});
+
+test("of what other commands kept those parts are counted that this one needs", async () => {
+  const gone = new SkeinError("endpoint_unreachable", "is gone");
+  await failWith(gone, { samples: 3 });
+  const said = async (flags: Partial<EvaluateFlags>): Promise<unknown> => {
+    vi.mocked(process.stderr.write).mockClear();
+    await failWith(gone, { resume: true, ...flags });
+    return vi.mocked(process.stderr.write).mock.calls[0]![0];
+  };
+  expect(await said({ lengths: ["192"] })).toContain("nothing of these settings to go on with");
+  expect(await said({ lengths: ["128", "192"], samples: 2 })).toContain("goes on after 3 finished parts"); // 2 of 128, 1 of 192
 });

@@ -37,11 +37,16 @@ export async function measure(model: string | undefined, flags: EvaluateFlags, p
   const textHash = await hashOf(haystack.text);
   await using journal = await openRun(findJournal(subject, textHash, flags), flags, seconds);
   const keptBefore = journal.kept;
+  let neededBefore = 0; // other runs may have kept more than this one asks for
   try {
     const found = await evaluate(plan, {
       suites: subject.suites,
       journal,
       signal: interruption.signal,
+      onKept: (parts) => {
+        neededBefore = parts;
+        if (flags.resume) sayWhatIsKept(parts, progress);
+      },
       onProgress: ({ completed, total }) => progress.update("Evaluating", completed, total, "tokens"),
     });
     const { behaviour, hasFailed } = await recognise(subject, plan, found.cells, progress);
@@ -60,8 +65,10 @@ export async function measure(model: string | undefined, flags: EvaluateFlags, p
     progress.clear();
     // Going on with what came to nothing comes to nothing; what earlier runs measured stays.
     const isNothing = keptBefore === 0 && error instanceof SkeinError && error.code === "nothing_measured";
+    const parts = neededBefore + journal.kept - keptBefore;
     if (isNothing || journal.kept === 0) await journal.remove();
-    else note(styleError("dim", `${journal.kept} finished parts are kept; the same command with --resume goes on`));
+    else if (parts > 0)
+      note(styleError("dim", `${parts} finished parts are kept; the same command with --resume goes on`));
     throw error;
   }
 }
@@ -116,12 +123,13 @@ async function openRun(path: string, flags: EvaluateFlags, seconds: () => number
     note(
       styleError("dim", `an interrupted run had ${journal.replaced} finished parts; without --resume it begins anew`),
     );
-  if (resume) {
-    const text =
-      journal.kept > 0 ? `goes on after ${journal.kept} finished parts` : "nothing of these settings to go on with";
-    note(styleError("dim", text));
-  }
   return journal;
+}
+
+function sayWhatIsKept(parts: number, progress: ProgressLine): void {
+  progress.clear();
+  const text = parts > 0 ? `goes on after ${parts} finished parts` : "nothing of these settings to go on with";
+  note(styleError("dim", text));
 }
 
 async function describeSettings(

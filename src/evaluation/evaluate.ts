@@ -28,6 +28,8 @@ export interface EvaluateOptions {
   readonly suites: readonly SuiteName[];
   readonly journal?: Journal | undefined;
   readonly signal: AbortSignal;
+  /** Told before anything is computed how many finished trials the journal has of these, but for those that a length had no room for. */
+  readonly onKept?: ((trials: number) => void) | undefined;
   readonly onProgress?: ((progress: EvaluationProgress) => void) | undefined;
 }
 
@@ -49,7 +51,7 @@ const makers: Readonly<Record<SuiteName, MakeTrials>> = {
  */
 export async function evaluate(
   plan: Plan,
-  { suites, journal, signal, onProgress }: EvaluateOptions,
+  { suites, journal, signal, onKept, onProgress }: EvaluateOptions,
 ): Promise<Pick<EvaluationResult, "cells" | "samples" | "omitted">> {
   const trials: Trial[] = [];
   for (const suite of suites) trials.push(...(await makers[suite](plan)));
@@ -62,6 +64,7 @@ export async function evaluate(
     found.set(trial, kept);
     completed += trial.tokens;
   }
+  onKept?.([...found.values()].filter(({ length }) => length > 0).length);
   const run = async (trial: Trial): Promise<void> => {
     let counted = 0;
     const onTokens = (tokens: number): void => {
