@@ -1,3 +1,4 @@
+import stringWidth from "string-width";
 import type { ModelInspection } from "../index.ts";
 import {
   extensionState,
@@ -165,7 +166,14 @@ function showExtension(inspection: ModelInspection, texts: InspectTexts): string
   return `YaRN ×${formatFactor(inspection.yarn?.option.factor ?? 1)}: ${suggestedWindow(inspection)}`;
 }
 
-/** The end of a long path tells more than its beginning. */
+/** The end of a long path tells more than its beginning. @param most - columns, of which a Chinese character takes two */
 function shorten(name: string, most: number): string {
-  return printable(name.length > most ? `…${name.slice(1 - most)}` : name);
+  const shown = printable(name);
+  if (stringWidth(shown) <= most) return shown;
+  let end = "";
+  for (const letter of [...shown].toReversed()) {
+    if (stringWidth(`…${letter}${end}`) > most) break;
+    end = letter + end;
+  }
+  return `…${end}`;
 }

@@ -99,6 +99,21 @@ test.each(["en", "zh"])("the order of the two does not matter for what is said: 
   expect(sentences(there)).toEqual(sentences(back));
 });
 
+test("the names of two models are cut to the columns that they have, of which Chinese takes two a character", async () => {
+  const [a, b] = ["模", "型"].map((letter) => join(folder, letter.repeat(30))) as [string, string];
+  for (const [path, window] of [
+    [a, 4096],
+    [b, 8192],
+  ] as const) {
+    await mkdir(path);
+    await writeFile(join(path, "config.json"), JSON.stringify({ ...config, max_position_embeddings: window }));
+  }
+  // Two columns have no room: a line a model, half of it for the name.
+  const names = new Set((await inspect(a, b)).match(/(?<=^ +)…[模型]+/gm));
+  expect([...names]).toEqual([`…${"模".repeat(18)}`, `…${"型".repeat(18)}`]);
+  for (const name of names) expect(stringWidth(name)).toBeLessThanOrEqual(38);
+});
+
 test("options and commands are never broken over lines", async () => {
   for (const language of ["en", "zh"]) {
     const lines = (await inspect(...pair, "--lang", language)).split("\n");
