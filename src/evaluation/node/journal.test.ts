@@ -110,6 +110,18 @@ test("without resuming a journal begins anew; where none can be written it says 
   await expect(openJournal(join(path, "below"), { resume: true, now })).rejects.toThrow(join(path, "below"));
 });
 
+test.runIf(process.platform === "linux")(
+  "a place that takes no folders is an error soon, which says what helps",
+  async () => {
+    await expect(openJournal("/proc/evaluations/run.jsonl", { resume: true, now })).rejects.toMatchObject({
+      code: "write_failed",
+      message: expect.stringMatching(
+        /^\/proc\/evaluations\/run\.jsonl: .* ENOENT\); SKEIN_STATE names another folder$/,
+      ),
+    });
+  },
+);
+
 test("what is kept belongs to the model's files as they are, and to what was asked for", async () => {
   const file = join(folder, "model.safetensors");
   await writeFile(file, "a");

@@ -1,9 +1,10 @@
-import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
+import { open, readdir, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { SkeinError } from "../../index.ts";
 import type { Journal } from "../evaluate.ts";
 import type { Sample } from "../result.ts";
 import { lockJournal } from "./journal-lock.ts";
+import { makeFolder } from "./make-folder.ts";
 
 /** A journal in a file. */
 export interface JournalFile extends Journal, AsyncDisposable {
@@ -38,7 +39,11 @@ export async function openJournal(
   path: string,
   { resume, now }: { readonly resume: boolean; readonly now: () => number },
 ): Promise<JournalFile> {
-  await explain(path, () => mkdir(dirname(path), { recursive: true, mode: 0o700 }));
+  await makeFolder(dirname(path)).catch((error: NodeJS.ErrnoException) => {
+    const reason = `its folder cannot be made: ${error.code ?? error.message}`;
+    const message = `${path}: what is finished cannot be kept here (${reason}); SKEIN_STATE names another folder`;
+    throw new SkeinError("write_failed", message, { cause: error });
+  });
   const unlock = await explain(path, () => lockJournal(lockOf(path)));
   try {
     return await openLocked(path, { resume, now, unlock });
