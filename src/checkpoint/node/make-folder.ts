@@ -13,7 +13,7 @@ export async function makeFolder(path: string, mode = 0o777): Promise<void> {
     await mkdir(path, { mode });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST" && (await stat(path)).isDirectory()) return;
+    if (code !== "ENOENT" && (await stat(path).catch(() => undefined))?.isDirectory()) return; // not every disk says EEXIST
     const above = dirname(path);
     if (code !== "ENOENT" || above === path) throw error;
     await makeFolder(above, mode);

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
+import { makeFolder } from "../../node/make-folder.ts";
 import type { HubFile } from "../repository.ts";
 
 /**
@@ -49,7 +50,7 @@ export class RepositoryFolder {
   async setCommit(revision: string, commit: string): Promise<void> {
     if ((await this.commitOf(revision)) === commit) return;
     const path = join(this.path, "refs", revision);
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
     await writeFile(temporary, commit);
     await rename(temporary, path);
@@ -64,7 +65,7 @@ export class RepositoryFolder {
   async link(commit: string, { name, etag }: HubFile): Promise<void> {
     const path = join(this.snapshot(commit), name);
     const blob = this.blob(etag);
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
     try {
       await symlink(relative(dirname(path), blob), temporary);
@@ -82,7 +83,7 @@ export class RepositoryFolder {
   /** Remembers, as Python does, that a commit lacks a file. */
   async markMissing(commit: string, name: string): Promise<void> {
     const path = join(this.path, ".no_exist", commit, name);
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await writeFile(path, "", { flag: "a" });
   }
 

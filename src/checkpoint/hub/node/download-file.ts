@@ -1,8 +1,9 @@
 import type { Hash } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
+import { type FileHandle, open, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { quoteName } from "../../errors.ts";
+import { makeFolder } from "../../node/make-folder.ts";
 import { HubError } from "../errors.ts";
 import type { HubFile, HubRepository } from "../repository.ts";
 import { type RepositoryFolder, sizeOf } from "./cache-layout.ts";
@@ -43,7 +44,7 @@ export async function downloadFile(
     onBytes(Math.min(file.size, (await sizeOf(partPath(folder, file))) ?? 0));
     return (await folder.has(commit, file)) || (await hasBlob());
   };
-  await mkdir(dirname(blob), { recursive: true });
+  await makeFolder(dirname(blob));
   const lock = await takeLock(lockPath(folder, file), isDone, signal);
   try {
     if (!(await folder.has(commit, file))) {

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, stat, unlink, utimes } from "node:fs/promises";
+import { open, readFile, rename, stat, unlink, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
+import { makeFolder } from "../../node/make-folder.ts";
 import { HubError } from "../errors.ts";
 import { codeOf } from "./cache-layout.ts";
 import { pause } from "./request.ts";
@@ -35,7 +36,7 @@ export async function takeLock(
   isDone: () => Promise<boolean>,
   signal: AbortSignal | undefined,
 ): Promise<Lock | undefined> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const owner = `${process.pid} ${hostname()} ${randomUUID()}`;
   while (!(await create(path, owner))) {
     if (await isDone()) return undefined;

@@ -206,6 +206,10 @@ test("what an earlier attempt left is thrown away when it is not the beginning o
   expect(new Uint8Array(await readFile(join(snapshot(), "model.safetensors")))).toEqual(weights);
 });
 
+test.runIf(process.platform === "linux")("a place that takes no folders is an error, soon", async () => {
+  await expect(pull(hub.settings("/proc"), id, {})).rejects.toMatchObject({ name: "HubError", code: "write_failed" });
+});
+
 test("a file that is not what the list says never gets its name", async () => {
   for (const wrong of [
     weights.map((byte, i) => (i === 7 ? byte ^ 1 : byte)),
