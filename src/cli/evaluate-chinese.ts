@@ -53,7 +53,7 @@ export const evaluateChinese: EvaluateTexts = {
   tasks: { "perplexity.whole": "困惑度", "perplexity.sliding": "滑动窗口困惑度", "speed.speed": "速度" },
   nativeWindow: (tokens) => `原生窗口 ${tokens}`,
   weights: (weights) => `权重 ${weights === "as in the files" ? "与文件相同" : weights}`,
-  run: ({ settings: { samples, seed, text }, seconds }) =>
+  run: ({ settings: { seed, text }, seconds }, samples) =>
     `每格 ${samples} 个样本 · 种子 ${seed} · 文本 ${text.name} · ${duration(seconds)}`,
   depthCaption: (questions) =>
     `准确率（%）：向下为 token 长度，向右为答案在文本中的位置（从开头算起）；每格 ${questions} 个问题。横线是原生窗口。`,

@@ -53,8 +53,8 @@ export const evaluateEnglish: EvaluateTexts = {
   tasks: { "perplexity.whole": "perplexity", "perplexity.sliding": "sliding perplexity", "speed.speed": "speed" },
   nativeWindow: (tokens) => `native window ${tokens}`,
   weights: (weights) => `weights ${weights}`,
-  run: ({ settings: { samples, seed, text }, seconds }) =>
-    `${samples} samples a cell · seed ${seed} · text ${text.name} · ${duration(seconds)}`,
+  run: ({ settings: { seed, text }, seconds }, samples) =>
+    `${samples} ${samples === "1" ? "sample" : "samples"} a cell · seed ${seed} · text ${text.name} · ${duration(seconds)}`,
   depthCaption: (questions) =>
     `Per cent right by length in tokens (down) and by where in the text the answer stands (to the right, from its beginning); ${questions} ${questions === "1" ? "question" : "questions"} a square. The line is the native window.`,
   shades: "░ 20% and more  ▒ 40%  ▓ 60%  █ 80%",

@@ -95,6 +95,20 @@ test("a map says in numbers and shades what is right where; curves have a mark f
   expect(text).toContain("o none   x yarn-static ×4");
 });
 
+test("says how many samples the cells have, of which speed takes fewer than were asked for", () => {
+  vi.stubEnv("FORCE_COLOR", "0");
+  const options = { language: "en", width: 140 } as const;
+  const measured = { method: "none", factor: 1, length: 128, samples: 5 } as const;
+  const speed = { ...measured, suite: "speed", task: "speed", prefillRate: 15000, decodeRate: 300 } as const;
+  const scored = makeResult([{ method: "none", length: 256, scores: answers(60, 60) }]);
+  const header = (cells: readonly Cell[], language: "en" | "zh" = "en"): string =>
+    renderEvaluation({ ...scored, cells }, { ...options, language }).split("\n")[1]!;
+  expect(header([speed])).toContain("· 5 samples a cell ·");
+  expect(header([speed], "zh")).toContain("每格 5 个样本");
+  expect(header([...scored.cells, speed])).toContain("· 5–60 samples a cell ·");
+  expect(header(scored.cells)).toContain("· 60 samples a cell ·");
+});
+
 test("at 140 columns two maps stand side by side", () => {
   vi.stubEnv("FORCE_COLOR", "0");
   const text = renderEvaluation(everything(), { language: "en", width: 140 });

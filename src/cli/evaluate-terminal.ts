@@ -1,5 +1,6 @@
 import type { Language } from "../evaluation/language.ts";
 import type { AccuracyCell, EvaluationResult, PerplexityCell } from "../evaluation/result.ts";
+import { samplesACell } from "../evaluation/samples-a-cell.ts";
 import { conclusionSentences } from "../evaluation/texts/conclusion-sentences.ts";
 import { evaluateChinese } from "./evaluate-chinese.ts";
 import { drawCurves } from "./evaluate-curves.ts";
@@ -77,7 +78,7 @@ function describeRun(result: EvaluationResult, texts: EvaluateTexts, width: numb
   ]
     .filter((fact) => fact !== undefined)
     .map((fact) => safeText(fact));
-  const lines = wrapText(`${facts.join(" · ")} · ${texts.run(result)}`, width, indent);
+  const lines = wrapText(`${facts.join(" · ")} · ${texts.run(result, samplesACell(result))}`, width, indent);
   return `${style("bold", safeText(name))}\n${style("dim", lines)}`;
 }
 

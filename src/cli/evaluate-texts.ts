@@ -34,7 +34,8 @@ export interface EvaluateTexts {
   /** Of the model. */
   readonly nativeWindow: (tokens: number) => string;
   readonly weights: (weights: string) => string;
-  readonly run: (result: EvaluationResult) => string;
+  /** @param samples - how many a cell, `60` or `5–60` */
+  readonly run: (result: EvaluationResult, samples: string) => string;
   /** Above the heat maps of a task. */
   readonly depthCaption: (questions: string) => string;
   readonly shades: string;

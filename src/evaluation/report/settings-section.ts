@@ -1,3 +1,4 @@
+import { samplesACell } from "../samples-a-cell.ts";
 import { type ReportContext, type Section, table } from "./fragments.ts";
 import { type Html, html } from "./html.ts";
 import { formatCount, formatDuration, formatLength, formatNumber } from "./numbers.ts";
@@ -75,7 +76,7 @@ function factsOf({ texts, result, series }: ReportContext) {
     suites: settings.suites.join(", "),
     methods: series.map(({ label }) => label).join(", "),
     lengths: settings.lengths.map(formatLength).join(", "),
-    samples: formatCount(settings.samples),
+    samples: samplesACell(result, formatCount),
     share: formatCount(settings.share),
     seed: String(settings.seed),
     text: `${text.name} (${texts.textFact(size)})`,
