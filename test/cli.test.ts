@@ -304,12 +304,15 @@ describe("generate", () => {
     expect(await finish(child)).toMatchObject({ code: 0, stderr: expect.stringContaining(" generated at ") });
   });
 
-  test.runIf(process.platform !== "win32")("SIGTERM is heard while nobody writes to a named pipe", async () => {
-    const pipe = join(folder, "pipe");
+  test.runIf(process.platform !== "win32").each([
+    ["--file", ["generate", tiny]],
+    ["--from", ["evaluate"]],
+  ])("SIGTERM is heard while nobody writes to a named pipe: %s", async (flag, command) => {
+    const pipe = join(folder, `pipe${flag}`);
     await promisify(execFile)("mkfifo", [pipe]);
-    const child = start(["generate", tiny, "--file", pipe]);
+    const child = start([...command, flag, pipe]);
     const outcome = finish(child);
-    // It ends only where it is opened by then; before its handler is there, the system ends it.
+    // Before its handler is there, the system ends it.
     await new Promise((resolve) => setTimeout(resolve, 2500));
     child.kill("SIGTERM");
     expect(await outcome).toEqual({ code: 143, stdout: "", stderr: "interrupted\n" });

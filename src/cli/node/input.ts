@@ -1,6 +1,6 @@
-import { createReadStream } from "node:fs";
-import { access, constants, open, stat } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
 import { dirname, sep } from "node:path";
+import { openToRead } from "../../evaluation/node/open-to-read.ts";
 import { UsageError } from "../errors.ts";
 import { interruption } from "./interruption.ts";
 
@@ -12,26 +12,13 @@ const mostBytes = 64 * 2 ** 20;
  * @throws UsageError when the file cannot be read as text
  */
 export async function readTextFile(path: string, option = "--file"): Promise<string> {
-  const letGo = (): void => void letGoOfPipe(path);
-  interruption.signal.addEventListener("abort", letGo, { once: true });
   try {
-    const stream = createReadStream(path, { signal: interruption.signal });
-    return decode(await collect(stream), `${option} ${path}`);
+    return decode(await collect(await openToRead(path, interruption.signal)), `${option} ${path}`);
   } catch (error) {
     interruption.signal.throwIfAborted();
     if (error instanceof UsageError) throw error;
     throw new UsageError(`${option} ${path}: ${describeReason(error as NodeJS.ErrnoException)}`);
-  } finally {
-    interruption.signal.removeEventListener("abort", letGo);
   }
-}
-
-/** Opening a named pipe takes until somebody writes to it, and holds the end of the process up as long: its other end is opened for a moment. */
-async function letGoOfPipe(path: string): Promise<void> {
-  const found = await stat(path).catch(() => undefined);
-  if (!found?.isFIFO()) return;
-  const pipe = await open(path, constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined);
-  await pipe?.close();
 }
 
 /**

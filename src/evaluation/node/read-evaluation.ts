@@ -1,7 +1,7 @@
-import { open } from "node:fs/promises";
 import { SkeinError } from "../../index.ts";
 import { parseEvaluation } from "../read-result.ts";
 import type { EvaluationResult } from "../result.ts";
+import { openToRead } from "./open-to-read.ts";
 
 /** A result with a million samples is smaller. */
 const mostBytes = 256 * 2 ** 20;
@@ -18,11 +18,10 @@ export async function readEvaluation(path: string, signal?: AbortSignal): Promis
 
 async function readBounded(path: string, signal: AbortSignal | undefined): Promise<string> {
   try {
-    await using file = await open(path);
     const chunks: Buffer[] = [];
     let bytes = 0;
     // Pipes and devices have no size to ask for.
-    for await (const chunk of file.createReadStream({ autoClose: false, signal }) as AsyncIterable<Buffer>) {
+    for await (const chunk of await openToRead(path, signal)) {
       bytes += chunk.length;
       if (bytes > mostBytes) throw new Error(`it is larger than ${mostBytes / 2 ** 20} MiB`);
       chunks.push(chunk);
