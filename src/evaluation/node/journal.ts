@@ -12,17 +12,21 @@ export interface JournalFile extends Journal, AsyncDisposable {
   readonly kept: number;
   /** Those of an interrupted run that begins anew, as it does without `resume`. */
   readonly replaced: number;
-  /** What those of earlier runs took. */
+  /** How long earlier runs took until the last of what was read of them was finished. */
   readonly secondsBefore: number;
   /** When the result is where it belongs: what other runs kept goes too where the result has all of it, and nobody writes it. */
   remove(): Promise<void>;
 }
 
-/** What a journal has. */
-interface Kept {
-  readonly samples: ReadonlyMap<string, readonly Sample[]>;
+/** A finished trial. */
+interface Entry {
+  readonly samples: readonly Sample[];
+  /** How long its run, with those that it went on with, had taken by then. */
   readonly seconds: number;
 }
+
+/** What a journal has, by the ids of the trials. */
+type Kept = ReadonlyMap<string, Entry>;
 
 /** Larger ones were not written here. */
 const mostBytes = 2 ** 30;
@@ -63,27 +67,31 @@ async function openLocked(
 ): Promise<JournalFile> {
   const own = await readJournal(path);
   const others = resume ? await readOthers(path) : new Map<string, Kept>();
-  const samples = new Map(resume ? [...others.values(), own].flatMap((journal) => [...journal.samples]) : []);
-  const seconds = resume ? Math.max(...[own, ...others.values()].map((journal) => journal.seconds)) : 0;
+  const entries: Kept = new Map(resume ? [...others.values(), own].flatMap((journal) => [...journal]) : []);
   const file = await explain(path, () => open(path, resume ? "a" : "w", 0o600));
-  let kept = countFilled(samples);
+  let kept = countFilled(entries);
   // A line of its own, whatever the last one was cut off at.
   if (resume) await explain(path, () => file.appendFile("\n"));
   let writing = Promise.resolve();
   let isOpen = true;
   const used = new Set<string>();
+  let secondsBefore = 0;
   return {
     get kept() {
       return kept;
     },
-    replaced: resume ? 0 : countFilled(own.samples),
-    secondsBefore: seconds,
+    replaced: resume ? 0 : countFilled(own),
+    get secondsBefore() {
+      return secondsBefore;
+    },
     read: (id) => {
       used.add(id);
-      return samples.get(id);
+      const entry = entries.get(id);
+      secondsBefore = Math.max(secondsBefore, entry?.seconds ?? 0);
+      return entry?.samples;
     },
     write: (id, found) => {
-      const line = `${JSON.stringify({ id, seconds: seconds + now(), samples: found })}\n`;
+      const line = `${JSON.stringify({ id, seconds: secondsBefore + now(), samples: found })}\n`;
       writing = writing.then(async () => {
         await explain(path, () => file.appendFile(line));
         if (found.length > 0) kept++;
@@ -95,7 +103,7 @@ async function openLocked(
       if (isOpen) await explain(path, () => rm(path, { force: true }));
       for (const place of [...(isOpen ? [] : [path]), ...others.keys()])
         await whileFree(place, async () => {
-          const isWhole = [...(await readJournal(place)).samples.keys()].every((id) => used.has(id));
+          const isWhole = [...(await readJournal(place)).keys()].every((id) => used.has(id));
           if (isWhole) await explain(place, () => rm(place, { force: true }));
         });
     },
@@ -132,20 +140,17 @@ async function readOthers(path: string): Promise<Map<string, Kept>> {
   return found;
 }
 
-function countFilled(samples: ReadonlyMap<string, readonly Sample[]>): number {
-  return [...samples.values()].filter(({ length }) => length > 0).length;
+function countFilled(kept: Kept): number {
+  return [...kept.values()].filter(({ samples }) => samples.length > 0).length;
 }
 
 async function readJournal(path: string): Promise<Kept> {
-  const samples = new Map<string, readonly Sample[]>();
-  let seconds = 0;
+  const found = new Map<string, Entry>();
   for (const line of await readLines(path)) {
     const entry = parseLine(line);
-    if (!entry) continue;
-    samples.set(entry.id, entry.samples);
-    seconds = Math.max(seconds, entry.seconds);
+    if (entry) found.set(entry.id, entry);
   }
-  return { samples, seconds };
+  return found;
 }
 
 async function readLines(path: string): Promise<readonly string[]> {
@@ -158,9 +163,7 @@ async function readLines(path: string): Promise<readonly string[]> {
   }
 }
 
-function parseLine(
-  line: string,
-): { readonly id: string; readonly seconds: number; readonly samples: readonly Sample[] } | undefined {
+function parseLine(line: string): (Entry & { readonly id: string }) | undefined {
   try {
     const { id, seconds, samples } = JSON.parse(line) as Record<string, unknown>;
     const isWhole =
