@@ -19,8 +19,8 @@ import { note, outputTaken, print, printJson, styleError } from "./node/terminal
 export async function runEvaluate(model: string | undefined, flags: EvaluateFlags, command: Command): Promise<void> {
   checkFlags(model, flags);
   checkUseless(model, flags, command);
-  for (const file of flags.compare ?? []) await checkReadable("--compare", file);
-  if (flags.from !== undefined) await checkReadable("--from", flags.from);
+  for (const file of flags.compare ?? []) await checkReadable("--compare", file, { mayBePipe: true });
+  if (flags.from !== undefined) await checkReadable("--from", flags.from, { mayBePipe: true });
   if (flags.compare) return await compare(flags.compare, flags);
   if (flags.report !== undefined) await checkNewFile("--report", flags.report, { force: flags.force ?? false });
   if (flags.from !== undefined) return await show(await readEvaluation(flags.from, interruption.signal), flags);

@@ -60,7 +60,7 @@ Examples:
 }
 
 async function run(source: string, flags: GenerateFlags): Promise<void> {
-  if (flags.resume !== undefined) await checkReadable("--resume", flags.resume);
+  if (flags.resume !== undefined) await checkReadable("--resume", flags.resume, { mayBePipe: false });
   if (flags.save !== undefined) {
     await checkSessionFile("--save", flags.save);
     goOnWithoutReader();

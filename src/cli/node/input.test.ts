@@ -29,15 +29,21 @@ test("a file that cannot be read is named with its flag before any work", async 
   try {
     const file = join(folder, "file");
     await writeFile(file, "");
-    await checkReadable("--from", file);
+    for (const mayBePipe of [true, false]) await checkReadable("--from", file, { mayBePipe });
     for (const [path, reason] of [
       [folder, "is a folder"],
       [join(folder, "none"), "there is no such file or folder"],
       [join(file, "below"), "is not in a folder"],
     ])
-      await expect(checkReadable("--from", path!)).rejects.toThrow(`--from ${path}: ${reason}`);
-    await expect(checkReadable("--from", "")).rejects.toThrow("--from needs the name of a file");
+      await expect(checkReadable("--from", path!, { mayBePipe: true })).rejects.toThrow(`--from ${path}: ${reason}`);
+    await expect(checkReadable("--from", "", { mayBePipe: true })).rejects.toThrow("--from needs the name of a file");
   } finally {
     await rm(folder, { recursive: true });
   }
+});
+
+test.skipIf(process.platform === "win32")("a pipe will do where a file is read once, and nowhere else", async () => {
+  await checkReadable("--from", "/dev/null", { mayBePipe: true });
+  const refused = checkReadable("--resume", "/dev/null", { mayBePipe: false });
+  await expect(refused).rejects.toThrow("--resume /dev/null: is not a file");
 });

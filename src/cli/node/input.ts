@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { access, constants, stat } from "node:fs/promises";
 import { dirname, sep } from "node:path";
 import { openToRead } from "../../evaluation/node/open-to-read.ts";
@@ -48,19 +49,24 @@ async function collect(stream: AsyncIterable<unknown>): Promise<Buffer> {
 }
 
 /**
- * Says at once, and as {@link readTextFile} does, what would otherwise be said after all the work. Pipes are taken for readable.
+ * Says at once, and as {@link readTextFile} does, what would otherwise be said after all the work.
  * @param option - that names the file
+ * @param options.mayBePipe - whether it is read from its beginning to its end, once: a pipe or a device will do
  * @throws UsageError when nothing can be read at this path
  */
-export async function checkReadable(option: string, path: string): Promise<void> {
+export async function checkReadable(
+  option: string,
+  path: string,
+  { mayBePipe }: { readonly mayBePipe: boolean },
+): Promise<void> {
+  const refuse = (reason: string): never => {
+    throw new UsageError(`${option} ${path}: ${reason}`);
+  };
   if (path === "") throw new UsageError(`${option} needs the name of a file`);
-  try {
-    await access(path, constants.R_OK);
-    if (!(await stat(path)).isDirectory()) return;
-  } catch (error) {
-    throw new UsageError(`${option} ${path}: ${describeReason(error as NodeJS.ErrnoException)}`);
-  }
-  throw new UsageError(`${option} ${path}: is a folder`);
+  const find = (): Promise<Stats> => access(path, constants.R_OK).then(() => stat(path));
+  const found = await find().catch((error: NodeJS.ErrnoException) => refuse(describeReason(error)));
+  if (found.isDirectory()) refuse("is a folder");
+  if (!found.isFile() && !mayBePipe) refuse("is not a file");
 }
 
 /**
