@@ -63,3 +63,15 @@ test("of what other commands kept those parts are counted that this one needs", 
   expect(await said({ lengths: ["192"] })).toContain("nothing of these settings to go on with");
   expect(await said({ lengths: ["128", "192"], samples: 2 })).toContain("goes on after 3 finished parts"); // 2 of 128, 1 of 192
 });
+
+test("one finished part is one", async () => {
+  const said = async (flags: Partial<EvaluateFlags>): Promise<string> => {
+    vi.mocked(process.stderr.write).mockClear();
+    await expect(failWith(new TypeError("x is undefined"), flags)).rejects.toThrow(TypeError);
+    return vi.mocked(process.stderr.write).mock.calls.join("");
+  };
+  const kept = /\b1 finished part is kept; the same command with --resume goes on/;
+  expect(await said({})).toMatch(kept);
+  expect(await said({})).toMatch(/an interrupted run had 1 finished part; without --resume it begins anew/);
+  expect(await said({ resume: true })).toMatch(/goes on after 1 finished part\b.*\b1 finished part is kept/s);
+});

@@ -67,8 +67,10 @@ export async function measure(model: string | undefined, flags: EvaluateFlags, p
     const isNothing = keptBefore === 0 && error instanceof SkeinError && error.code === "nothing_measured";
     const parts = neededBefore + journal.kept - keptBefore;
     if (isNothing || journal.kept === 0) await journal.remove();
-    else if (parts > 0)
-      note(styleError("dim", `${parts} finished parts are kept; the same command with --resume goes on`));
+    else if (parts > 0) {
+      const kept = `${countParts(parts)} ${parts === 1 ? "is" : "are"} kept`;
+      note(styleError("dim", `${kept}; the same command with --resume goes on`));
+    }
     throw error;
   }
 }
@@ -120,16 +122,18 @@ async function openRun(path: string, flags: EvaluateFlags, seconds: () => number
   const resume = flags.resume ?? false;
   const journal = await openJournal(path, { resume, now: seconds });
   if (journal.replaced > 0)
-    note(
-      styleError("dim", `an interrupted run had ${journal.replaced} finished parts; without --resume it begins anew`),
-    );
+    note(styleError("dim", `an interrupted run had ${countParts(journal.replaced)}; without --resume it begins anew`));
   return journal;
 }
 
 function sayWhatIsKept(parts: number, progress: ProgressLine): void {
   progress.clear();
-  const text = parts > 0 ? `goes on after ${parts} finished parts` : "nothing of these settings to go on with";
+  const text = parts > 0 ? `goes on after ${countParts(parts)}` : "nothing of these settings to go on with";
   note(styleError("dim", text));
+}
+
+function countParts(parts: number): string {
+  return parts === 1 ? "1 finished part" : `${parts} finished parts`;
 }
 
 async function describeSettings(
