@@ -23,7 +23,7 @@ vi.mock("node:fs/promises", async (importOriginal) => {
   };
   const fullStatfs = async (path: string) => {
     const found = await original.statfs(path);
-    return disk.freeBlocks === undefined ? found : { ...found, bavail: disk.freeBlocks };
+    return disk.freeBlocks === undefined ? found : { ...found, bavail: disk.freeBlocks, bsize: 4096 };
   };
   return { ...original, symlink: refusingSymlink, statfs: fullStatfs };
 });
@@ -114,7 +114,7 @@ test("a disk that is too small is said before anything is downloaded", async () 
   disk.freeBlocks = 1;
   await expect(pull(settings, id, {})).rejects.toMatchObject({
     code: "disk_full",
-    message: expect.stringMatching(/still to be downloaded/),
+    message: expect.stringContaining(": 293 KiB are still to be downloaded and 4 KiB are free; make room"),
   });
   expect(hub.downloads()).toEqual([]);
 });

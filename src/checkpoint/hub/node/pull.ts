@@ -100,11 +100,17 @@ async function bytesLeft(folder: RepositoryFolder, files: readonly HubFile[]): P
 async function checkSpace(cache: string, { missingBytes }: DownloadPlan): Promise<void> {
   const { bavail, bsize, blocks } = await statfs(cache);
   if (blocks === 0 || bavail * bsize >= missingBytes) return;
-  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
   throw new HubError(
     "disk_full",
-    `${cache}: ${gigabytes(missingBytes)} are still to be downloaded and ${gigabytes(bavail * bsize)} are free; make room, or name a folder on another disk in HF_HOME`,
+    `${cache}: ${formatBytes(missingBytes)} are still to be downloaded and ${formatBytes(bavail * bsize)} are free; make room, or name a folder on another disk in HF_HOME`,
   );
+}
+
+/** As the command line says how large a download is. */
+function formatBytes(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  return `${Number((bytes / 1024 ** power).toPrecision(4))} ${units[power]}`;
 }
 
 /** @returns what each file tells its bytes to */
