@@ -1,5 +1,5 @@
 import { type ChildProcessWithoutNullStreams, execFile, spawn, spawnSync } from "node:child_process";
-import { mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -500,6 +500,12 @@ describe("wrong use is one line that helps", () => {
     expect(stderr).toMatch(message);
     expect(stderr.trimEnd().split("\n")).toHaveLength(1);
     expect(stderr).toMatch(/^skein: /);
+  });
+
+  test("a command that an error names has the model's path as it is", async () => {
+    const odd = join(folder, "a$&b");
+    await cp(tiny, odd, { recursive: true });
+    expect((await skein(["chat", odd])).stderr).toContain(`: skein generate '${odd}' --prompt TEXT`);
   });
 
   test.each([

@@ -76,7 +76,7 @@ async function checkTemplate(model: Model, source: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof SkeinError && error.code === "no_chat_template")) throw error;
     const command = `skein generate ${quoteForShell(source)} --prompt TEXT`;
-    const message = error.message.replace("pass the text as prompt", `to continue a text with it: ${command}`);
+    const message = error.message.replace("pass the text as prompt", () => `to continue a text with it: ${command}`);
     throw new SkeinError(error.code, message, { cause: error });
   }
 }
