@@ -90,7 +90,12 @@ test("wrong use is one line, and says what is right", async () => {
   expect(await use("generate", tiny, ...question, "--adapter", lora.replace("=", ""))).toContain("must be NAME=PATH");
   expect(await use("generate", tiny, ...question, "--adapter", `law=${lora},window=many`)).toContain("whole number");
   expect(await use("generate", tiny, ...question, "--adapter", `law=${lora},factor=2,factor=3`)).toContain("twice");
+  expect(await use("generate", tiny, ...question, "--adapter", `law=${lora},window=0`)).toMatch(
+    /^skein: --adapter law: window must be .*, not 0$/m,
+  );
   expect(await use("merge", tiny, lora)).toContain("missing required argument 'folder'");
+  for (const flag of ["--window", "--factor"])
+    expect(await use("merge", tiny, lora, join(folder, "none"), flag, "99999999")).toMatch(`skein: ${flag}: must be `);
   const { code, stderr } = await skein("generate", tiny, ...question, "--adapter", `law=${tiny}`);
   expect([code, stderr]).toEqual([1, expect.stringContaining("there is no adapter_config.json")]);
   const nowhere = join(folder, "nowhere");

@@ -66,7 +66,7 @@ function messageOf(error: unknown): string {
 }
 
 /** Options of the API that a flag of their own name sets. Others come from arguments and surroundings, or from flags that check them. */
-const flagged: ReadonlySet<string> = new Set([
+export const flaggedOptions: ReadonlySet<string> = new Set([
   ...["temperature", "topK", "topP", "minP", "repetitionPenalty", "presencePenalty", "frequencyPenalty", "seed"],
   ...["maxTokens", "stop", "promptLookup"],
   ...["adapter", "weights", "embeddings", "cache", "backend", "threads", "kernels"],
@@ -76,10 +76,13 @@ const flagged: ReadonlySet<string> = new Set([
 
 /** Who typed a flag does not know the option that it sets, `context.nativeWindow` or `context.steps[0]`. */
 function aboutFlag({ option, message }: InvalidOptionError): string {
+  const reason = message.slice(option.length + 2);
+  const [, adapter, field] = /^adapters\.(.*)\.(window|factor)$/s.exec(option) ?? [];
+  if (field !== undefined) return `--adapter ${adapter}: ${field} ${reason}`;
   const name = option.replace(/^context\./, "").replace(/\[\d+\]$/, "");
-  if (!flagged.has(name)) return message;
+  if (!flaggedOptions.has(name)) return message;
   const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-  return `${flag}${message.slice(option.length)}`.replace(/^--extend: yarn\b/, "--yarn");
+  return `${flag}: ${reason}`.replace(/^--extend: yarn\b/, "--yarn");
 }
 
 /** A message of the API in the words of the command line. */
@@ -91,15 +94,25 @@ function inFlags(message: string): string {
         `${extend === "yarn" ? "--yarn" : `--extend ${extend}`} --factor ${factor}${window}`,
     )
     .replaceAll(/nativeWindow: (\d+)/g, "--native-window $1")
-    .replaceAll(/cache: "(\w+)"/g, "--cache $1")
+    .replaceAll(/(cache|weights): "(\w+)"/g, "--$1 $2")
+    .replace(ofChosenBackend, "--$1")
     .replaceAll("messages: this model has no chat template", "this model has no chat template")
     .replaceAll("pass the text as prompt", "leave --chat out")
     .replaceAll('add extend: "yarn"', "add --yarn")
+    .replaceAll(
+      'must be "continuous" or a list of 1 to 64 factors, as [1, 2, 4]',
+      "must be 1 to 64 factors, as 1,2,4, or continuous",
+    )
+    .replaceAll("must be true, false, or the most guesses a step", "must be the most guesses a step")
     .replaceAll("shorten the input or maxTokens", "shorten the input or --max-tokens")
     .replaceAll(/\bgive maxTokens\b/gi, (words) =>
       words.startsWith("G") ? "Give --max-tokens N" : "give --max-tokens N",
     );
 }
+
+/** What is said of options that a backend, or this machine, cannot follow. (What is said of the kernels that nobody chose is of no flag.) */
+const ofChosenBackend =
+  /^(weights|embeddings|cache|threads|kernels)(?=: (?:\w+ is not known to the reference backend|\d+ were asked for|this engine has no relaxed SIMD|wide needs))/;
 
 /** Messages quote files, and files may hold anything: no escape sequence of theirs reaches the terminal, and no endless line. */
 export function fitForTerminal(text: string): string {

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { mergeAdapter } from "../index.ts";
+import { InvalidOptionError, mergeAdapter } from "../index.ts";
 import { agreeToDownload } from "./download.ts";
 import { fitForTerminal, noteWarning } from "./errors.ts";
 import { formatBytes } from "./inspect-facts.ts";
@@ -45,6 +45,8 @@ async function run(model: string, source: string, folder: string, flags: MergeFl
       signal: interruption.signal,
       onProgress: ({ phase, completed, total }) =>
         progress.update(phase === "download" ? "Downloading" : "Merging", completed, total, "bytes"),
+    }).catch((error: unknown) => {
+      throw error instanceof InvalidOptionError ? inFlags(error, flags) : error;
     });
     progress.clear();
     for (const warning of merged.warnings) noteWarning(warning);
@@ -56,4 +58,11 @@ async function run(model: string, source: string, folder: string, flags: MergeFl
   } finally {
     progress.clear();
   }
+}
+
+/** Of what was typed; the adapter's skein.json may say it, too. */
+function inFlags(error: InvalidOptionError, flags: MergeFlags): InvalidOptionError {
+  const name = /^adapter\.(window|factor)$/.exec(error.option)?.[1] as "window" | "factor" | undefined;
+  if (name === undefined || flags[name] === undefined) return error;
+  return new InvalidOptionError(`--${name}`, error.message.slice(error.option.length + 2));
 }
