@@ -171,9 +171,10 @@ function shorten(name: string, most: number): string {
   const shown = printable(name);
   if (stringWidth(shown) <= most) return shown;
   let end = "";
-  for (const letter of [...shown].toReversed()) {
-    if (stringWidth(`…${letter}${end}`) > most) break;
-    end = letter + end;
+  // Letters with their accents, which stand behind them.
+  for (const { segment } of [...new Intl.Segmenter().segment(shown)].toReversed()) {
+    if (stringWidth(`…${segment}${end}`) > most) break;
+    end = segment + end;
   }
   return `…${end}`;
 }

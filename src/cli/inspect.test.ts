@@ -99,18 +99,18 @@ test.each(["en", "zh"])("the order of the two does not matter for what is said: 
   expect(sentences(there)).toEqual(sentences(back));
 });
 
-test("the names of two models are cut to the columns that they have, of which Chinese takes two a character", async () => {
-  const [a, b] = ["模", "型"].map((letter) => join(folder, letter.repeat(30))) as [string, string];
-  for (const [path, window] of [
-    [a, 4096],
-    [b, 8192],
-  ] as const) {
+test.each([
+  ["Chinese characters, of which each takes two", "模", "型", 18],
+  ["letters with accents, of which none stands alone", "e\u0301", "o\u0302", 37],
+])("the names of two models are cut to the columns that they have: %s", async (_, a, b, count) => {
+  const paths = [a, b].map((letter) => join(folder, letter.repeat(2 * count)));
+  for (const [i, path] of paths.entries()) {
     await mkdir(path);
-    await writeFile(join(path, "config.json"), JSON.stringify({ ...config, max_position_embeddings: window }));
+    await writeFile(join(path, "config.json"), JSON.stringify({ ...config, max_position_embeddings: 4096 * (i + 1) }));
   }
   // Two columns have no room: a line a model, half of it for the name.
-  const names = new Set((await inspect(a, b)).match(/(?<=^ +)…[模型]+/gm));
-  expect([...names]).toEqual([`…${"模".repeat(18)}`, `…${"型".repeat(18)}`]);
+  const names = new Set((await inspect(...paths)).match(/(?<=^ +)…\S+/gm));
+  expect([...names]).toEqual([a, b].map((letter) => `…${letter.repeat(count)}`));
   for (const name of names) expect(stringWidth(name)).toBeLessThanOrEqual(38);
 });
 
