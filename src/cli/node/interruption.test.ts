@@ -14,6 +14,7 @@ function run(program: string) {
     const alive = setInterval(() => {}, 1000);`;
   const { status, stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", imports + program], {
     encoding: "utf8",
+    timeout: 20_000,
   });
   return { status, lines: stdout.split("\n").filter((line) => line !== "") };
 }
