@@ -10,15 +10,21 @@ import { dirname } from "node:path";
  */
 export async function makeFolder(path: string, mode = 0o777): Promise<void> {
   try {
+    await makeOne(path, mode);
+  } catch (error) {
+    const above = dirname(path);
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || above === path) throw error;
+    await makeFolder(above, mode);
+    await makeOne(path, mode);
+  }
+}
+
+/** A folder that is there is taken whatever the disk says of making it: not every one says EEXIST. */
+async function makeOne(path: string, mode: number): Promise<void> {
+  try {
     await mkdir(path, { mode });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== "ENOENT" && (await stat(path).catch(() => undefined))?.isDirectory()) return; // not every disk says EEXIST
-    const above = dirname(path);
-    if (code !== "ENOENT" || above === path) throw error;
-    await makeFolder(above, mode);
-    await mkdir(path, { mode }).catch(async (again: NodeJS.ErrnoException) => {
-      if (again.code !== "EEXIST") throw again; // somebody else made it
-    });
+    const isThere = (await stat(path).catch(() => undefined))?.isDirectory() === true;
+    if (!isThere) throw error;
   }
 }
