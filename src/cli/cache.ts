@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { clearCachedWeights, listCachedWeights, SkeinError, type WeightCacheListing } from "../index.ts";
-import { countFiles } from "./count-files.ts";
+import { countFiles } from "./count.ts";
 import { fitForTerminal } from "./errors.ts";
 import { formatTime } from "./format-time.ts";
 import { formatBytes } from "./inspect-facts.ts";

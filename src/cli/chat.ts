@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { type ChatMessage, type ContextSettings, type Model, type Session, SkeinError } from "../index.ts";
+import { countTokens } from "./count.ts";
 import { describeError, UsageError } from "./errors.ts";
 import { quoteForShell } from "./inspect-facts.ts";
 import { addModelFlags, loadFromFlags, type ModelFlags, windowsOf } from "./model-flags.ts";
@@ -149,7 +150,7 @@ class Conversation {
     try {
       await checkSessionFile("/save", path);
       await this.#session.save(path, { signal: interruption.signal });
-      note(styleError("dim", `saved ${this.#session.length} tokens to ${path}`));
+      note(styleError("dim", `saved ${countTokens(this.#session.length)} to ${path}`));
     } catch (error) {
       note(describeError(error));
     }
@@ -196,7 +197,7 @@ class Conversation {
       else {
         print();
         if (reason === "length")
-          note(styleError("dim", `(the answer was cut off at ${maxTokens} tokens; --max-tokens sets more)`));
+          note(styleError("dim", `(the answer was cut off at ${countTokens(maxTokens)}; --max-tokens sets more)`));
         note(styleError("dim", describeWindow(this.#windows, this.#session)));
       }
     } catch (error) {

@@ -1,5 +1,5 @@
 import type { DownloadPlan } from "../index.ts";
-import { countFiles } from "./count-files.ts";
+import { countFiles } from "./count.ts";
 import { fitForTerminal } from "./errors.ts";
 import { formatBytes } from "./inspect-facts.ts";
 import { note, styleError } from "./node/terminal.ts";

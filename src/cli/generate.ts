@@ -7,6 +7,7 @@ import {
   type Model,
   type Session,
 } from "../index.ts";
+import { countTokens } from "./count.ts";
 import { UsageError } from "./errors.ts";
 import { addModelFlags, loadFromFlags, type ModelFlags } from "./model-flags.ts";
 import { checkReadable, readPipedText, readTextFile } from "./node/input.ts";
@@ -97,7 +98,7 @@ async function run(source: string, flags: GenerateFlags): Promise<void> {
 async function save(session: Session, flags: GenerateFlags): Promise<void> {
   if (flags.save === undefined) return;
   await session.save(flags.save, { signal: interruption.signal });
-  note(styleError("dim", `saved ${count(session.length)} to ${flags.save}`));
+  note(styleError("dim", `saved ${countTokens(session.length)} to ${flags.save}`));
 }
 
 async function readInput(flags: GenerateFlags): Promise<GenerateOptions> {
@@ -185,13 +186,9 @@ function summarise({ usage, timings, factor, finishReason }: GenerationResult): 
   const cached = usage.cachedTokens > 0 ? ` (${usage.cachedTokens} of them cached)` : "";
   const rate = (tokens: number, seconds: number): string =>
     seconds > 0 ? ` at ${(tokens / seconds).toFixed(1)} tokens/s` : "";
-  const read = `${count(usage.promptTokens)} read${cached}${rate(usage.promptTokens - usage.cachedTokens, timings.prefillSeconds)}`;
+  const read = `${countTokens(usage.promptTokens)} read${cached}${rate(usage.promptTokens - usage.cachedTokens, timings.prefillSeconds)}`;
   const { guessedTokens, acceptedTokens } = usage;
   const guesses = guessedTokens === undefined ? "" : ` (${acceptedTokens} of ${guessedTokens} guesses accepted)`;
   const made = `${usage.completionTokens} generated${guesses}${rate(usage.completionTokens, timings.decodeSeconds)}`;
   return `${read}, ${made}, factor ${Number(factor.toFixed(3))}, ended by ${finishReason}`;
-}
-
-function count(tokens: number): string {
-  return tokens === 1 ? "1 token" : `${tokens} tokens`;
 }

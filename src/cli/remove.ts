@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { removeHubModel } from "../index.ts";
-import { countFiles } from "./count-files.ts";
+import { countFiles } from "./count.ts";
 import { formatBytes } from "./inspect-facts.ts";
 import { print, printJson } from "./node/terminal.ts";
 
