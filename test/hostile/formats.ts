@@ -15,8 +15,8 @@ import { openAdapter, readMatrix } from "../../src/model/adapter/open-adapter.ts
 import { parseModelConfig } from "../../src/model/config.ts";
 import { byteToken } from "../../src/text/byte-alphabet.ts";
 import { ggufOf, tinyGguf } from "../gguf-models.ts";
+import { loadInProcess } from "../in-process-model.ts";
 import { tiny } from "../tiny.ts";
-import { loadInProcess } from "./in-process-model.ts";
 import { microAdapter, microModel } from "./micro-model.ts";
 
 /** A kind of file that models come in. One that is read from somewhere else is one more entry in {@link formats}. */
