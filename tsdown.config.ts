@@ -6,6 +6,7 @@ import { fileUrls } from "./packaging/file-urls.ts";
 import { kernelModuleNames, kernelModules } from "./packaging/kernel-modules.ts";
 import { minifyFiles } from "./packaging/minify-files.ts";
 import { standIns } from "./packaging/stand-ins.ts";
+import { statementLines } from "./packaging/statement-lines.ts";
 import { thirdPartyLicences } from "./packaging/third-party-licences.ts";
 import { withoutFileBlob } from "./packaging/without-file-blob.ts";
 
@@ -111,6 +112,7 @@ const node: UserConfig = {
       // What the command line has in common with `skein evaluate` is in `version.js`.
       own: ["cli.js", "chunks/version.js", "chunks/evaluate-action.js", "chunks/report.js"],
     }),
+    statementLines(),
     thirdPartyLicences({
       into: ["cli.js", "chunks/charts.js", "chunks/terminal.js", "chunks/open-gguf.js", "chunks/open-hub.js"],
     }),

@@ -134,6 +134,13 @@ describe.each(["node24", "node26"] as const)("under plain %s", (name) => {
     expect(JSON.parse(await run("errors.js"))).toBe(true);
   });
 
+  test("of an error that nobody catches Node prints the statement that throws it, and not the whole file", async () => {
+    const message = await run("uncaught.js").catch((error: Error) => error.message);
+    expect(message).toContain("SkeinError: /no/folder: there is no such folder");
+    expect(message).toMatch(/dist.chunks.[\w-]+\.js:\d+\n\s*(return|throw) new SkeinError\(/);
+    expect(Math.max(...message.split("\n").map((line) => line.length))).toBeLessThan(600);
+  });
+
   test("skein runs", async () => {
     const bin = join(installed.project, "node_modules", ".bin", "skein");
     expect((await run(bin, "--version")).trim()).toBe(
@@ -278,6 +285,8 @@ async function writeScripts(project: string): Promise<void> {
     "errors.js": `import { InvalidConfigError } from "skein";
       import * as position from "skein/position";
       console.log(position.InvalidConfigError === InvalidConfigError);`,
+    "uncaught.js": `import { inspectModel } from "skein";
+      await inspectModel("/no/folder");`,
     "require.cjs": `const [{ loadModel }, { rotaryRows }] = [require("skein"), require("skein/position")];
       console.log(JSON.stringify([typeof loadModel, typeof rotaryRows]));`,
     "consumer.ts": consumer,
