@@ -8,7 +8,7 @@ import { blocksInSuperBlock } from "../layout.ts";
  * far. What helps was measured, and differs between processors:
  *
  * - in general, one number of a page ahead is read for every page, so that its address and its first line are there: memory a third faster on Zen 5. Of blocks
- *   that follow each other it is the next page, 3 to 7 % faster than the one after it; of super-blocks the one after it, for Q6_K 4 to 8 % faster;
+ *   that follow each other it is the next page, 3 to 7 % faster than the one after it; of super-blocks the one after it, for Q6_K up to 8 % faster;
  * - on processors of the `pairs` variant that costs more than it gains. There two streams are read in turns, of the first and of the second half of the
  *   groups, each of which the processor reads ahead: a sixth faster on Zen 3, in q8 a third.
  */
