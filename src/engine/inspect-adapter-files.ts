@@ -17,17 +17,28 @@ import type {
   AdapterWarning,
   AdapterWeights,
 } from "./adapter-inspection.ts";
+import { checkOptions } from "./check-options.ts";
 import { diagnoseError, diagnoseField, diagnoseMatrices, diagnoseTuning } from "./diagnose-adapter.ts";
-import { findPlace } from "./inspect-place.ts";
+import { closingAfter, findPlace } from "./inspect-place.ts";
 import { inspectWeights } from "./inspect-weights.ts";
 import type { YarnInspection } from "./inspection.ts";
 import type { AdapterOptions } from "./options.ts";
+import { orAborted } from "./or-aborted.ts";
 import { prepareAdapter } from "./runtime/adapters.ts";
 import type { ModelSource } from "./source.ts";
 
 /** What `inspectAdapter` does. */
-export async function inspectAdapterAlone(source: ModelSource): Promise<AdapterInspection> {
-  return await withFiles(source, (files) => inspectFiles(files, { source }));
+export async function inspectAdapterAlone(
+  source: ModelSource,
+  options: { readonly signal?: AbortSignal | undefined },
+): Promise<AdapterInspection> {
+  checkOptions(options);
+  const { signal } = options;
+  signal?.throwIfAborted();
+  return await orAborted(
+    withFiles(source, signal, (files) => inspectFiles(files, { source })),
+    signal,
+  );
 }
 
 /** The model that an adapter is to stand beside. */
@@ -43,8 +54,13 @@ export interface PlanBase {
  *
  * @throws as `inspectAdapter`; InvalidOptionError
  */
-export async function planAdapter(name: string, options: AdapterOptions, base: PlanBase): Promise<AdapterPlan> {
-  return await withFiles(options.source, async (files) => {
+export async function planAdapter(
+  name: string,
+  options: AdapterOptions,
+  base: PlanBase,
+  signal: AbortSignal | undefined,
+): Promise<AdapterPlan> {
+  return await withFiles(options.source, signal, async (files) => {
     const inspection = await inspectFiles(files, options, `adapters.${name}.adapter_config.`);
     if (inspection.warnings.length > 0) return refuse(name, inspection);
     try {
@@ -84,15 +100,12 @@ function refuse(name: string, inspection: AdapterInspection): AdapterPlan {
 
 async function withFiles<Result>(
   source: ModelSource,
+  signal: AbortSignal | undefined,
   read: (files: CheckpointFiles) => Promise<Result>,
 ): Promise<Result> {
-  const { place } = await findPlace(source);
+  const { place } = await findPlace(source, { signal });
   const files = "read" in place ? place : await platform.openSource(place, "adapter");
-  try {
-    return await read(files);
-  } finally {
-    await files.close();
-  }
+  return await closingAfter(files, signal, () => read(files));
 }
 
 /** @param options - of these, window and factor win over what the folder says */

@@ -14,13 +14,15 @@ import { type GenerationDefaults, parseGenerationConfig } from "../model/generat
 import { findPublishedConfig, type PublishedConfig, publishedConfigs } from "../model/published.ts";
 import { readRotaryParameters, resolveRotaryEncoding } from "../position/index.ts";
 import type { AdapterPlan } from "./adapter-inspection.ts";
+import { checkOptions } from "./check-options.ts";
 import { diagnoseCheckpoint } from "./diagnose-checkpoint.ts";
 import { diagnoseEndTokens } from "./diagnose-end-tokens.ts";
 import { type ConfigurationFiles, diagnosePlaces } from "./diagnose-places.ts";
 import { diagnoseUse } from "./diagnose-use.ts";
+import { eitherSignal } from "./either-signal.ts";
 import { planAdapter } from "./inspect-adapter-files.ts";
 import { inspectCache } from "./inspect-cache.ts";
-import { findPlace } from "./inspect-place.ts";
+import { closingAfter, findPlace } from "./inspect-place.ts";
 import { readTokenizerFacts, type TokenizerFacts } from "./inspect-tokenizer.ts";
 import { inspectWeights } from "./inspect-weights.ts";
 import { inspectYarn } from "./inspect-yarn.ts";
@@ -36,48 +38,51 @@ export { inspectAdapterAlone } from "./inspect-adapter-files.ts";
 
 /** What `inspectModel` does; apart from it, because most programs never inspect a model. */
 export async function inspectFiles(source: ModelSource, options: InspectOptions): Promise<ModelInspection> {
-  const { nativeWindow } = options;
+  checkOptions(options);
+  const { signal } = options;
+  signal?.throwIfAborted();
+  return await orAborted(inspectAll(source, options), signal);
+}
+
+async function inspectAll(source: ModelSource, options: InspectOptions): Promise<ModelInspection> {
+  const { nativeWindow, signal } = options;
   const adapters = listAdapters(options.adapters ?? {}).map(
     ([name, adapter]) => [name, checkAdapter(name, adapter)] as const,
   );
   const inspection = await inspectAlone(source, options);
   const base = { config: inspection.config, nativeWindow, yarn: inspection.yarn };
   const plans: AdapterPlan[] = [];
-  for (const [name, adapter] of adapters) plans.push(await planAdapter(name, adapter, base));
+  for (const [name, adapter] of adapters) plans.push(await planAdapter(name, adapter, base, signal));
   return { ...inspection, adapters: plans };
 }
 
 async function inspectAlone(source: ModelSource, options: InspectOptions): Promise<ModelInspection> {
-  const { factor, nativeWindow, context } = options;
+  const { factor, nativeWindow, context, signal } = options;
   validateContextOptions({ factor, nativeWindow });
   if (context !== undefined) checkLength(context);
-  const { place, hub } = await findPlace(source, findPublishedConfig);
+  const { place, hub } = await findPlace(source, { findBuiltIn: findPublishedConfig, signal });
   if ("config" in place) return inspect(readPublished(place), hub && { ...hub, repository: place.name }, options);
   const inspectNamed = (facts: ModelFacts): ModelInspection =>
     inFile(`config.json in ${facts.name}`, () => inspect(facts, hub, options));
-  if ("read" in place) return inspectNamed(await readAndClose(place, source));
+  if ("read" in place) return inspectNamed(await closingAfter(place, signal, () => readCheckpoint(place, source)));
   const sent = sendGguf(place);
   try {
-    const read = readSource(sent?.description ?? place, source);
-    return inspectNamed(await orAborted(read, sent?.failed));
+    const read = readSource(sent?.description ?? place, source, signal);
+    return inspectNamed(await orAborted(read, eitherSignal(signal, sent?.failed)));
   } finally {
     sent?.stop();
   }
 }
 
-async function readSource(description: SourceDescription, source: ModelSource): Promise<ModelFacts> {
-  const files = await platform.openSource(description).catch((error: unknown) => {
+async function readSource(
+  description: SourceDescription,
+  source: ModelSource,
+  signal: AbortSignal | undefined,
+): Promise<ModelFacts> {
+  const files = await platform.openSource(description, undefined, signal).catch((error: unknown) => {
     throw description.kind === "folder" ? unknownName(description.path, error) : error;
   });
-  return await readAndClose(files, source);
-}
-
-async function readAndClose(files: CheckpointFiles, source: ModelSource): Promise<ModelFacts> {
-  try {
-    return await readCheckpoint(files, source);
-  } finally {
-    await files.close();
-  }
+  return await closingAfter(files, signal, () => readCheckpoint(files, source));
 }
 
 /** What is known about a model before anything is made of it. */

@@ -8,7 +8,7 @@ import type { ModelSource } from "./source.ts";
  * @param source - as for `loadModel`; `config.json` is enough. Of a model on the Hub that is not in the cache, what is built in
  * (`Qwen/Qwen2-7B-Instruct`), or its files as they lie there: nothing is downloaded to be kept
  * @throws InvalidConfigError, UnsupportedError when the configuration cannot be followed; SkeinError (`not_found`,
- * `invalid_checkpoint`, ...) when it cannot be read
+ * `invalid_checkpoint`, ...) when it cannot be read; the signal's reason
  *
  * @example
  * const { context, yarn } = await inspectModel("Qwen/Qwen2-7B-Instruct");

@@ -15,12 +15,18 @@ export interface Place<BuiltIn> {
 /**
  * Where files are that are only looked at: a source; or, of an id on the Hub that is not in the cache, the files as they lie there.
  *
- * @param findBuiltIn - what is known about a name without any files; preferred to asking the Hub
- * @throws InvalidOptionError; HubError
+ * @param options.findBuiltIn - what is known about a name without any files; preferred to asking the Hub
+ * @throws InvalidOptionError; HubError; the signal's reason
  */
 export async function findPlace<BuiltIn = never>(
   source: ModelSource,
-  findBuiltIn: (name: string) => BuiltIn | undefined = () => undefined,
+  {
+    findBuiltIn = () => undefined,
+    signal,
+  }: {
+    readonly findBuiltIn?: (name: string) => BuiltIn | undefined;
+    readonly signal: AbortSignal | undefined;
+  },
 ): Promise<Place<BuiltIn>> {
   const checked = checkSource(source);
   const id = await findModelId(source);
@@ -39,10 +45,27 @@ export async function findPlace<BuiltIn = never>(
   if (builtIn !== undefined) return { place: builtIn, hub: { repository, revision, gguf: [] } };
   if (!hub || hub.offline) return { place: checked, hub: null };
   try {
-    const { files, gguf } = await hub.open(cached ? { ...id, revision: cached.model.commit } : id);
+    const { files, gguf } = await hub.open(cached ? { ...id, revision: cached.model.commit } : id, signal);
     return { place: files, hub: { repository, revision, gguf } };
   } catch (error) {
     if (cached && error instanceof HubError) return inCache(cached.model);
     throw error;
+  }
+}
+
+/** Closes the files when the work is done, and when nobody waits for it any more: that ends requests under way. @throws what the work throws */
+export async function closingAfter<Result>(
+  files: CheckpointFiles,
+  signal: AbortSignal | undefined,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const close = (): void => void files.close().catch(() => {});
+  signal?.addEventListener("abort", close, { once: true });
+  try {
+    signal?.throwIfAborted();
+    return await work();
+  } finally {
+    signal?.removeEventListener("abort", close);
+    await files.close();
   }
 }

@@ -20,6 +20,7 @@ export interface InspectOptions {
   readonly context?: number | undefined;
   /** Adapters (PEFT LoRA) to look at beside the model, as in `loadModel`. */
   readonly adapters?: LoadOptions["adapters"];
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What can be said about a model without reading its weights: plain data. */

@@ -27,8 +27,13 @@ export interface AtomicFolder {
  * Opens a model's files, or an adapter's.
  *
  * @param content - what is looked for, for messages that say what to give; a model unless given
+ * @param signal - ends what is asked for before the files are open, which in a page is nothing; after that, closing them does
  */
-export type OpenSource = (source: SourceDescription, content?: "adapter") => Promise<CheckpointFiles>;
+export type OpenSource = (
+  source: SourceDescription,
+  content?: "adapter",
+  signal?: AbortSignal,
+) => Promise<CheckpointFiles>;
 
 /**
  * What differs between Node and a browser. `#platform` in package.json names the implementation, behind the `browser` condition.

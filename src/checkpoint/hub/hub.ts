@@ -103,8 +103,13 @@ export interface Hub {
   find(id: ModelId): Promise<FoundModel>;
   /** Downloads what is missing. @throws HubError; the signal's reason */
   pull(id: ModelId, options: PullOptions): Promise<HubModel>;
-  /** Opens a model's files as they lie on the Hub, and keeps nothing. @throws HubError, CheckpointError, ... */
-  open(id: ModelId): Promise<OpenedModel>;
+  /**
+   * Opens a model's files as they lie on the Hub, and keeps nothing.
+   *
+   * @param signal - ends what is read of them, too
+   * @throws HubError, CheckpointError, ...; the signal's reason
+   */
+  open(id: ModelId, signal?: AbortSignal): Promise<OpenedModel>;
   list(): Promise<HubListing>;
   /**
    * @param everything - all of the repository, whatever the id's revision

@@ -37,12 +37,16 @@ function ownerPort(): OwnerPort {
   };
 }
 
-async function openSource(source: SourceDescription, content?: "adapter"): Promise<CheckpointFiles> {
+async function openSource(
+  source: SourceDescription,
+  content?: "adapter",
+  signal?: AbortSignal,
+): Promise<CheckpointFiles> {
   switch (source.kind) {
     case "folder":
       return openPath(source.path, content);
     case "url":
-      if (!source.url.startsWith("file:")) return openAddress(new URL(source.url));
+      if (!source.url.startsWith("file:")) return openAddress(new URL(source.url), signal);
       return openPath(fileURLToPath(source.url), content);
     case "files":
       return followGguf(openBlobs(source.files));
@@ -51,9 +55,9 @@ async function openSource(source: SourceDescription, content?: "adapter"): Promi
   }
 }
 
-async function openAddress(url: URL): Promise<CheckpointFiles> {
+async function openAddress(url: URL, signal: AbortSignal | undefined): Promise<CheckpointFiles> {
   const { folder, file } = readModelAddress(url);
-  const files = openUrl(folder);
+  const files = openUrl(folder, signal ? { signal } : {});
   return file === undefined ? files : followGguf(files, file);
 }
 

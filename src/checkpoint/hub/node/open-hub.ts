@@ -28,10 +28,10 @@ export async function openHub(): Promise<Hub> {
       refuseOffline(settings, id);
       return pull(settings, id, options);
     },
-    open: async (id) => {
+    open: async (id, signal) => {
       refuseOffline(settings, id);
-      const repository = await readRepository(settings, id, undefined);
-      const files = openRemoteFiles(settings, repository, undefined);
+      const repository = await readRepository(settings, id, signal);
+      const files = openRemoteFiles(settings, repository, signal);
       const names = repository.files.map(({ name }) => name);
       const isChosen = id.file !== undefined || id.quantisation !== undefined;
       // A configuration can be looked at without any weights, and without a choice among several.
