@@ -102,7 +102,8 @@ const node: UserConfig = {
   },
   // What the engine needs is installed beside it; what only the command line needs goes into its file.
   deps: { onlyBundle: false, onlyImport: Object.keys(manifest.dependencies) },
-  dts: { entry: [library.index, library.position] },
+  // What is marked @internal are constructors that nobody else calls: their types would make half of the engine public.
+  dts: { entry: [library.index, library.position], oxc: { stripInternal: true } },
   plugins: [
     fileUrls({ entries: nodeEntries, modules: kernelModuleNames.map((name) => `browser/${name}`) }),
     withoutFileBlob(),

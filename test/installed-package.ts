@@ -9,6 +9,8 @@ const execute = promisify(execFile);
 
 /** The oldest line of Node that the package supports, as a plain binary; the newest is the pinned one. */
 const oldestNode = "24.21.0";
+/** The types of that line, which lack some that newer ones have. */
+const oldestTypes = "24.19.4";
 const repository = fileURLToPath(new URL("..", import.meta.url));
 const isWindows = process.platform === "win32";
 const nodePackage = `node-${isWindows ? "win" : process.platform}-${process.arch}`;
@@ -22,6 +24,8 @@ export interface InstalledPackage {
   /** Paths of the binaries. */
   readonly node24: string;
   readonly node26: string;
+  /** The folder of the types of Node 24. */
+  readonly types24: string;
   readonly remove: () => Promise<void>;
 }
 
@@ -35,7 +39,7 @@ export async function installPackage(): Promise<InstalledPackage> {
     await writeFile(join(path, "package.json"), '{ "private": true, "type": "module" }\n');
   }
   await Promise.all([
-    npm(["install", "--no-save", `${nodePackage}@${oldestNode}`], old),
+    npm(["install", "--no-save", `${nodePackage}@${oldestNode}`, `@types/node@${oldestTypes}`], old),
     npm(["pack", "--pack-destination", folder], repository),
   ]);
   const tarball = join(folder, (await readdir(folder)).find((name) => name.endsWith(".tgz"))!);
@@ -45,6 +49,7 @@ export async function installPackage(): Promise<InstalledPackage> {
     project,
     node24: join(old, "node_modules", nodePackage, "bin", binary),
     node26: join(repository, "node_modules", "node", "bin", binary),
+    types24: join(old, "node_modules", "@types"),
     remove: () => rm(folder, { recursive: true, maxRetries: 3 }),
   };
 }

@@ -56,14 +56,17 @@ describe("what is published", () => {
     for (const others of functions) expect(others).toEqual(functions[0]);
   });
 
-  test("a TypeScript project without Node's types compiles against it", async () => {
+  test.each([
+    { name: "the browser's types, and not Node's", types: [], lib: ["dom", "dom.asynciterable"] },
+    { name: "those of Node 24, and not the browser's", types: ["node"], lib: [] },
+  ])("a TypeScript project with $name compiles against it", async ({ types, lib }) => {
     for (const [module, moduleResolution] of [
       ["nodenext", "nodenext"],
       ["esnext", "bundler"],
     ] as const) {
       const compilerOptions = {
-        ...{ module, moduleResolution, strict: true, noEmit: true, target: "es2024", types: [] },
-        lib: ["es2024", "esnext.disposable", "dom", "dom.asynciterable"],
+        ...{ module, moduleResolution, strict: true, noEmit: true, target: "es2024" },
+        ...{ types, typeRoots: [installed.types24], lib: ["es2024", "esnext.disposable", ...lib] },
       };
       await writeFile(
         join(installed.project, "tsconfig.json"),

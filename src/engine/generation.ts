@@ -26,6 +26,7 @@ export class Generation implements AsyncIterable<GenerationChunk> {
   #isLooped = false;
   readonly #waiting: (() => void)[] = [];
 
+  /** @internal Made by `Model.generate` and `Session.generate`. */
   constructor(start: StartGeneration, options: { readonly signal?: AbortSignal | undefined }) {
     this.#start = start;
     this.#options = options;

@@ -52,6 +52,16 @@ test.each<[object, readonly string[]]>([
   [{ target_modules: ["q_proj", "down_proj"], layers_to_transform: [3, 4] }, [q]],
   [{ target_modules: ["q_proj", "down_proj"], layers_to_transform: [3], layers_pattern: "layers" }, [q]],
   [{ target_modules: ["q_proj", "down_proj"], layers_to_transform: [3], layers_pattern: ["h", "blocks"] }, []],
+  // A pattern in PEFT, too.
+  ...["model.layers", "(h|layers)", "lay.*", ".*", ["h", "l\\w+s"], "", []].map(
+    (layers_pattern) =>
+      [{ target_modules: ["q_proj", "down_proj"], layers_to_transform: [3], layers_pattern }, [q]] as [
+        object,
+        string[],
+      ],
+  ),
+  [{ target_modules: ["q_proj", "down_proj"], layers_to_transform: [3], layers_pattern: "ayers" }, []],
+  [{ target_modules: "All-Linear" }, [q, down]],
   [{ target_modules: ["q_proj", "lm_head"], layers_to_transform: [3] }, [q, "lm_head"]],
   [{ target_modules: ["q_proj", down], layers_to_transform: [0] }, [down]],
   [{ target_modules: ["q_proj", "lm_head"], layers_to_transform: [] }, [q, "lm_head"]],

@@ -42,6 +42,17 @@ test.each([
   for (const name of names) expect([name, compiled.matches(name)]).toEqual([name, native.test(name)]);
 });
 
+test.each<[string, string, boolean]>([
+  ["lm_hea{,}d", "lm_heaad", true],
+  ["lm_hea{,}d", "lm_hd", false],
+  ["lm_hea{,}d", "lm_hed", true],
+  ["lm_hea{,2}d", "lm_heaaad", false],
+  ["a{}", "a{}", true],
+  ["lm\\_head", "lm_head", true],
+])("where Python and JavaScript differ it is Python: %s and %s", (pattern, name, expected) => {
+  expect(compileNamePattern(pattern).matches(name)).toBe(expected);
+});
+
 /** JavaScript's own engine backtracks: some patterns would keep it busy for minutes. @returns undefined where it takes long */
 function matchNatively(native: RegExp, name: string): boolean | undefined {
   try {

@@ -141,7 +141,7 @@ class Compiler {
     if (this.#take("+")) return [1, Number.POSITIVE_INFINITY];
     if (this.#take("?")) return [0, 1];
     const counted = /^\{(\d{0,4})(,?)(\d{0,4})\}/.exec(this.#pattern.slice(this.#at, this.#at + 12));
-    if (!counted || (counted[1] === "" && counted[3] === "")) return undefined; // then it is a brace
+    if (!counted || counted[0] === "{}") return undefined; // then it is a brace
     this.#at += counted[0].length;
     const least = Number(counted[1]);
     const most = counted[2] === "" ? least : counted[3] === "" ? Number.POSITIVE_INFINITY : Number(counted[3]);
@@ -240,7 +240,7 @@ class Compiler {
     if (character === undefined) throw this.#refuse("ends in a backslash");
     const set = Object.hasOwn(escapedSets, character) ? escapedSets[character] : undefined;
     if (set) return (other) => set.test(other);
-    if (/\w/.test(character)) throw this.#refuse(`has \\${character}, which is not supported`);
+    if (/[^\W_]/.test(character)) throw this.#refuse(`has \\${character}, which is not supported`);
     return (other) => other === character;
   }
 

@@ -24,7 +24,7 @@ export function readTargets(fields: ConfigFields): (module: string) => boolean {
 function readMatcher(fields: ConfigFields, name: string): ((module: string) => boolean) | undefined {
   const value = fieldOf(fields, name);
   if (value === undefined || value === null) return undefined;
-  if (value === "all-linear" && name === "target_modules")
+  if (typeof value === "string" && value.toLowerCase() === "all-linear" && name === "target_modules")
     return (module) => module !== "lm_head" && module !== "model.embed_tokens";
   if (typeof value === "string") {
     const pattern = compileNamePattern(`${fields.prefix}${name}`, value);
@@ -51,14 +51,10 @@ function readLayers(fields: ConfigFields): (module: string) => boolean {
   const layers: readonly unknown[] = Array.isArray(value) ? value : [value];
   if (layers.length > mostLayers || !layers.every((layer) => Number.isInteger(layer)))
     throw invalidField(fields, "layers_to_transform", `must be numbers of layers, not ${formatValue(value)}`);
-  const named = fieldOf(fields, "layers_pattern") ?? [];
-  const lists = readNames(fields, "layers_pattern", typeof named === "string" ? [named] : named).filter(
-    (text) => text !== "",
-  );
+  const named = fieldOf(fields, "layers_pattern") ?? "";
+  const lists = typeof named === "string" ? named : readNames(fields, "layers_pattern", named).join("|");
+  const list = lists === "" ? ".*\\.[^.]*" : `(.*\\.)?(${lists})`;
+  const pattern = compileNamePattern(`${fields.prefix}layers_pattern`, `${list}\\.\\d+\\..*`);
   const chosen = new Set(layers);
-  return (module) => {
-    const [, list, layer] = /^.*\.([^.]*)\.(\d+)\./.exec(module) ?? [];
-    if (list === undefined || !chosen.has(Number(layer))) return false;
-    return lists.length === 0 || lists.includes(list);
-  };
+  return (module) => pattern.matches(module) && chosen.has(Number(/^.*\.(\d+)\./.exec(module)![1]));
 }
