@@ -6,6 +6,7 @@ import { createWasmBackend } from "../src/backend/wasm/wasm.ts";
 import { type CheckpointFiles, readJson } from "../src/checkpoint/files.ts";
 import { openGguf } from "../src/checkpoint/gguf/open-gguf.ts";
 import { openDirectory } from "../src/checkpoint/node/directory.ts";
+import { createWeightKeeper } from "../src/engine/keep-weights.ts";
 import type { LoadCall } from "../src/engine/methods.ts";
 import { loadWeights, weightSpecs } from "../src/engine/runtime/load-weights.ts";
 import type { WeightCache } from "../src/engine/weight-cache.ts";
@@ -74,7 +75,11 @@ async function load(folder: string, weightCache: WeightCache) {
     const config = parseModelConfig(await readJson(files, "config.json"));
     const backend = await createWasmBackend({ threads: 1, variant: "plain" });
     const specs = weightSpecs(config, files.tensors, {} as LoadCall);
-    const options = { signal: new AbortController().signal, onProgress: () => {}, weightCache, leastBytes: 0 };
+    const options = {
+      signal: new AbortController().signal,
+      onProgress: () => {},
+      keepWeights: createWeightKeeper(weightCache, 0),
+    };
     isReading = true;
     const loaded = await loadWeights(files, files.tensors, config, specs, backend, config.head_dim / 2, options);
     await loaded.kept;

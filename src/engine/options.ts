@@ -28,6 +28,7 @@ export type WarningCode =
   | "hub_not_reached"
   | "kernels"
   | "leading_spaces_differ"
+  | "output_matrix_not_used"
   | "rows_not_in_blocks"
   | "sliding_window_not_followed"
   | "threads"

@@ -15,6 +15,7 @@ import { expectedTensors, type ModelConfig, optionalTensors } from "../model/con
 import { readRotaryParameters } from "../position/index.ts";
 import { readTokenizerFile } from "../text/tokenizer-files.ts";
 import type { Warning } from "./options.ts";
+import { outputNotUsed } from "./output-not-used.ts";
 import { readConfiguration } from "./read-configuration.ts";
 
 export interface PlanOptions {
@@ -71,7 +72,11 @@ export async function planQuantized(
   if (!allowRequantize) refuseRequantizing(files, index, tensors);
   const factors = isLlama ? ropeFactorsOf(config) : undefined;
   if (factors) tensors.push({ source: factors, name: ropeFactorsName, shape: [factors.length], type: "F32" });
-  return { plan: planGguf(metadata, tensors), index, warnings: warningsOf(config, tokenizer.tokenizer) };
+  return {
+    plan: planGguf(metadata, tensors),
+    index,
+    warnings: [...warningsOf(config, tokenizer.tokenizer), ...(await outputNotUsed(index, config))],
+  };
 }
 
 /** What llama.cpp has in an order of its own in `llama`. */

@@ -1,6 +1,7 @@
 import type { CheckpointFiles } from "../checkpoint/files.ts";
 import type { Hub } from "../checkpoint/hub/hub.ts";
 import type { OwnerPort, WorkerHandle } from "./channel.ts";
+import type { KeepWeights } from "./keep-weights.ts";
 import type { SourceDescription } from "./source.ts";
 import type { WeightCache } from "./weight-cache.ts";
 
@@ -55,6 +56,8 @@ export interface Platform {
   readonly openFile: (path: string) => Promise<Blob>;
   /** Undefined where there is no disk. */
   readonly weightCache: WeightCache | undefined;
+  /** Keeps repacked weights in that cache. */
+  readonly keepWeights: KeepWeights | undefined;
 }
 
 /**

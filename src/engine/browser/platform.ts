@@ -21,6 +21,7 @@ export const platform: Platform = {
     throw new UnsupportedError(`a browser has no file ${path}; give a Blob`);
   },
   weightCache: undefined,
+  keepWeights: undefined,
 };
 
 /** GGUF files come as shared ones: a worker of their own reads them. */

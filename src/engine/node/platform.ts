@@ -10,12 +10,15 @@ import { openUrl } from "../../checkpoint/http.ts";
 import { openDirectory } from "../../checkpoint/node/directory.ts";
 import { SkeinError } from "../../errors.ts";
 import type { OwnerPort } from "../channel.ts";
+import { createWeightKeeper } from "../keep-weights.ts";
 import { readModelAddress } from "../model-address.ts";
 import type { Platform } from "../platform.ts";
 import { openSharedFiles } from "../shared-files.ts";
 import type { SourceDescription } from "../source.ts";
 import { createAtomicFile } from "./atomic-file.ts";
 import { createWeightCache } from "./weight-cache.ts";
+
+const weightCache = createWeightCache();
 
 export const platform: Platform = {
   ownerPort,
@@ -25,7 +28,8 @@ export const platform: Platform = {
   openHub: async () => (await import("../../checkpoint/hub/node/open-hub.ts")).openHub(),
   createFile: createAtomicFile,
   openFile,
-  weightCache: createWeightCache(),
+  weightCache,
+  keepWeights: createWeightKeeper(weightCache),
 };
 
 function ownerPort(): OwnerPort {

@@ -1,5 +1,5 @@
 import { availableThreads } from "#threads";
-import { canWiden, loadWideKernels, notWide, wideNeeds } from "#wide-kernels";
+import { findWideKernels } from "#wide-kernels";
 import type { Backend, CacheLayout, CacheType, WeightSpec, WeightType } from "../../backend/backend.ts";
 import { cacheBytesPerToken } from "../../backend/cache-size.ts";
 import { createReferenceBackend } from "../../backend/reference/reference.ts";
@@ -7,7 +7,7 @@ import { kernelVariants } from "../../backend/wasm/builder/variant.ts";
 import { hasSeveralMemories } from "../../backend/wasm/other-memories.ts";
 import { checkCompiles, fastestVariant, hasRelaxedSimd } from "../../backend/wasm/variants.ts";
 import { createWasmBackend, packedBytes } from "../../backend/wasm/wasm.ts";
-import { InvalidOptionError, SkeinError, UnsupportedError } from "../../errors.ts";
+import { InvalidOptionError, UnsupportedError } from "../../errors.ts";
 import type { LoadCall } from "../methods.ts";
 import type { Warning } from "../options.ts";
 
@@ -21,9 +21,6 @@ const mostInOneMemory = 3.5 * 2 ** 30;
 const bytesForEachMemory = 2 * 2 ** 30;
 const leastMemories = 4;
 const mostMemories = 31;
-
-/** Weights of fewer bytes are read and multiplied before the kernels with wide vectors would be compiled and checked. */
-const leastWideBytes = 32 * 2 ** 20;
 
 /** A backend, and what is to be said about the choice. */
 export interface ChosenBackend {
@@ -71,7 +68,6 @@ export async function chooseBackend(
   checkCompiles();
   if ((kernels === "relaxed" || kernels === "pairs") && !hasRelaxedSimd())
     throw new UnsupportedError(`kernels: this engine has no relaxed SIMD, which ${kernels} needs; use plain`);
-  if (kernels === "wide" && !canWiden()) throw new UnsupportedError(`kernels: wide needs ${wideNeeds}`);
   const variant = kernels === "auto" || kernels === "wide" ? fastestVariant() : kernels;
   const weightBytes = packedBytes(specs);
   const tokenBytes = cacheBytesPerToken(layout);
@@ -83,20 +79,12 @@ export async function chooseBackend(
   const others = needed > mostInOneMemory && maySplit ? wanted : 0;
   const room = others * 2 * bytesForEachMemory || mostInOneMemory;
   const { used, warnings } = chooseThreads(threads);
-  const isWide = canWiden() && (kernels === "wide" || (kernels === "auto" && weightBytes >= leastWideBytes));
-  const module = isWide
-    ? await loadWideKernels(variant, specs, layout.type, layout.headDim).catch(withoutRoom)
-    : undefined;
+  const { module, problem } = await findWideKernels(kernels, variant, specs, layout, weightBytes);
   return {
     backend: await createWasmBackend({ threads: used, others, workingEnd, variant, module }),
     mostTokens: maySplit ? Math.floor((room - weightBytes) / tokenBytes) : undefined,
-    warnings: isWide && !module ? [...warnings, { code: "kernels", message: notWide }] : warnings,
+    warnings: problem ? [...warnings, { code: "kernels", message: problem }] : warnings,
   };
-}
-
-/** What only makes things faster is done without where there is no memory for it. */
-function withoutRoom(error: unknown): undefined {
-  if (!(error instanceof SkeinError) || error.code !== "out_of_memory") throw error;
 }
 
 /** More threads than cores make nothing faster, and each takes some 20 MB: a few more may be asked for, no more. */

@@ -6,6 +6,7 @@ import { readJson } from "../../checkpoint/files.ts";
 import { openDirectory } from "../../checkpoint/node/directory.ts";
 import { openTensors } from "../../checkpoint/tensors.ts";
 import { parseModelConfig } from "../../model/config.ts";
+import { createWeightKeeper } from "../keep-weights.ts";
 import type { LoadCall } from "../methods.ts";
 import type { CachedWeights, WeightCache, WeightCacheKey, WeightCacheWriter } from "../weight-cache.ts";
 import { loadWeights, weightSpecs } from "./load-weights.ts";
@@ -91,7 +92,7 @@ async function load(
   const index = await openTensors(files);
   const backend = await createWasmBackend({ threads: 1, variant: "relaxed" });
   const specs = weightSpecs(config, index, call as LoadCall);
-  const options = { signal, onProgress: () => {}, weightCache: cache, leastBytes: 0 };
+  const options = { signal, onProgress: () => {}, keepWeights: createWeightKeeper(cache, 0) };
   const loaded = await loadWeights(files, index, config, specs, backend, config.head_dim / 2, options);
   await loaded.kept;
   return { ...loaded, hash: await loaded.fingerprint(), sourceReads };

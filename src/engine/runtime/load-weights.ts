@@ -2,20 +2,14 @@ import { platform } from "#platform";
 import type { Backend, KeyScales, MatrixType, Weight, WeightSpace, WeightSpec } from "../../backend/backend.ts";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { widenSuperBlocks } from "../../checkpoint/gguf/blocks-k.ts";
-import { identifyCheckpoint } from "../../checkpoint/identity.ts";
 import { namingFile } from "../../checkpoint/in-file.ts";
 import type { TensorBlocks, TensorIndex } from "../../checkpoint/tensors.ts";
 import { expectedTensors, type ModelConfig } from "../../model/config.ts";
-import { areExponents, KeyScaleFinder, keyScales } from "../../model/key-scales.ts";
+import { KeyScaleFinder, keyScales } from "../../model/key-scales.ts";
+import type { KeepWeights } from "../keep-weights.ts";
 import type { LoadCall } from "../methods.ts";
 import type { Progress } from "../options.ts";
-import type { WeightCache, WeightCacheKey } from "../weight-cache.ts";
 import { weightsFingerprint } from "./weights-fingerprint.ts";
-
-/** Weights that take less than this are made anew each time: reading them is no faster. */
-const leastCachedBytes = 64 * 2 ** 20;
-/** Read from the disk's cache between two looks at the signal. */
-const readBytes = 128 * 2 ** 20;
 
 /** All weights of a model, loaded. */
 export interface LoadedWeights {
@@ -80,32 +74,25 @@ export async function loadWeights(
   {
     signal,
     onProgress,
-    weightCache = platform.weightCache,
-    leastBytes = leastCachedBytes,
+    keepWeights = platform.keepWeights,
   }: {
     readonly signal: AbortSignal;
     readonly onProgress: (progress: Progress) => void;
-    readonly weightCache?: WeightCache | undefined;
-    readonly leastBytes?: number;
+    readonly keepWeights?: KeepWeights | undefined;
   },
 ): Promise<LoadedWeights> {
   const space = backend.allocateWeights(specs);
-  const isWorthIt = weightCache && space.packed && totalBytes(space) >= leastBytes;
-  // Before anything is read; see `identifyCheckpoint`.
-  const identity = isWorthIt ? await identifyCheckpoint(files, index) : undefined;
-  const key = identity && { ...identity, format: formatOf(space, specs) };
+  const disk = await keepWeights?.(files, index, space, specs);
   const tell = (completed: number, total: number): void => onProgress({ phase: "load", completed, total });
   const exponentCount = config.num_hidden_layers * config.num_key_value_heads * pairs;
   let kept = Promise.resolve();
-  const types = specs.map(({ type }) => type);
-  let exponents =
-    key && weightCache && (await readCached(weightCache, key, space, { types, exponentCount }, signal, tell));
+  let exponents = await disk?.read(exponentCount, signal, tell);
   if (!exponents) {
     const finder = new KeyScaleFinder(config);
     await readSource(index, specs, space, finder, signal, tell);
     exponents = finder.exponents(pairs);
     // In the background: the first answer does not wait for the disk.
-    if (key && weightCache) kept = writeCached(weightCache, key, space, { types, exponents }).catch(() => {});
+    if (disk) kept = disk.write(exponents).catch(() => {});
   }
   return {
     kept,
@@ -170,70 +157,6 @@ function numbersOf({ scales, integers }: TensorBlocks): Float32Array {
     for (let i = block * length; i < (block + 1) * length; i++) numbers[i] = scale * integers[i]!;
   }
   return numbers;
-}
-
-/** @returns the exponents of the keys' scales, when the weights are there */
-async function readCached(
-  cache: WeightCache,
-  key: WeightCacheKey,
-  space: WeightSpace,
-  { types, exponentCount }: { readonly types: readonly MatrixType[]; readonly exponentCount: number },
-  signal: AbortSignal,
-  tell: (completed: number, total: number) => void,
-): Promise<Int8Array | undefined> {
-  const total = totalBytes(space);
-  const entry = await cache.open(key);
-  if (!entry) return undefined;
-  try {
-    const header = (entry.header ?? {}) as { readonly keyExponents?: unknown; readonly types?: unknown };
-    const { keyExponents } = header;
-    if (entry.byteLength !== total || !areExponents(keyExponents, exponentCount)) return undefined;
-    if (JSON.stringify(header.types) !== JSON.stringify(types)) return undefined;
-    let completed = 0;
-    for (const part of space.packed!.parts) {
-      for (let start = 0; start < part.length; start += readBytes) {
-        signal.throwIfAborted();
-        const piece = part.subarray(start, start + readBytes);
-        await entry.read(completed, piece);
-        completed += piece.length;
-        tell(completed, total);
-      }
-    }
-    return Int8Array.from(keyExponents);
-  } catch (error) {
-    if (signal.aborted) throw error;
-    return undefined; // then from the source
-  } finally {
-    await entry.close();
-  }
-}
-
-async function writeCached(
-  cache: WeightCache,
-  key: WeightCacheKey,
-  space: WeightSpace,
-  { types, exponents }: { readonly types: readonly MatrixType[]; readonly exponents: Int8Array },
-): Promise<void> {
-  const writer = await cache.create(key, totalBytes(space)).catch(() => undefined);
-  if (!writer) return;
-  try {
-    for (const part of space.packed!.parts) await writer.write(part);
-    await writer.commit({ types, keyExponents: [...exponents] });
-  } finally {
-    await writer.discard();
-  }
-}
-
-/** Which bytes these are, in words: the layout, and the types of tensors. Which tensor has which stands in the entry itself. */
-function formatOf({ packed }: WeightSpace, specs: readonly WeightSpec[]): string {
-  const matrices = specs.filter(({ shape }) => shape.length > 1);
-  const types = [...new Set(matrices.map(({ type }) => type))].sort();
-  const embedding = matrices.find(({ name }) => name === "model.embed_tokens.weight")?.type;
-  return `${packed!.format}, ${types.join("+")}, embeddings ${embedding}`;
-}
-
-function totalBytes({ packed }: WeightSpace): number {
-  return packed!.parts.reduce((sum, { length }) => sum + length, 0);
 }
 
 function count(shape: readonly number[]): number {

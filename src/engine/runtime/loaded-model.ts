@@ -15,6 +15,7 @@ import { rotaryRows } from "../../position/index.ts";
 import type { TokenTable } from "../../text/token-table.ts";
 import type { LoadCall } from "../methods.ts";
 import type { Progress, Warning } from "../options.ts";
+import { outputNotUsed } from "../output-not-used.ts";
 import { readConfiguration } from "../read-configuration.ts";
 import { Adapters, adapterSpecs, loadAdapter, type PreparedAdapter, prepareAdapter } from "./adapters.ts";
 import { checkBackendOptions, chooseBackend } from "./choose-backend.ts";
@@ -102,6 +103,7 @@ export async function loadCheckpoint(
       ...chosen.warnings,
       ...generationWarnings(defaults),
       ...widenedWarnings(index, specs, call),
+      ...(await outputNotUsed(index, config)),
       ...prepared.flatMap(({ warnings }) => warnings),
     ],
     scheduler: new Scheduler(decoder, backend, config.vocab_size),

@@ -1,10 +1,14 @@
-export const wideNeeds = "Node";
-export const notWide = "";
+import { UnsupportedError } from "../../../errors.ts";
 
-/** @returns false: V8's flags are not a page's to set */
-export function canWiden(): boolean {
-  return false;
+/**
+ * V8's flags are not a page's to set.
+ *
+ * @returns neither kernels nor a problem
+ * @throws UnsupportedError when they are asked for
+ */
+export async function findWideKernels(
+  choice: string,
+): Promise<{ readonly module?: WebAssembly.Module; readonly problem?: string }> {
+  if (choice === "wide") throw new UnsupportedError("kernels: wide needs Node");
+  return {};
 }
-
-/** @returns undefined */
-export async function loadWideKernels(): Promise<undefined> {}

@@ -1,11 +1,12 @@
 import { kernelBytes } from "#kernels";
-import type { CacheType, WeightSpec } from "../../backend.ts";
+import { SkeinError, UnsupportedError } from "../../../errors.ts";
+import type { CacheLayout, CacheType, WeightSpec } from "../../backend.ts";
 import type { KernelVariant } from "../builder/variant.ts";
 import { exercise, type KernelUse } from "../exercise.ts";
 import { createWasmBackend } from "../wasm.ts";
-import { compileJoined, whileOthersWait } from "./widening-flags.ts";
+import { canWiden, compileJoined, whileOthersWait } from "./widening-flags.ts";
 
-export { canWiden } from "./widening-flags.ts";
+export { canWiden };
 
 /*
  * V8 can join neighbouring operations on 128-bit vectors, which is what WebAssembly has, to one of 256 bits: same bits, up to twice as fast on
@@ -14,12 +15,46 @@ export { canWiden } from "./widening-flags.ts";
  */
 
 /** What {@link canWiden} asks for, in words. */
-export const wideNeeds =
+const wideNeeds =
   "Node 24.5 or newer on x64, not Electron, and none of V8's WebAssembly flags set; leave the option out";
 
 /** Said where kernels with joined vectors are not used after all. */
-export const notWide =
+const notWide =
   "kernels: vectors of 256 bits computed something else than those of 128, or could not be tried; those of 128 are used. Please report this with your version of Node and your processor";
+
+/** Weights of fewer bytes are read and multiplied before the kernels with wide vectors would be compiled and checked. */
+const leastWideBytes = 32 * 2 ** 20;
+
+/** Kernels with joined vectors, where they were found to do, or why they are not used although they were tried. */
+export interface WideKernels {
+  readonly module?: WebAssembly.Module;
+  readonly problem?: string;
+}
+
+/**
+ * The kernels with joined vectors, if they are asked for, or nothing else is and they are worth it.
+ *
+ * @param choice - `wide`, `auto`, or other kernels, which are left as they are
+ * @throws UnsupportedError where there are none and `wide` asks for them
+ */
+export async function findWideKernels(
+  choice: string,
+  variant: KernelVariant,
+  specs: readonly WeightSpec[],
+  { type, headDim }: Pick<CacheLayout, "type" | "headDim">,
+  weightBytes: number,
+): Promise<WideKernels> {
+  if (choice === "wide" && !canWiden()) throw new UnsupportedError(`kernels: wide needs ${wideNeeds}`);
+  const isWanted = choice === "wide" || (choice === "auto" && weightBytes >= leastWideBytes);
+  if (!isWanted || !canWiden()) return {};
+  const module = await loadWideKernels(variant, specs, type, headDim).catch(withoutRoom);
+  return module ? { module } : { problem: notWide };
+}
+
+/** What only makes things faster is done without where there is no memory for it. */
+function withoutRoom(error: unknown): undefined {
+  if (!(error instanceof SkeinError) || error.code !== "out_of_memory") throw error;
+}
 
 /**
  * Loads the kernels with joined vectors, and compares what they compute with what those of 128 bits do.
