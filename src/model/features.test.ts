@@ -54,18 +54,21 @@ test.each<[RegExp, Readonly<Record<string, unknown>>]>([
   expect(() => parseModelConfig({ ...qwen2, ...change })).toThrow(message);
 });
 
-test("the same fields with the values of a plain model are fine", () => {
-  parseModelConfig({
-    ...qwen2,
-    architectures: ["Qwen2ForCausalLM"],
-    hidden_act: "silu",
-    quantization_config: null,
-    num_experts: 0,
-    use_mrope: false,
-    partial_rotary_factor: 1,
-    layer_types: ["full_attention", "full_attention", "full_attention"],
-  });
-});
+test.each(["silu", "swish"])(
+  "the same fields with the values of a plain model are fine, %s among them",
+  (hidden_act) => {
+    parseModelConfig({
+      ...qwen2,
+      architectures: ["Qwen2ForCausalLM"],
+      hidden_act,
+      quantization_config: null,
+      num_experts: 0,
+      use_mrope: false,
+      partial_rotary_factor: 1,
+      layer_types: ["full_attention", "full_attention", "full_attention"],
+    });
+  },
+);
 
 const full = "full_attention";
 const slides = "sliding_attention";

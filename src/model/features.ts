@@ -38,7 +38,7 @@ const WHOLE_HEADS = "attention rotates whole heads in these families";
 
 /** Field, the values under which the model is the plain one, what to know or do. Absent and null are plain too. */
 const PLAIN_VALUES: readonly (readonly [string, readonly unknown[], string])[] = [
-  ["hidden_act", ["silu"], "only silu is"],
+  ["hidden_act", ["silu", "swish"], "only silu is"],
   ["num_experts", [0], "mixtures of experts are not"],
   ["num_local_experts", [0], "mixtures of experts are not"],
   ["n_routed_experts", [0], "mixtures of experts are not"],
@@ -46,7 +46,7 @@ const PLAIN_VALUES: readonly (readonly [string, readonly unknown[], string])[] =
   ["use_mrope", [false], "positions of images and video are not"],
   ["is_causal", [true], "only models that look back alone are"],
   ["use_bidirectional_attention", [false], "only models that look back alone are"],
-  // transformers itself cannot run these families with part of a head rotated: its tables would not fit the heads.
+  // transformers 4 cannot run these families with part of a head rotated, since its tables would not fit the heads; 5 rotates whole ones without a scaling.
   ["partial_rotary_factor", [1], WHOLE_HEADS],
   [
     "dual_chunk_attention_config",
