@@ -120,6 +120,16 @@ describe("in a program", () => {
     });
   });
 
+  test.each(["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])("%s is named where it forbids what is needed", async (name) => {
+    Object.assign(process.env, { HF_HUB_OFFLINE: "", [name]: "on" });
+    try {
+      await expect(pullModel("owner/tiny")).rejects.toThrow(`which ${name} forbids`);
+      await expect(loadModel("owner/tiny", { download: true })).rejects.toThrow(`${name} forbids downloading it`);
+    } finally {
+      delete process.env.TRANSFORMERS_OFFLINE;
+    }
+  });
+
   test("one of several GGUF files", async () => {
     await expect(loadModel("owner/tiny-GGUF", { download: true })).rejects.toThrow(
       "choose one of: owner/tiny-GGUF:F16, owner/tiny-GGUF:Q8_0",

@@ -92,7 +92,7 @@ async function pullAsked(
 function notCached({ folder, offline, endpoint }: Hub, source: string, missing: string): HubError {
   const known = isPublished(source) ? "only its configuration is built in (for inspecting); " : "";
   const remedy = offline
-    ? "HF_HUB_OFFLINE forbids downloading it"
+    ? `${offline} forbids downloading it`
     : `skein pull ${source}, or download: true, downloads it from ${new URL(endpoint).host}`;
   return new HubError(
     "not_cached",

@@ -97,8 +97,8 @@ export interface Hub {
   readonly endpoint: string;
   /** The cache's folder. */
   readonly folder: string;
-  /** True: nothing is requested. */
-  readonly offline: boolean;
+  /** The variable of the environment that says that nothing is requested, if one does. */
+  readonly offline: string | undefined;
   /** Looks into the cache only. */
   find(id: ModelId): Promise<FoundModel>;
   /** Downloads what is missing. @throws HubError; the signal's reason */

@@ -18,7 +18,7 @@ beforeEach(async () => {
   settings = {
     cache,
     endpoint: "http://127.0.0.1:9",
-    offline: true,
+    offline: "HF_HUB_OFFLINE",
     token: undefined,
     questionTimeout: 1,
     downloadTimeout: 1,

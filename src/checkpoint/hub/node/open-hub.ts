@@ -46,9 +46,9 @@ export async function openHub(): Promise<Hub> {
 }
 
 function refuseOffline({ offline, cache }: HubSettings, id: ModelId): void {
-  if (!offline) return;
+  if (offline === undefined) return;
   throw new HubError(
     "not_cached",
-    `${formatModelId(id)} would have to be requested, which HF_HUB_OFFLINE forbids; the cache is ${cache}`,
+    `${formatModelId(id)} would have to be requested, which ${offline} forbids; the cache is ${cache}`,
   );
 }

@@ -49,7 +49,7 @@ test("a token that cannot be sent is refused, and not shown", async () => {
   expect(error.message).not.toContain("secret");
 });
 
-test("offline is what Python takes for true", async () => {
+test("offline is what Python takes for true, and known by the variable that says so", async () => {
   for (const [value, offline] of Object.entries({
     1: true,
     true: true,
@@ -59,9 +59,11 @@ test("offline is what Python takes for true", async () => {
     false: false,
     x: false,
   }))
-    expect((await read({ HF_HUB_OFFLINE: value })).offline, value).toBe(offline);
-  expect((await read({ TRANSFORMERS_OFFLINE: "1" })).offline).toBe(true);
-  expect((await read({})).offline).toBe(false);
+    expect((await read({ HF_HUB_OFFLINE: value })).offline, value).toBe(offline ? "HF_HUB_OFFLINE" : undefined);
+  expect((await read({ TRANSFORMERS_OFFLINE: "1" })).offline).toBe("TRANSFORMERS_OFFLINE");
+  expect((await read({ HF_HUB_OFFLINE: "", TRANSFORMERS_OFFLINE: "1" })).offline).toBe("TRANSFORMERS_OFFLINE");
+  expect((await read({ HF_HUB_OFFLINE: "0", TRANSFORMERS_OFFLINE: "1" })).offline).toBeUndefined();
+  expect((await read({})).offline).toBeUndefined();
 });
 
 test("an endpoint loses the slash at its end; what is none is refused", async () => {

@@ -9,8 +9,8 @@ export interface HubSettings {
   readonly cache: string;
   /** Every request starts here; without a slash at the end. */
   readonly endpoint: string;
-  /** True: nothing is requested. */
-  readonly offline: boolean;
+  /** The variable that says that nothing is requested, if one does. */
+  readonly offline: string | undefined;
   readonly token: HubToken | undefined;
   /** How long the Hub may take to answer a question; milliseconds. */
   readonly questionTimeout: number;
@@ -50,13 +50,19 @@ export async function readHubSettings(
   return {
     cache: path("HF_HUB_CACHE") ?? path("HUGGINGFACE_HUB_CACHE") ?? join(home, "hub"),
     endpoint: readEndpoint(environment.HF_ENDPOINT || "https://huggingface.co"),
-    offline: isTrue(environment.HF_HUB_OFFLINE || environment.TRANSFORMERS_OFFLINE),
+    offline: readOffline(environment),
     token: isTrue(environment.HF_HUB_DISABLE_IMPLICIT_TOKEN)
       ? undefined
       : await readToken(environment, path("HF_TOKEN_PATH") ?? join(home, "token")),
     questionTimeout: readSeconds("HF_HUB_ETAG_TIMEOUT", environment),
     downloadTimeout: readSeconds("HF_HUB_DOWNLOAD_TIMEOUT", environment),
   };
+}
+
+/** @returns the variable that says so; the first one that is set decides */
+function readOffline(environment: Surroundings["environment"]): string | undefined {
+  const name = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].find((variable) => environment[variable]);
+  return name !== undefined && isTrue(environment[name]) ? name : undefined;
 }
 
 async function readToken(environment: Surroundings["environment"], file: string): Promise<HubToken | undefined> {

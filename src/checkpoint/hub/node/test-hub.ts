@@ -81,7 +81,7 @@ export async function startTestHub(): Promise<TestHub> {
     settings: (cache, others = {}) => ({
       cache,
       endpoint: addressOf(main),
-      offline: false,
+      offline: undefined,
       token: undefined,
       questionTimeout: 5000,
       downloadTimeout: 5000,
