@@ -31,13 +31,13 @@ export async function resolveSource(source: ModelSource, options: ResolveOptions
   const found = await hub.find(id);
   if (!("model" in found)) {
     if (!download || hub.offline) throw notCached(hub, source, found.missing);
-    return (await pullAsked(hub, id, source, options)).path;
+    return (await pullAsked(hub, id, options, source)).path;
   }
   let { doubt } = found;
   if (!found.isComplete && download && !hub.offline) {
     try {
       // What is there is completed; a newer commit would be another model.
-      return (await pullAsked(hub, { ...id, revision: found.model.commit }, source, options)).path;
+      return (await pullAsked(hub, { ...id, revision: found.model.commit }, options)).path;
     } catch (error) {
       if (!(error instanceof HubError) || ["disk_full", "write_failed"].includes(error.code)) throw error;
       // Else `download` said no.
@@ -62,31 +62,22 @@ export async function findModelId(source: ModelSource): Promise<ModelId | undefi
 const onlyConfiguration =
   "only its configuration is built in (for inspecting). Serve its files, and end their folder's path with a slash";
 
-async function pullAsked(
+/** @param path - that the id may have been meant as */
+function pullAsked(
   hub: Hub,
   id: ModelId,
-  source: string,
   { download, signal, onProgress }: ResolveOptions,
+  path?: string,
 ): Promise<HubModel> {
-  let isPlanned = false;
-  try {
-    return await hub.pull(id, {
-      signal,
-      onPlan: async (plan) => {
-        isPlanned = true;
-        if (typeof download === "function" && (await download(plan)) !== true)
-          throw new HubError("not_cached", `${source}: it is not in the cache, and download did not want it`);
-      },
-      onProgress: (completed, total) => onProgress?.({ phase: "download", completed, total }),
-    });
-  } catch (error) {
-    // What nobody knows was perhaps meant as a path.
-    if (isPlanned || !(error instanceof HubError) || !["not_found", "unauthorized", "network"].includes(error.code))
-      throw error;
-    throw new HubError(error.code as "not_found", `${error.message}. There is no folder or file ${source} either`, {
-      cause: error,
-    });
-  }
+  return hub.pull(id, {
+    path,
+    signal,
+    onPlan: async (plan) => {
+      if (typeof download === "function" && (await download(plan)) !== true)
+        throw new HubError("not_cached", `${plan.id}: it is not in the cache, and download did not want it`);
+    },
+    onProgress: (completed, total) => onProgress?.({ phase: "download", completed, total }),
+  });
 }
 
 function notCached({ folder, offline, endpoint }: Hub, source: string, missing: string): HubError {

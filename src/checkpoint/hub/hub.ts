@@ -26,6 +26,8 @@ export interface DownloadPlan extends HubModel {
 
 /** How a model is downloaded. */
 export interface PullOptions {
+  /** What was given for the id, where it may have been meant as a path: where nothing is known of the id, that there is no such path is said, too. */
+  readonly path?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Told before anything is transferred. What it throws ends the download. */
   readonly onPlan?: ((plan: DownloadPlan) => void | Promise<void>) | undefined;

@@ -25,8 +25,10 @@ const atOnce = 4;
  * @throws HubError; CheckpointError for an index that cannot be followed; the signal's reason
  */
 export async function pull(settings: HubSettings, id: ModelId, options: PullOptions): Promise<HubModel> {
-  const { signal, onPlan, onProgress } = options;
-  const repository = await readRepository(settings, id, signal);
+  const { path, signal, onPlan, onProgress } = options;
+  const repository = await readRepository(settings, id, signal).catch((error: unknown) => {
+    throw path === undefined ? error : orPath(error, path);
+  });
   const names = repository.files.map(({ name }) => name);
   const folder = new RepositoryFolder(settings.cache, id.repository);
   const selected = await selectFiles(id, names, openRemoteFiles(settings, repository, signal)).catch(async (error) => {
@@ -51,6 +53,12 @@ export async function pull(settings: HubSettings, id: ModelId, options: PullOpti
     if (id.revision !== repository.commit) await folder.setCommit(id.revision, repository.commit);
   });
   return model;
+}
+
+/** What nobody knows was perhaps meant as a path. */
+function orPath(error: unknown, path: string): unknown {
+  if (!(error instanceof HubError) || !["not_found", "unauthorized", "network"].includes(error.code)) return error;
+  return new HubError(error.code, `${error.message}. There is no folder or file ${path} either`, { cause: error });
 }
 
 /** That a GGUF file in the cache is no stand-in for safetensors files is worth knowing, even if nothing was chosen that could be downloaded. */
