@@ -1,5 +1,6 @@
 import { platform } from "#platform";
 import { type CheckpointFiles, readJson } from "../checkpoint/files.ts";
+import { parseModelId } from "../checkpoint/hub/model-id.ts";
 import { inFile } from "../checkpoint/in-file.ts";
 import { hasWeights, noWeights } from "../checkpoint/shards.ts";
 import { openTensors, type TensorIndex } from "../checkpoint/tensors.ts";
@@ -200,7 +201,8 @@ function checkLength(tokens: number): void {
 
 /** A text that names no folder was probably meant as a name; the Hub cannot be asked. */
 function unknownName(name: string, error: unknown): unknown {
-  if (!(error instanceof SkeinError && error.code === "not_found") || /\.gguf$/i.test(name)) return error;
+  const isPath = /\.gguf$/i.test(name) || (/[/\\]/.test(name) && parseModelId(name) === undefined);
+  if (isPath || !(error instanceof SkeinError && error.code === "not_found")) return error;
   const known = [...publishedConfigs.keys()].join(", ");
   return new SkeinError(
     "not_found",

@@ -269,6 +269,13 @@ test("a name that is neither a folder nor published: the error lists the publish
   expect(String(error)).not.toContain("\n");
 });
 
+test.each(["./Qwen2-7B-Instruct", "../Qwen/Qwen2-7B", "/none/Qwen2-7B"])("a path is no name: %s", async (path) => {
+  await expect(inspectModel(path)).rejects.toMatchObject({
+    code: "not_found",
+    message: `${path}: there is no such folder; give the folder of a checkpoint, or a GGUF file`,
+  });
+});
+
 let folder: string;
 const before = process.cwd();
 beforeAll(async () => {
