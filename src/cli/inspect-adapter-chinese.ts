@@ -126,15 +126,15 @@ const findings: Readonly<Record<AdapterWarning["code"], Finding>> = {
   }),
   adapter_window_beyond_factor: ({ window, factor, originalWindow, needed }) => ({
     message: `缩放因子 ${factor} 把基础模型的窗口（${originalWindow} 个 token）扩展到 ${Math.floor(Number(originalWindow) * Number(factor))}，小于适配器所说的微调长度 ${window}；两者都照此执行`,
-    fix: `在适配器的 skein.json 或选项中改正其中之一：factor: ${needed} 可达 ${window}`,
+    fix: `在适配器的 skein.json 或 --adapter 中改正其中之一：factor=${needed} 可达 ${window}`,
   }),
   adapter_window_without_factor: ({ window, nativeWindow, needed }) => ({
     message: `适配器称在 ${window} 个 token 的长度上微调，而基础模型的原生窗口为 ${nativeWindow}；${window} 以内的位置都不缩放`,
-    fix: `若微调时使用了 YaRN，在适配器的 skein.json 中写入 "factor": ${needed}，或给出选项 factor: ${needed}；否则保持不变`,
+    fix: `若微调时使用了 YaRN，在适配器的 skein.json 中写入 "factor": ${needed}，或给 --adapter 加上 ,factor=${needed}；否则保持不变`,
   }),
   adapter_window_shorter: ({ window, nativeWindow }) => ({
     message: `适配器称在 ${window} 个 token 的长度上微调，小于基础模型的原生窗口 ${nativeWindow}；除非扩展，其序列止于此`,
-    fix: `保持不变；或从适配器的 skein.json 或选项中删除 window，使其序列可用基础模型的 ${nativeWindow} 个 token`,
+    fix: `保持不变；或从适配器的 skein.json 或 --adapter 中删除 window，使其序列可用基础模型的 ${nativeWindow} 个 token`,
   }),
 };
 

@@ -92,5 +92,13 @@ export const adapterEnglish: AdapterTexts = {
         return `${context?.method}, ${context?.schedule}`;
     }
   },
-  finding: ({ message, fix }) => ({ message, fix }),
+  finding: ({ message, fix }) => ({ message, fix: inFlag(fix) }),
 };
+
+/** A fix of the API in the words of `--adapter`. */
+function inFlag(fix: string): string {
+  return fix
+    .replace(/\bgive the option factor: ([\d.]+)/, "add ,factor=$1 to --adapter")
+    .replace(/\bas an option: factor: ([\d.]+)/, "in --adapter: factor=$1")
+    .replace("or the options, so that", "or --adapter, so that");
+}

@@ -409,9 +409,15 @@ test.each<[string, object, string, string, string]>([
   ["adapter_pattern_not_supported", { target_modules: "(?<!x)q_proj" }, "", "(?<!", "无法识别的模式"],
   ["adapter_weights_do_not_fit", { r: 4 }, "", "instead of [4, 128]", "矩阵与 adapter_config.json 不符"],
   ["adapter_does_not_fit_base", { target_modules: ["q_proj", "k_proj"] }, "", "k_proj.lora_A", "与该模型不匹配"],
-  ["adapter_window_beyond_factor", {}, ",window=600,factor=2", "600", "小于适配器所说的微调长度 600"],
-  ["adapter_window_without_factor", {}, ",window=768", "factor: 3", "位置都不缩放"],
-  ["adapter_window_shorter", {}, ",window=100", "fewer than the 256", "小于基础模型的原生窗口 256"],
+  ["adapter_window_beyond_factor", {}, ",window=600,factor=2", "or in --adapter: factor=2.344", "或 --adapter 中改正"],
+  [
+    "adapter_window_without_factor",
+    {},
+    ",window=768",
+    "or add ,factor=3 to --adapter",
+    "或给 --adapter 加上 ,factor=3",
+  ],
+  ["adapter_window_shorter", {}, ",window=100", "skein.json or --adapter, so that", "skein.json 或 --adapter 中删除"],
 ])(
   "what is wrong with an adapter is told with its fix, in both languages: %s %o",
   async (code, change, tuning, english, chinese) => {
