@@ -331,6 +331,14 @@ test("--for: what does not fit is refused with the reason, and so is wrong use",
   });
   const tooSmall = ["--for", "vllm", "--context", "131072", "--factor", "2"];
   await expect(inspect(pair[1]!, ...tooSmall)).rejects.toThrow(/65536 do .*look at it with --factor 4$/);
+  // The flag does not change what is declared.
+  await writeFile(
+    join(folder, "config.json"),
+    JSON.stringify({ ...config, max_position_embeddings: 32768, rope_scaling: { ...yarn, factor: 2 } }),
+  );
+  await expect(inspect(folder, "--for", "vllm", "--context", "65537", "--factor", "4")).rejects.toThrow(
+    /: 65537 tokens do not fit, 65536 do .*; for more, its rope_scaling has to declare the factor 4$/,
+  );
   await expect(inspect(...pair, "--for", "vllm")).rejects.toThrow(/one model/);
   await expect(inspect(tiny, "--for", "exllama")).rejects.toMatchObject({ code: "commander.invalidArgument" });
   await expect(inspect(tiny, "--context", "many")).rejects.toMatchObject({ code: "commander.invalidArgument" });

@@ -125,7 +125,7 @@ async function printServing(
   print(`\n${section(headings.findings, findings)}`);
 }
 
-/** The library's advice is for those who generate; here it is a flag of this command. */
+/** The library's advice is an option; here it is a flag of this command. */
 async function settingsFor(
   inspection: ModelInspection,
   flags: InspectFlags & { readonly for: ServingEngine },
@@ -134,12 +134,10 @@ async function settingsFor(
     return await servingSettings(inspection, { engine: flags.for, context: flags.context });
   } catch (error) {
     if (!(error instanceof ContextLengthError)) throw error;
-    const { tokensNeeded, tokensAvailable, nativeWindow, suggestion } = error;
-    const advice = suggestion
-      ? `for more, look at it with --factor ${suggestion.factor}`
-      : "no setting makes more of them useful; ask for a shorter --context";
-    const message = `${inspection.name}: ${tokensNeeded} tokens do not fit, ${tokensAvailable} do (native window ${nativeWindow}); ${advice}`;
-    throw new SkeinError(error.code, message, { cause: error });
+    const message = error.message
+      .replace("inspect it with factor: ", "look at it with --factor ")
+      .replace("a shorter context", "a shorter --context");
+    throw new SkeinError(error.code, `${inspection.name}: ${message}`, { cause: error });
   }
 }
 

@@ -24,8 +24,8 @@ export class ContextLengthError extends SkeinError {
   /** The name of the adapter whose windows these are, where it has its own. */
   declare readonly adapter: string | undefined;
 
-  constructor(fields: ContextLengthFields) {
-    super("context_length_exceeded", describe(fields));
+  constructor(fields: ContextLengthFields, message: string = describe(fields)) {
+    super("context_length_exceeded", message);
     Object.assign(this, fields);
   }
 }

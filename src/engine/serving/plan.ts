@@ -1,4 +1,8 @@
-import { ContextLengthError, contextLengthError } from "../../context/context-length-error.ts";
+import {
+  ContextLengthError,
+  type ContextLengthFields,
+  contextLengthError,
+} from "../../context/context-length-error.ts";
 import { type RotaryParameters, readRotaryParameters } from "../../position/index.ts";
 import { yarnAttentionScaling } from "../../position/yarn.ts";
 import type { ModelInspection } from "../inspection.ts";
@@ -29,16 +33,17 @@ export function planServing(inspection: ModelInspection, context: number): Servi
   const { nativeWindow, originalWindow, declared, maximumFactor } = settings;
   const window = context <= nativeWindow ? "native" : "extended";
   if (settings.method === "trained") {
-    if (context > settings.extendedWindow) throw contextLengthError(settings, context);
+    if (context > settings.extendedWindow) throw refuse(inspection, contextLengthError(settings, context));
     const facts = { method: declared, factor: maximumFactor, originalWindow, beta: null, costBelowWindow: null };
     return { inspection, context, window, scaling: { ...facts, origin: "trained", isStatic: true }, change: "nothing" };
   }
   const isDeclared = settings.method === "yarn";
   if (window === "native")
     return { inspection, context, window, scaling: null, change: isDeclared ? "plain" : "nothing" };
-  if (yarn === null || !(isDeclared || yarn.needed)) throw endOfModel(inspection, context);
+  if (yarn === null || !(isDeclared || yarn.needed)) throw refuse(inspection, endOfModel(inspection, context));
   const reached = isDeclared ? settings : reachedBySuggestion(inspection);
-  if (context > reached.extendedWindow) throw contextLengthError({ ...settings, ...reached }, context);
+  if (context > reached.extendedWindow)
+    throw refuse(inspection, contextLengthError({ ...settings, ...reached }, context));
   // Upwards: engines compare factor · window with the length.
   const factor = Math.ceil((context / yarn.originalWindow) * 1e6) / 1e6;
   const parameters = readRotaryParameters(inspection.config);
@@ -73,14 +78,21 @@ function reachedBySuggestion({ context, yarn }: ModelInspection): { extendedWind
 }
 
 /** No extension is meant for the model: none is suggested. */
-function endOfModel({ context }: ModelInspection, tokensNeeded: number): ContextLengthError {
+function endOfModel({ context }: ModelInspection, tokensNeeded: number): ContextLengthFields {
   const { nativeWindow } = context;
   const windows = { tokensAvailable: nativeWindow, nativeWindow, extendedWindow: nativeWindow };
-  return new ContextLengthError({
-    ...windows,
-    tokensNeeded,
-    option: undefined,
-    suggestion: undefined,
-    isOpenEnded: false,
-  });
+  return { ...windows, tokensNeeded, option: undefined, suggestion: undefined, isOpenEnded: false };
+}
+
+/** The advice that such an error has otherwise is for those who generate. */
+function refuse({ context }: ModelInspection, fields: ContextLengthFields): ContextLengthError {
+  const { tokensNeeded, tokensAvailable, nativeWindow, suggestion } = fields;
+  const advice =
+    suggestion === undefined
+      ? "no setting makes more of them useful; ask for a shorter context"
+      : context.method === "yarn"
+        ? `for more, its rope_scaling has to declare the factor ${suggestion.factor}`
+        : `for more, inspect it with factor: ${suggestion.factor}`;
+  const message = `${tokensNeeded} tokens do not fit, ${tokensAvailable} do (native window ${nativeWindow}); ${advice}`;
+  return new ContextLengthError(fields, message);
 }

@@ -205,15 +205,19 @@ test.each([...servingEngines])("%s: beyond what the model reaches it is refused 
     tokensAvailable: 131072,
     nativeWindow: 32768,
     suggestion: undefined,
+    message:
+      "131073 tokens do not fit, 131072 do (native window 32768); no setting makes more of them useful; ask for a shorter context",
   });
   // The base model has no extension that it was meant to have.
   const base = error(await published("Qwen/Qwen2-7B"), 131073);
   expect(base).toMatchObject({ code: "context_length_exceeded", tokensAvailable: 131072, suggestion: undefined });
   expect(error(await inspectFolder({}, { factor: 2 }), 131072)).toMatchObject({
     suggestion: { extend: "yarn", factor: 4 },
+    message: expect.stringMatching(/; for more, inspect it with factor: 4$/),
   });
   expect(error(await inspectFolder({ rope_scaling: { ...yarn, factor: 2 } }), 65537)).toMatchObject({
     tokensAvailable: 65536,
+    message: expect.stringMatching(/; for more, its rope_scaling has to declare the factor 4$/),
   });
 });
 
