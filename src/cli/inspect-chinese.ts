@@ -108,7 +108,7 @@ export const chinese: InspectTexts = {
         return "无";
     }
   },
-  wavelengths: (range) => `每转一圈 ${range} 个 token`,
+  wavelengths: (range, isScaled) => `每转一圈 ${range} 个 token${isScaled ? "，未计缩放" : ""}`,
   sampling: ({ sampling }) => {
     const { temperature, topK, topP, minP, repetitionPenalty } = sampling;
     const parts = [

@@ -113,7 +113,7 @@ export const english: InspectTexts = {
         return "none";
     }
   },
-  wavelengths: (range) => `${range} tokens a turn`,
+  wavelengths: (range, isScaled) => `${range} tokens a turn${isScaled ? ", without the scaling" : ""}`,
   sampling: ({ sampling }) => {
     const { temperature, topK, topP, minP, repetitionPenalty } = sampling;
     const parts = [

@@ -128,7 +128,9 @@ function describeContext(inspection: ModelInspection, texts: InspectTexts, width
 }
 
 function describeEncoding(inspection: ModelInspection, texts: InspectTexts, width: number): string {
-  const { theta, attentionScaling, factor } = inspection.encoding;
+  const { theta, attentionScaling, factor, method } = inspection.encoding;
+  // Longrope has factors of its own for short requests.
+  const isScaled = factor !== 1 || method === "longrope";
   const { labels } = texts;
   return facts(
     [
@@ -137,7 +139,7 @@ function describeEncoding(inspection: ModelInspection, texts: InspectTexts, widt
       [labels.headDimension, texts.headDimension(inspection)],
       [labels.factor, formatFactor(factor)],
       [labels.attentionScaling, formatScaling(attentionScaling)],
-      [labels.wavelengths, texts.wavelengths(formatWavelengths(inspection))],
+      [labels.wavelengths, texts.wavelengths(formatWavelengths(inspection), isScaled)],
     ],
     width,
   );

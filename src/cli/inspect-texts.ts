@@ -35,8 +35,8 @@ export interface InspectTexts {
   readonly headDimension: (inspection: ModelInspection) => string;
   /** Whether, and by what, the window is extended when nothing is set; short. */
   readonly extendedWindow: (inspection: ModelInspection) => string;
-  /** What the wavelengths of a head run from and to. */
-  readonly wavelengths: (range: string) => string;
+  /** What the wavelengths of a head run from and to; they are without the scaling, where one applies. */
+  readonly wavelengths: (range: string, isScaled: boolean) => string;
   readonly sampling: (inspection: ModelInspection) => string;
   readonly chatTemplate: (inspection: ModelInspection) => string;
   readonly yes: string;

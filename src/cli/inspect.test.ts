@@ -152,6 +152,26 @@ test("a report on one model: windows, picture, how to enable, cache", async () =
   expect(text).not.toContain("\u001b");
 });
 
+test.each<[string, object, boolean]>([
+  ["no scaling", {}, false],
+  ["yarn, which a short request does not get", { rope_scaling: yarn }, false],
+  ["yarn that the model was trained with", { rope_scaling: { ...yarn, attention_factor: 1.1 } }, true],
+  [
+    "short factors of longrope",
+    {
+      rope_scaling: {
+        ...{ rope_type: "longrope", factor: 4, original_max_position_embeddings: 32768 },
+        ...{ short_factor: Array(32).fill(1.5), long_factor: Array(32).fill(4) },
+      },
+    },
+    true,
+  ],
+])("wavelengths are said to be without the scaling, where one applies: %s", async (_, scaling, isScaled) => {
+  await writeFile(join(folder, "config.json"), JSON.stringify({ ...config, ...scaling }));
+  expect((await inspect(folder)).includes("tokens a turn, without the scaling\n")).toBe(isScaled);
+  expect((await inspect(folder, "--lang", "zh")).includes("个 token，未计缩放\n")).toBe(isScaled);
+});
+
 test("a model with a window that is long already: no extension is needed, and no command to enable one", async () => {
   const text = unwrapped(await inspect(pair[0]!));
   expect(text).toContain("No extension is needed");
