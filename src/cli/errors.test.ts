@@ -23,6 +23,11 @@ test.each([
   ["context.steps[1]", "must be from 1", "--steps: must be from 1"],
   ["context.extend", "yarn cannot be put on it", "--yarn cannot be put on it"],
   ["context.extend", "linear cannot be put on it", "--extend: linear cannot be put on it"],
+  [
+    "context.extend",
+    "yarn cannot be put on yarn scaling, which this model was trained with (factor 4)",
+    "--factor: the model was trained with yarn scaling of factor 4, which cannot be changed",
+  ],
   ["context.factor", 'is above 2; add extend: "yarn" to exceed it', "--factor: is above 2; add --yarn to exceed it"],
   ["adapters.a.b.window", "must be from 1", "--adapter a.b: window must be from 1"],
   [

@@ -81,6 +81,10 @@ function aboutFlag({ option, message }: InvalidOptionError): string {
   if (field !== undefined) return `--adapter ${adapter}: ${field} ${reason}`;
   const name = option.replace(/^context\./, "").replace(/\[\d+\]$/, "");
   if (!flaggedOptions.has(name)) return message;
+  // What `--yarn` asks for is declared already; it is another factor that cannot be had.
+  const [, trained] = /^yarn cannot be put on yarn scaling, .*\(factor ([\d.]+)\)$/.exec(reason) ?? [];
+  if (trained !== undefined)
+    return `--factor: the model was trained with yarn scaling of factor ${trained}, which cannot be changed`;
   const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   return `${flag}: ${reason}`.replace(/^--extend: yarn\b/, "--yarn");
 }
