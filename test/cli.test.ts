@@ -551,7 +551,7 @@ describe("wrong use is one line that helps", () => {
       join(folder, "no", "where"),
     ]);
     expect(nowhere).toMatchObject({ code: 2, stdout: "" });
-    expect(nowhere.stderr).toMatch(/^skein: --save .*: there is no such file or folder\n$/);
+    expect(nowhere.stderr).toMatch(/^skein: --save .*: there is no folder .*\n$/);
   });
 
   test("what is no text, and an output that is full", async () => {

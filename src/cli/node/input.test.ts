@@ -16,7 +16,7 @@ test("where nothing can be written is said before any work", async () => {
       [folder, "is a folder"],
       [`${join(folder, "new")}/`, "is a folder"],
       [join(file, "below"), "is not in a folder"],
-      [join(folder, "no", "where"), "there is no such file or folder"],
+      [join(folder, "no", "where"), `there is no folder ${join(folder, "no")}`],
     ])
       await expect(checkWritable("--save", path!)).rejects.toThrow(`--save ${path}: ${reason}`);
   } finally {

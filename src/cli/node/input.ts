@@ -83,7 +83,7 @@ export async function checkWritable(option: string, path: string): Promise<void>
   if (found && !found.isFile()) refuse("is not a file");
   const folder = dirname(path);
   await access(folder, constants.W_OK | constants.X_OK).catch((error: NodeJS.ErrnoException) =>
-    refuse(describeReason(error)),
+    refuse(error.code === "ENOENT" ? `there is no folder ${folder}` : describeReason(error)),
   );
   if (!(await stat(folder)).isDirectory()) refuse("is not in a folder");
 }
