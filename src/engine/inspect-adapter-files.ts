@@ -1,4 +1,4 @@
-import { platform } from "#platform";
+import { openSource } from "#platform";
 import type { CheckpointFiles } from "../checkpoint/files.ts";
 import { inFile, namingFile } from "../checkpoint/in-file.ts";
 import type { TensorIndex } from "../checkpoint/tensors.ts";
@@ -104,7 +104,7 @@ async function withFiles<Result>(
   read: (files: CheckpointFiles) => Promise<Result>,
 ): Promise<Result> {
   const { place } = await findPlace(source, { signal });
-  const files = "read" in place ? place : await platform.openSource(place, "adapter");
+  const files = "read" in place ? place : await openSource(place, "adapter");
   return await closingAfter(files, signal, () => read(files));
 }
 

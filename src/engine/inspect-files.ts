@@ -1,4 +1,4 @@
-import { platform } from "#platform";
+import { openSource } from "#platform";
 import { type CheckpointFiles, readJson } from "../checkpoint/files.ts";
 import { parseModelId } from "../checkpoint/hub/model-id.ts";
 import { inFile } from "../checkpoint/in-file.ts";
@@ -80,7 +80,7 @@ async function readSource(
   source: ModelSource,
   signal: AbortSignal | undefined,
 ): Promise<ModelFacts> {
-  const files = await platform.openSource(description, undefined, signal).catch((error: unknown) => {
+  const files = await openSource(description, undefined, signal).catch((error: unknown) => {
     throw description.kind === "folder" ? unknownName(description.path, error) : error;
   });
   return await closingAfter(files, signal, () => readCheckpoint(files, source));

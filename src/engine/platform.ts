@@ -25,10 +25,12 @@ export interface AtomicFolder {
 }
 
 /**
- * Opens a model's files, or an adapter's.
+ * Opens a model's files, or an adapter's. `#platform` exports it beside {@link Platform}: what reads files from a server is not for a page, which leaves that to
+ * its workers.
  *
  * @param content - what is looked for, for messages that say what to give; a model unless given
  * @param signal - ends what is asked for before the files are open, which in a page is nothing; after that, closing them does
+ * @throws SkeinError (code `not_found`, ...) when there is nothing to open
  */
 export type OpenSource = (
   source: SourceDescription,
@@ -42,8 +44,6 @@ export type OpenSource = (
 export interface Platform {
   /** Inside a worker: the way to its owner. */
   readonly ownerPort: () => OwnerPort;
-  /** @throws SkeinError (code `not_found`, ...) when there is nothing to open */
-  readonly openSource: OpenSource;
   /** @returns whether there is a folder or file of this name, so that a path wins over the name of a model */
   readonly exists: (path: string) => Promise<boolean>;
   /** The Hub as the environment says it now; undefined where there is no disk to keep models on. */

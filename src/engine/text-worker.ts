@@ -1,4 +1,4 @@
-import { platform } from "#platform";
+import { openSource, platform } from "#platform";
 import { SkeinError } from "../errors.ts";
 import { encodeChatPieces } from "../text/chat-pieces.ts";
 import { serve } from "./channel.ts";
@@ -10,7 +10,7 @@ let parts: TextParts | undefined;
 /** The worker that turns text into tokens: building a tokenizer takes a second. */
 serve<TextMethods>(platform.ownerPort(), {
   load: async ({ source }, { emit, transfer }) => {
-    const files = await platform.openSource(source);
+    const files = await openSource(source);
     try {
       parts = await loadText(files, () => emit("begun"));
     } finally {

@@ -11,7 +11,6 @@ export const platform: Platform = {
     post: (message, transfer = []) => self.postMessage(message, { transfer: [...transfer] }),
     onMessage: (listener) => self.addEventListener("message", (event) => listener(event.data)),
   }),
-  openSource,
   exists: async () => false,
   openHub: undefined,
   createFile: async (path) => {
@@ -25,7 +24,7 @@ export const platform: Platform = {
 };
 
 /** GGUF files come as shared ones: a worker of their own reads them. */
-async function openSource(source: SourceDescription): Promise<CheckpointFiles> {
+export async function openSource(source: SourceDescription): Promise<CheckpointFiles> {
   switch (source.kind) {
     case "url":
       return openUrl(new URL(source.url));

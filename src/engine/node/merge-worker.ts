@@ -4,7 +4,7 @@ import { serve } from "../channel.ts";
 import { mergeCheckpoint } from "../merge-checkpoint.ts";
 import type { MergeMethods } from "../merge-methods.ts";
 import { createAtomicFolder } from "./atomic-folder.ts";
-import { platform } from "./platform.ts";
+import { openSource, platform } from "./platform.ts";
 import type { MergeWorkerData } from "./spawn-merge-worker.ts";
 
 const { place } = workerData as MergeWorkerData;
@@ -14,8 +14,8 @@ serve<MergeMethods>(platform.ownerPort(), {
   merge: async ({ source, adapter, folder: path }, { signal, emit }) => {
     const opened: CheckpointFiles[] = [];
     try {
-      opened.push(await platform.openSource(source));
-      opened.push(await platform.openSource(adapter.source, "adapter"));
+      opened.push(await openSource(source));
+      opened.push(await openSource(adapter.source, "adapter"));
       const [files, adapterFiles] = opened;
       const folder = await createAtomicFolder(path, place);
       try {

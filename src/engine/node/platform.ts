@@ -22,7 +22,6 @@ const weightCache = createWeightCache();
 
 export const platform: Platform = {
   ownerPort,
-  openSource,
   exists: async (path) => (await stat(path).catch(() => undefined)) !== undefined,
   // Most models are folders, and do without this.
   openHub: async () => (await import("../../checkpoint/hub/node/open-hub.ts")).openHub(),
@@ -41,7 +40,7 @@ function ownerPort(): OwnerPort {
   };
 }
 
-async function openSource(
+export async function openSource(
   source: SourceDescription,
   content?: "adapter",
   signal?: AbortSignal,

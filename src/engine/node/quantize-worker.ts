@@ -8,7 +8,7 @@ import { planQuantized } from "../plan-quantized.ts";
 import type { QuantizeCall, QuantizeMethods, QuantizePlan } from "../quantize-methods.ts";
 import type { SourceDescription } from "../source.ts";
 import { checkDestination } from "./destination.ts";
-import { platform } from "./platform.ts";
+import { openSource, platform } from "./platform.ts";
 
 type Step = IteratorResult<Uint8Array<ArrayBuffer>, void>;
 
@@ -18,7 +18,7 @@ let ahead: Promise<Step> | undefined;
 /** The worker that makes the bytes of a GGUF file; its owner writes them. One file, then it is ended. */
 serve<QuantizeMethods>(platform.ownerPort(), {
   plan: async (call) => {
-    const files = await platform.openSource(call.source);
+    const files = await openSource(call.source);
     const { plan, index, warnings } = await planQuantized(files, { ...call, name: nameOf(call.source) });
     const sources = pathsOf(files, index);
     await checkDestination({ path: call.destination, overwrite: call.overwrite, bytes: plan.bytes, sources });
