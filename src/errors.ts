@@ -91,3 +91,28 @@ export class UnsupportedError extends SkeinError {
     super("unsupported", message);
   }
 }
+
+/** A value as messages show it: one line, and short however long or strange the value is. */
+export function show(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (typeof value === "object" && value !== null)
+    return Array.isArray(value) ? `a list of ${value.length}` : "an object";
+  return typeof value === "function" || typeof value === "symbol" ? `a ${typeof value}` : String(value);
+}
+
+/**
+ * Checks an option that may be left out. Types say it all; callers in plain JavaScript have none.
+ *
+ * @param wanted - for the message: what it must be
+ * @throws InvalidOptionError
+ */
+export function checkOption(option: string, value: unknown, isRight: boolean, wanted: string): void {
+  if (value !== undefined && !isRight) throw new InvalidOptionError(option, `must be ${wanted}, not ${show(value)}`);
+}
+
+/** As {@link checkOption}. @param hint - for the message, behind the rest */
+export function checkWhole(option: string, value: unknown, least: number, most: number, hint = ""): void {
+  const isRight = Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+  checkOption(option, value, isRight, `a whole number from ${least} to ${most}${hint}`);
+}

@@ -1,5 +1,5 @@
-import { InvalidConfigError } from "../errors.ts";
-import { isPresent, show } from "./fields.ts";
+import { InvalidConfigError, show } from "../errors.ts";
+import { isPresent } from "./fields.ts";
 import { type RotaryConfig, type RotaryMethod, rotaryMethods } from "./types.ts";
 
 /** The scaling block of a configuration: what it says, and where. */

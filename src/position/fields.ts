@@ -1,4 +1,4 @@
-import { InvalidConfigError } from "../errors.ts";
+import { InvalidConfigError, show } from "../errors.ts";
 
 /** The numbers that a field may hold. */
 export interface Range {
@@ -46,23 +46,6 @@ export function readInteger(value: unknown, field: string, range: Range): number
 /** Whether a field is there; null, which published configurations are full of, means that it is not. */
 export function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null;
-}
-
-/** A value as messages show it: one line, and short however long or strange the value is. */
-export function show(value: unknown): string {
-  if (value === undefined) {
-    return "nothing";
-  }
-  if (typeof value === "string") {
-    return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
-  }
-  if (typeof value === "object" && value !== null) {
-    return Array.isArray(value) ? `a list of ${value.length}` : "an object";
-  }
-  if (typeof value === "function" || typeof value === "symbol") {
-    return `a ${typeof value}`;
-  }
-  return String(value);
 }
 
 function isWithin(value: number, { atLeast, atMost, exclusive }: Range): boolean {

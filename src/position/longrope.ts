@@ -1,7 +1,7 @@
-import { InvalidConfigError } from "../errors.ts";
+import { InvalidConfigError, show } from "../errors.ts";
 import { fieldOf } from "./block.ts";
 import { tokensPerRadian } from "./default.ts";
-import { isPresent, multiplierRange, readNumber, show } from "./fields.ts";
+import { isPresent, multiplierRange, readNumber } from "./fields.ts";
 import { type MethodSource, readAttentionFactor, readFactor } from "./source.ts";
 import type { CommonParameters, RotaryEncoding } from "./types.ts";
 

@@ -1,8 +1,8 @@
-import { InvalidConfigError } from "../errors.ts";
+import { InvalidConfigError, show } from "../errors.ts";
 import { type DeclaredBlock, emptyBlock, fieldOf, type RotaryBlock, readDeclaredBlock } from "./block.ts";
 import { type DefaultParameters, readDefault } from "./default.ts";
 import { type DynamicParameters, readDynamic } from "./dynamic.ts";
-import { factorRange, isPresent, lengthRange, readInteger, readNumber, show, thetaRange } from "./fields.ts";
+import { factorRange, isPresent, lengthRange, readInteger, readNumber, thetaRange } from "./fields.ts";
 import { type LinearParameters, readLinear } from "./linear.ts";
 import { type Llama3Parameters, readLlama3 } from "./llama3.ts";
 import { type LongropeParameters, readLongrope } from "./longrope.ts";

@@ -1,5 +1,4 @@
-import { InvalidConfigError } from "../errors.ts";
-import { show } from "./fields.ts";
+import { InvalidConfigError, show } from "../errors.ts";
 import type { RotaryEncoding } from "./types.ts";
 
 /** Cosines and sines of several positions, each [positions, pairs], the attention scaling multiplied in. */

@@ -1,7 +1,7 @@
-import { InvalidConfigError } from "../errors.ts";
+import { InvalidConfigError, show } from "../errors.ts";
 import { fieldOf } from "./block.ts";
 import { tokensPerRadian } from "./default.ts";
-import { factorRange, isPresent, readNumber, show } from "./fields.ts";
+import { factorRange, isPresent, readNumber } from "./fields.ts";
 import { type MethodSource, readAttentionFactor, readFactor, readNonZero } from "./source.ts";
 import type { CommonParameters, RotaryEncoding } from "./types.ts";
 

@@ -39,6 +39,6 @@ test("options that are not an object are refused", () => {
 
 test("the message says what was given and what is wanted", () => {
   expect(() => validateSamplingOptions({ topP: 1.5 })).toThrow(
-    "topP: must be a number above 0 and at most 1 (1 keeps all tokens), got 1.5",
+    "topP: must be a number above 0 and at most 1 (1 keeps all tokens), not 1.5",
   );
 });

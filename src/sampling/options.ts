@@ -1,4 +1,4 @@
-import { InvalidOptionError } from "../errors.ts";
+import { checkOption, InvalidOptionError, show } from "../errors.ts";
 
 /**
  * How the next token is chosen from the logits. Every field may be left out. A model generates with its own `generationDefaults` in place of those of
@@ -37,7 +37,7 @@ export interface SamplingOptions {
  */
 export function validateSamplingOptions(options: SamplingOptions): void {
   if (typeof options !== "object" || options === null) {
-    throw new InvalidOptionError("sampling", `must be an object with sampling options, got ${describe(options)}`);
+    throw new InvalidOptionError("sampling", `must be an object with sampling options, got ${show(options)}`);
   }
   const { temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty, seed } = options;
   check("temperature", temperature, "a number of at least 0 (0 takes the best token)", (value) => value >= 0);
@@ -51,10 +51,7 @@ export function validateSamplingOptions(options: SamplingOptions): void {
 }
 
 function check(option: string, value: unknown, wanted: string, accepts: (value: number) => boolean): void {
-  if (value === undefined) return;
-  if (typeof value !== "number" || !Number.isFinite(value) || !accepts(value)) {
-    throw new InvalidOptionError(option, `must be ${wanted}, got ${describe(value)}`);
-  }
+  checkOption(option, value, typeof value === "number" && Number.isFinite(value) && accepts(value), wanted);
 }
 
 function isWhole(value: number): boolean {
@@ -68,8 +65,4 @@ function isRepetitionPenalty(value: number): boolean {
 
 function isPenalty(value: number): boolean {
   return value >= -2 && value <= 2;
-}
-
-function describe(value: unknown): string {
-  return typeof value === "number" || value === null ? String(value) : `a value of type ${typeof value}`;
 }

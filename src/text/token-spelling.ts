@@ -1,6 +1,5 @@
-import { UnsupportedError } from "../errors.ts";
+import { show, UnsupportedError } from "../errors.ts";
 import { byteToken, tokenBytes } from "./byte-alphabet.ts";
-import { describe } from "./tokenizer-files.ts";
 
 /** How the tokens of a vocabulary are written, and so what text they stand for. */
 export interface TokenSpelling {
@@ -78,6 +77,6 @@ function fieldOf(value: unknown, name: string): unknown {
 
 function unsupported(type: unknown): UnsupportedError {
   return new UnsupportedError(
-    `tokenizer.json: a decoder of type ${describe(type)} is not supported; Skein reads byte-level tokenizers ("ByteLevel") and SentencePiece's ("Sequence" of Replace, ByteFallback, Fuse and Strip)`,
+    `tokenizer.json: a decoder of type ${show(type)} is not supported; Skein reads byte-level tokenizers ("ByteLevel") and SentencePiece's ("Sequence" of Replace, ByteFallback, Fuse and Strip)`,
   );
 }

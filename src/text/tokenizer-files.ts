@@ -1,4 +1,4 @@
-import { InvalidConfigError, UnsupportedError } from "../errors.ts";
+import { InvalidConfigError, show, UnsupportedError } from "../errors.ts";
 
 /** An entry of `added_tokens`: text that is one token wherever it stands, outside the byte-pair merges. */
 export interface AddedToken {
@@ -45,7 +45,7 @@ export function readTokenizerFile(value: unknown): TokenizerFile {
   const type = model.type ?? ("merges" in model ? "BPE" : undefined);
   if (type !== "BPE") {
     throw new UnsupportedError(
-      `tokenizer.json: a model of type ${describe(type)} is not supported; Skein reads byte-pair encoding ("BPE")`,
+      `tokenizer.json: a model of type ${show(type)} is not supported; Skein reads byte-pair encoding ("BPE")`,
     );
   }
   for (const part of ["continuing_subword_prefix", "end_of_word_suffix"]) {
@@ -86,9 +86,9 @@ function readVocabulary(vocab: Readonly<Record<string, unknown>>): Map<string, n
   const vocabulary = new Map<string, number>();
   const taken = new Map<number, string>();
   for (const [token, id] of Object.entries(vocab)) {
-    const field = `tokenizer.json model.vocab[${describe(token)}]`;
+    const field = `tokenizer.json model.vocab[${show(token)}]`;
     const other = taken.get(requireId(id, field));
-    if (other !== undefined) throw new InvalidConfigError(field, `has the id ${id} of ${describe(other)} too`);
+    if (other !== undefined) throw new InvalidConfigError(field, `has the id ${id} of ${show(other)} too`);
     vocabulary.set(token, id as number);
     taken.set(id as number, token);
   }
@@ -97,7 +97,7 @@ function readVocabulary(vocab: Readonly<Record<string, unknown>>): Map<string, n
 
 function checkMerges(merges: unknown): void {
   const field = "tokenizer.json model.merges";
-  if (!Array.isArray(merges)) throw new InvalidConfigError(field, `must be a list of pairs, got ${describe(merges)}`);
+  if (!Array.isArray(merges)) throw new InvalidConfigError(field, `must be a list of pairs, got ${show(merges)}`);
   const asLists = Array.isArray(merges[0]);
   for (const [index, merge] of merges.entries()) {
     const valid = asLists
@@ -105,7 +105,7 @@ function checkMerges(merges: unknown): void {
       : typeof merge === "string" && merge.split(" ").length === 2;
     if (!valid) {
       const wanted = asLists ? "two strings, as the first entry is" : 'a string of two parts, "a b"';
-      throw new InvalidConfigError(`${field}[${index}]`, `must be ${wanted}, got ${describe(merge)}`);
+      throw new InvalidConfigError(`${field}[${index}]`, `must be ${wanted}, got ${show(merge)}`);
     }
   }
 }
@@ -122,7 +122,7 @@ function readMergeRanks({ merges, equal_ranks: ranks }: Readonly<Record<string, 
 function readAddedTokens(value: unknown, vocabulary: ReadonlyMap<string, number>): AddedToken[] {
   if (value === undefined || value === null) return [];
   const field = "tokenizer.json added_tokens";
-  if (!Array.isArray(value)) throw new InvalidConfigError(field, `must be a list, got ${describe(value)}`);
+  if (!Array.isArray(value)) throw new InvalidConfigError(field, `must be a list, got ${show(value)}`);
   const ids = new Set<number>();
   const contents = new Set<string>();
   return value.map((entry, index) => {
@@ -130,16 +130,16 @@ function readAddedTokens(value: unknown, vocabulary: ReadonlyMap<string, number>
     const id = requireId(token.id, `${field}[${index}].id`);
     const content = token.content;
     if (typeof content !== "string" || content === "") {
-      throw new InvalidConfigError(`${field}[${index}].content`, `must be a text, got ${describe(content)}`);
+      throw new InvalidConfigError(`${field}[${index}].content`, `must be a text, got ${show(content)}`);
     }
     if (ids.has(id) || contents.has(content)) {
-      throw new InvalidConfigError(`${field}[${index}]`, `${describe(content)} or its id ${id} occurs twice`);
+      throw new InvalidConfigError(`${field}[${index}]`, `${show(content)} or its id ${id} occurs twice`);
     }
     const other = vocabulary.get(content);
     if (other !== undefined && other !== id) {
       throw new InvalidConfigError(
         `${field}[${index}]`,
-        `${describe(content)} has the id ${id} here and ${other} in model.vocab`,
+        `${show(content)} has the id ${id} here and ${other} in model.vocab`,
       );
     }
     ids.add(id);
@@ -147,10 +147,10 @@ function readAddedTokens(value: unknown, vocabulary: ReadonlyMap<string, number>
     const flag = (name: string): boolean => {
       const flagged = token[name] ?? false;
       if (typeof flagged === "boolean") return flagged;
-      throw new InvalidConfigError(`${field}[${index}].${name}`, `must be true or false, got ${describe(flagged)}`);
+      throw new InvalidConfigError(`${field}[${index}].${name}`, `must be true or false, got ${show(flagged)}`);
     };
     if (flag("single_word")) {
-      throw new UnsupportedError(`${field}[${index}]: single_word is not supported (token ${describe(content)})`);
+      throw new UnsupportedError(`${field}[${index}]: single_word is not supported (token ${show(content)})`);
     }
     return { id, content, lstrip: flag("lstrip"), rstrip: flag("rstrip"), special: flag("special"), json: token };
   });
@@ -158,18 +158,10 @@ function readAddedTokens(value: unknown, vocabulary: ReadonlyMap<string, number>
 
 function requireId(value: unknown, field: string): number {
   if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= LARGEST_ID) return value;
-  throw new InvalidConfigError(field, `must be a token id from 0 to ${LARGEST_ID}, got ${describe(value)}`);
+  throw new InvalidConfigError(field, `must be a token id from 0 to ${LARGEST_ID}, got ${show(value)}`);
 }
 
 function requireObject(value: unknown, field: string): Readonly<Record<string, unknown>> {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new InvalidConfigError(field, `must be an object, got ${describe(value)}; is the file a Hugging Face one?`);
-}
-
-/** A value for a message: one line, and short however long it is. */
-export function describe(value: unknown): string {
-  if (value === undefined) return "nothing";
-  if (typeof value === "number" || typeof value === "boolean" || value === null) return String(value);
-  if (Array.isArray(value)) return "a list";
-  return typeof value === "string" ? JSON.stringify(value.slice(0, 40)) : `a value of type ${typeof value}`;
+  throw new InvalidConfigError(field, `must be an object, got ${show(value)}; is the file a Hugging Face one?`);
 }

@@ -1,11 +1,10 @@
 import { type BPE, Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
-import { InvalidConfigError, InvalidOptionError, SkeinError, UnsupportedError } from "../errors.ts";
+import { InvalidConfigError, InvalidOptionError, SkeinError, show, UnsupportedError } from "../errors.ts";
 import { type SpaceMakers, spaceMakersAt, type TextPlace, toReferenceSplitters } from "./leading-space.ts";
 import { readSpelling, type TokenSpelling } from "./token-spelling.ts";
 import { absentBytes, createTokenTable, type TokenTable } from "./token-table.ts";
 import {
   type AddedToken,
-  describe,
   readTokenizerConfig,
   readTokenizerFile,
   type TokenizerFile,
@@ -161,7 +160,7 @@ function createLetterEncoder(
       if (parts.length > 1) return spell(part);
       const bytes = Array.from(spelling.bytesOfAdded(part), (byte) => file.vocabulary.get(spelling.byteToken(byte)));
       if (bytes.every((byte) => byte !== undefined && !controlIds.has(byte))) return bytes as number[];
-      throw new InvalidConfigError("tokenizer.json added_tokens", `${describe(part)} cannot be written as text`);
+      throw new InvalidConfigError("tokenizer.json added_tokens", `${show(part)} cannot be written as text`);
     });
   };
 
