@@ -1,5 +1,5 @@
 import { InvalidOptionError } from "../errors.ts";
-import type { ContextOptions } from "./options.ts";
+import { type ContextOptions, readContextOptions } from "./options.ts";
 import { type ContextConfig, type ContextSettings, resolveContext } from "./settings.ts";
 import { stretchedWindow } from "./stretched-window.ts";
 import { hasOwnWindow, type Tuning } from "./tuning.ts";
@@ -20,13 +20,14 @@ export interface Context {
  */
 export function narrowContext(config: ContextConfig, outer: Context, inner: ContextOptions | undefined): Context {
   if (!inner) return outer;
+  const own = readContextOptions(inner);
   const { factor, ...rest } = outer.options;
-  const isOther = inner.extend !== undefined && inner.extend !== (outer.options.extend ?? "declared");
+  const isOther = own.extend !== undefined && own.extend !== (outer.options.extend ?? "declared");
   const base = isOther || factor === undefined ? rest : { ...rest, factor }; // a factor belongs to its method
   // The window of an adapter stands in the place of the native one, so that is what is narrowed.
-  const { nativeWindow: window, ...others } = definedOnly(inner);
+  const { nativeWindow: window, ...others } = own;
   const isAdapters = outer.tuning !== undefined && hasOwnWindow(outer.tuning) && window !== undefined;
-  const options = { ...base, ...(isAdapters ? others : definedOnly(inner)) };
+  const options = { ...base, ...(isAdapters ? others : own) };
   const tuning = isAdapters ? { ...outer.tuning, window } : outer.tuning;
   const { method, nativeWindow, originalWindow, extendedWindow, maximumFactor, allowBeyondWindow } = outer.settings;
   const settings = withOriginalWindow(resolveContext(config, options, tuning), originalWindow);
@@ -52,8 +53,4 @@ function refuse(option: string, wanted: unknown, loaded: unknown): never {
     `context.${option}`,
     `${String(wanted)} is wider than the ${String(loaded)} that was set before: set it when the model is loaded`,
   );
-}
-
-function definedOnly(options: ContextOptions): ContextOptions {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

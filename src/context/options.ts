@@ -1,4 +1,4 @@
-import { InvalidOptionError } from "../errors.ts";
+import { checkOption, checkWhole, InvalidOptionError } from "../errors.ts";
 
 /** How a model's context window may be extended. */
 export const extensions = ["declared", "none", "yarn", "linear", "ntk"] as const;
@@ -37,55 +37,59 @@ export interface ContextOptions {
 }
 
 /** The largest window that is taken for one: past this float32 cannot tell positions apart. */
-export const largestWindow: number = 2 ** 24;
-export const largestFactor = 1024;
+const largestWindow = 2 ** 24;
+const largestFactor = 1024;
 
-/** @throws InvalidOptionError naming the first option that cannot be followed */
-export function validateContextOptions(options: ContextOptions): void {
-  if (typeof options !== "object" || options === null) throw new InvalidOptionError("context", "must be an object");
-  const known = ["extend", "factor", "schedule", "steps", "growth", "nativeWindow", "allowBeyondWindow"];
-  for (const key of Object.keys(options)) {
-    if (!known.includes(key))
+const known = ["extend", "factor", "schedule", "steps", "growth", "nativeWindow", "allowBeyondWindow"] as const;
+
+/**
+ * The options that are given, as plain data. They are read by their names, and once: what is inherited, computed, or comes out of a Proxy is followed like any
+ * other, and reaches a worker, which is sent own fields only.
+ *
+ * @throws InvalidOptionError naming the first option that cannot be followed
+ */
+export function readContextOptions(given: ContextOptions): ContextOptions {
+  if (typeof given !== "object" || given === null) throw new InvalidOptionError("context", "must be an object");
+  for (const key in given) {
+    if (!known.includes(key as keyof ContextOptions))
       throw new InvalidOptionError(`context.${key}`, `is not an option; known are ${known.join(", ")}`);
   }
-  checkOneOf("extend", options.extend, extensions);
-  checkOneOf("schedule", options.schedule, schedules);
-  checkOneOf("growth", options.growth, growths);
-  if (options.factor !== undefined) checkFactor("context.factor", options.factor);
-  if (options.steps !== undefined && options.steps !== "continuous") checkSteps(options.steps);
-  const { nativeWindow, allowBeyondWindow } = options;
-  if (
-    nativeWindow !== undefined &&
-    !(Number.isInteger(nativeWindow) && nativeWindow >= 1 && nativeWindow <= largestWindow)
-  ) {
-    throw new InvalidOptionError(
-      "context.nativeWindow",
-      `must be an integer from 1 to ${largestWindow}, not ${nativeWindow}`,
-    );
-  }
-  if (allowBeyondWindow !== undefined && typeof allowBeyondWindow !== "boolean") {
-    throw new InvalidOptionError("context.allowBeyondWindow", "must be true or false");
-  }
+  const read = known.map((key) => [key, copyList(given[key])] as const);
+  const options: ContextOptions = Object.fromEntries(read.filter(([, value]) => value !== undefined));
+  const { extend, factor, schedule, steps, growth, nativeWindow, allowBeyondWindow } = options;
+  checkOneOf("extend", extend, extensions);
+  checkOneOf("schedule", schedule, schedules);
+  checkOneOf("growth", growth, growths);
+  checkFactor("context.factor", factor);
+  if (steps !== "continuous") checkSteps(steps);
+  checkWindow("context.nativeWindow", nativeWindow);
+  checkOption("context.allowBeyondWindow", allowBeyondWindow, typeof allowBeyondWindow === "boolean", "true or false");
+  return options;
 }
 
-function checkSteps(steps: readonly number[]): void {
-  if (!Array.isArray(steps) || steps.length === 0 || steps.length > 64) {
-    throw new InvalidOptionError("context.steps", 'must be "continuous" or a list of 1 to 64 factors, as [1, 2, 4]');
-  }
-  for (const [index, step] of steps.entries()) checkFactor(`context.steps[${index}]`, step);
+/** @throws InvalidOptionError unless it is left out, or a factor */
+export function checkFactor(option: string, factor: unknown): void {
+  const isFactor = typeof factor === "number" && factor >= 1 && factor <= largestFactor;
+  checkOption(option, factor, isFactor, `a number from 1 to ${largestFactor}`);
 }
 
-function checkFactor(option: string, factor: unknown): void {
-  if (typeof factor !== "number" || !(factor >= 1 && factor <= largestFactor)) {
-    throw new InvalidOptionError(option, `must be a number from 1 to ${largestFactor}, not ${String(factor)}`);
-  }
+/** @throws InvalidOptionError unless it is left out, or a number of tokens */
+export function checkWindow(option: string, window: unknown): void {
+  checkWhole(option, window, 1, largestWindow);
 }
 
-function checkOneOf(option: string, value: unknown, known: readonly string[]): void {
-  if (value !== undefined && !(typeof value === "string" && known.includes(value))) {
-    throw new InvalidOptionError(
-      `context.${option}`,
-      `must be one of ${known.join(", ")}, not ${JSON.stringify(value)}`,
-    );
-  }
+const mostSteps = 64;
+
+function copyList<T>(value: T): T {
+  return Array.isArray(value) ? (value.slice(0, mostSteps + 1) as T) : value;
+}
+
+function checkSteps(steps: readonly number[] | undefined): void {
+  const isList = Array.isArray(steps) && steps.length > 0 && steps.length <= mostSteps;
+  checkOption("context.steps", steps, isList, `"continuous" or a list of 1 to ${mostSteps} factors, as [1, 2, 4]`);
+  for (const [index, step] of steps?.entries() ?? []) checkFactor(`context.steps[${index}]`, step ?? null);
+}
+
+function checkOneOf(option: string, value: unknown, words: readonly unknown[]): void {
+  checkOption(`context.${option}`, value, words.includes(value), `one of ${words.join(", ")}`);
 }

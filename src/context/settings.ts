@@ -5,7 +5,7 @@ import {
   type RotaryParameters,
   readRotaryParameters,
 } from "../position/index.ts";
-import { type ContextOptions, type Growth, type Schedule, validateContextOptions } from "./options.ts";
+import { type ContextOptions, type Growth, readContextOptions, type Schedule } from "./options.ts";
 import { stretchedWindow } from "./stretched-window.ts";
 import { type Tuning, tune } from "./tuning.ts";
 
@@ -65,8 +65,7 @@ const defaultSteps = [1, 2, 4];
  * resolveContext(qwen2Instruct, { extend: "yarn" }).extendedWindow // 131072
  */
 export function resolveContext(config: ContextConfig, options: ContextOptions = {}, tuning?: Tuning): ContextSettings {
-  validateContextOptions(options);
-  const settings = resolveBase(config, options);
+  const settings = resolveBase(config, readContextOptions(options));
   return tuning ? tune(settings, tuning) : settings;
 }
 

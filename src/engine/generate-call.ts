@@ -1,5 +1,5 @@
-import { validateContextOptions } from "../context/options.ts";
-import { InvalidOptionError } from "../errors.ts";
+import { readContextOptions } from "../context/options.ts";
+import { checkOption, checkWhole, InvalidOptionError, show } from "../errors.ts";
 import type { GenerationDefaults } from "../model/generation-config.ts";
 import { type SamplingOptions, validateSamplingOptions } from "../sampling/options.ts";
 import type { GenerateCall, SessionId } from "./methods.ts";
@@ -25,18 +25,12 @@ export async function prepareGenerateCall(
   session: { readonly id: SessionId; readonly length: number } | undefined,
   signal: AbortSignal,
 ): Promise<GenerateCall> {
-  if (options.context !== undefined) validateContextOptions(options.context);
-  if (options.adapter !== undefined && typeof options.adapter !== "string")
-    throw new InvalidOptionError("adapter", "must be the name of an adapter");
+  const context = readContextOptions(options.context ?? {});
+  checkOption("adapter", options.adapter, typeof options.adapter === "string", "the name of an adapter");
   const sampling = mergeSampling(options, defaults);
   validateSamplingOptions(sampling);
   const { maxTokens } = options;
-  if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens >= 1 && maxTokens <= mostTokens)) {
-    throw new InvalidOptionError(
-      "maxTokens",
-      `must be a whole number from 1, not ${String(maxTokens)}; to read tokens only, append them to a session`,
-    );
-  }
+  checkWhole("maxTokens", maxTokens, 1, mostTokens, " (to read tokens only, append them to a session)");
   return {
     session: session?.id,
     maxTokens,
@@ -45,7 +39,7 @@ export async function prepareGenerateCall(
     endTokens: checkEndTokens(options.endTokens) ?? defaults.endTokens,
     logprobs: checkLogprobs(options.logprobs),
     promptLookup: checkPromptLookup(options.promptLookup),
-    context: options.context,
+    context,
     adapter: options.adapter,
     replace: options.messages !== undefined,
     tokens: await readInput(options, text, session?.length, signal),
@@ -65,7 +59,7 @@ export function toTokens(tokens: ArrayLike<number>, option = "tokens"): Uint32Ar
   for (let i = 0; i < out.length; i++) {
     const token = tokens[i];
     if (typeof token !== "number" || !Number.isInteger(token) || token < 0 || token >= 2 ** 32) {
-      throw new InvalidOptionError(`${option}[${i}]`, `${String(token)} is not a token number`);
+      throw new InvalidOptionError(`${option}[${i}]`, `${show(token)} is not a token number`);
     }
     out[i] = token;
   }
@@ -95,8 +89,8 @@ async function readInput(
       "are for the chat template: give messages",
     );
   if (prompt !== undefined) {
-    if (typeof prompt !== "string") throw new InvalidOptionError("prompt", "must be a text");
-    if (typeof specialTokens !== "boolean") throw new InvalidOptionError("specialTokens", "must be true or false");
+    checkOption("prompt", prompt, typeof prompt === "string", "a text");
+    checkOption("specialTokens", specialTokens, typeof specialTokens === "boolean", "true or false");
     const continues = before !== undefined && before > 0;
     return text.encode({ text: prompt, specialTokens, continues }, signal);
   }
@@ -128,7 +122,7 @@ function checkStop(stop: GenerateOptions["stop"]): readonly string[] {
   ) {
     throw new InvalidOptionError("stop", `must be a text, or up to ${mostStops} of them, each of 1 to 1000 characters`);
   }
-  return list;
+  return [...list];
 }
 
 function checkEndTokens(endTokens: GenerateOptions["endTokens"]): readonly number[] | undefined {

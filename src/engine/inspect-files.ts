@@ -6,7 +6,7 @@ import { hasWeights, noWeights } from "../checkpoint/shards.ts";
 import { openTensors, type TensorIndex } from "../checkpoint/tensors.ts";
 import { diagnoseContext } from "../context/diagnose.ts";
 import { chooseEncoding, resolveEncoding } from "../context/encoding.ts";
-import { validateContextOptions } from "../context/options.ts";
+import { readContextOptions } from "../context/options.ts";
 import { factorFor } from "../context/plan.ts";
 import { type ContextSettings, resolveContext } from "../context/settings.ts";
 import { InvalidOptionError, SkeinError } from "../errors.ts";
@@ -59,7 +59,7 @@ async function inspectAll(source: ModelSource, options: InspectOptions): Promise
 
 async function inspectAlone(source: ModelSource, options: InspectOptions): Promise<ModelInspection> {
   const { factor, nativeWindow, context, signal } = options;
-  validateContextOptions({ factor, nativeWindow });
+  readContextOptions({ factor, nativeWindow });
   if (context !== undefined) checkLength(context);
   const { place, hub } = await findPlace(source, { findBuiltIn: findPublishedConfig, signal });
   if ("config" in place) return inspect(readPublished(place), hub && { ...hub, repository: place.name }, options);

@@ -1,6 +1,6 @@
 import { workers } from "#workers";
-import { validateContextOptions } from "../context/options.ts";
-import { InvalidOptionError, SkeinError } from "../errors.ts";
+import { readContextOptions } from "../context/options.ts";
+import { checkOption, checkWhole, SkeinError } from "../errors.ts";
 import { WorkerClient } from "./channel.ts";
 import { checkOptions } from "./check-options.ts";
 import { eitherSignal } from "./either-signal.ts";
@@ -26,20 +26,17 @@ import { warnOnConsole } from "./warn-on-console.ts";
 export async function loadModel(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
   checkOptions(options);
   for (const name of ["backend", "weights", "embeddings", "cache", "kernels"] as const) {
-    if (options[name] !== undefined && typeof options[name] !== "string")
-      throw new InvalidOptionError(name, "must be a name");
+    checkOption(name, options[name], typeof options[name] === "string", "a name");
   }
-  const { backend, weights, embeddings, cache, threads, kernels, context = {}, signal, onProgress } = options;
+  const { backend, weights, embeddings, cache, threads, kernels, signal, onProgress } = options;
   const tell = options.onWarning ?? warnOnConsole;
   const warnings: Warning[] = [];
   const onWarning = (warning: Warning): void => {
     warnings.push(warning);
     tell(warning);
   };
-  validateContextOptions(context);
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024)) {
-    throw new InvalidOptionError("threads", `must be a whole number from 1 to 1024, not ${String(threads)}`);
-  }
+  const context = readContextOptions(options.context ?? {});
+  checkWhole("threads", threads, 1, 1024);
   signal?.throwIfAborted();
   const adapters = await sendAdapters(options.adapters, { ...options, onWarning });
   const [checked, sent] = await resolveSource(source, { ...options, onWarning })

@@ -1,9 +1,9 @@
 import { platform } from "#platform";
 import type { CacheLayout } from "../backend/backend.ts";
 import { SnapshotReader } from "../cache/snapshot.ts";
-import { validateContextOptions } from "../context/options.ts";
+import { readContextOptions } from "../context/options.ts";
 import type { ContextSettings } from "../context/settings.ts";
-import { InvalidOptionError, SkeinError } from "../errors.ts";
+import { checkWhole, InvalidOptionError, SkeinError } from "../errors.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { GenerationDefaults } from "../model/generation-config.ts";
 import type { ChatMessages } from "../text/chat-input.ts";
@@ -195,12 +195,9 @@ export class Model implements AsyncDisposable {
   async createSession(options: SessionOptions = {}): Promise<Session> {
     checkOptions(options as object);
     const { plannedTokens, context, adapter } = options;
-    if (plannedTokens !== undefined && !(Number.isSafeInteger(plannedTokens) && plannedTokens >= 1)) {
-      throw new InvalidOptionError("plannedTokens", `must be a whole number from 1, not ${String(plannedTokens)}`);
-    }
-    if (context !== undefined) validateContextOptions(context);
+    checkWhole("plannedTokens", plannedTokens, 1, Number.MAX_SAFE_INTEGER);
     if (adapter !== undefined) checkAdapterName(adapter);
-    const call = { plannedTokens, context, adapter };
+    const call = { plannedTokens, context: readContextOptions(context ?? {}), adapter };
     const { session, ...state } = await this.#parts.engine.call("createSession", call);
     return new Session(this.#parts, session, state);
   }

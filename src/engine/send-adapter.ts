@@ -1,4 +1,4 @@
-import { largestFactor, largestWindow } from "../context/options.ts";
+import { checkFactor, checkWindow } from "../context/options.ts";
 import { InvalidOptionError } from "../errors.ts";
 import type { AdapterCall } from "./methods.ts";
 import type { AdapterOptions, LoadOptions } from "./options.ts";
@@ -72,16 +72,8 @@ export function checkAdapter(
 ): AdapterOptions {
   checkAdapterName(name);
   const { source, window, factor } = hasOptions(adapter) ? adapter : { source: adapter };
-  if (window !== undefined && !(Number.isInteger(window) && window >= 1 && window <= largestWindow))
-    throw new InvalidOptionError(
-      `${option}.window`,
-      `must be a whole number of tokens from 1 to ${largestWindow}, not ${String(window)}`,
-    );
-  if (factor !== undefined && !(typeof factor === "number" && factor >= 1 && factor <= largestFactor))
-    throw new InvalidOptionError(
-      `${option}.factor`,
-      `must be a number from 1 to ${largestFactor}, not ${String(factor)}`,
-    );
+  checkWindow(`${option}.window`, window);
+  checkFactor(`${option}.factor`, factor);
   return { source, window, factor };
 }
 

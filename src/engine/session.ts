@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { checkDigest, encodeSnapshot } from "../cache/snapshot.ts";
-import { InvalidOptionError, SkeinError } from "../errors.ts";
+import { checkOption, InvalidOptionError, SkeinError, show } from "../errors.ts";
 import { checkOptions } from "./check-options.ts";
 import { prepareGenerateCall, toTokens } from "./generate-call.ts";
 import { Generation } from "./generation.ts";
@@ -55,10 +55,8 @@ export class Session implements AsyncDisposable {
     // Taken now: whose buffer it is may fill it again while the call waits.
     const call = { session: this.#id, tokens: toTokens(tokens), logits, logprobs };
     return this.#inTurn(async (signal) => {
-      if (!["none", "last", "all"].includes(logits)) {
-        throw new InvalidOptionError("logits", `must be "none", "last" or "all", not ${JSON.stringify(logits)}`);
-      }
-      if (typeof logprobs !== "boolean") throw new InvalidOptionError("logprobs", "must be true or false");
+      checkOption("logits", logits, ["none", "last", "all"].includes(logits), '"none", "last" or "all"');
+      checkOption("logprobs", logprobs, typeof logprobs === "boolean", "true or false");
       const before = this.#state.length;
       const { engine } = this.#parts;
       try {
@@ -121,10 +119,7 @@ export class Session implements AsyncDisposable {
   truncate(length: number): Promise<void> {
     return this.#inTurn(async () => {
       if (!Number.isSafeInteger(length) || length < 0 || length > this.length) {
-        throw new InvalidOptionError(
-          "length",
-          `must be a whole number from 0 to ${this.length}, not ${String(length)}`,
-        );
+        throw new InvalidOptionError("length", `must be a whole number from 0 to ${this.length}, not ${show(length)}`);
       }
       this.#state = await this.#parts.engine.call("truncate", { session: this.#id, length });
     });

@@ -1,4 +1,4 @@
-import { type ContextOptions, validateContextOptions } from "../context/options.ts";
+import { readContextOptions } from "../context/options.ts";
 import { SkeinError } from "../errors.ts";
 import type { SnapshotHeader } from "./methods.ts";
 
@@ -38,19 +38,13 @@ export function parseSnapshotHeader(json: unknown): SnapshotHeader {
       },
     },
     keepsFactor: header.keepsFactor !== false, // files of before do not say, and keep it
-    context: contextOptions(header.context),
+    context: readContextOptions(object(header.context, "context")),
     plannedTokens: count(header.plannedTokens, "plannedTokens"),
     length: count(header.length, "length"),
     cached: count(header.cached, "cached"),
   };
   if (parsed.cached > parsed.length) throw invalid("cached", "is more than length");
   return parsed;
-}
-
-function contextOptions(value: unknown): ContextOptions {
-  const options = object(value, "context");
-  validateContextOptions(options);
-  return options;
 }
 
 function object(value: unknown, field: string): Record<string, unknown> {
