@@ -196,3 +196,13 @@ test("end tokens and sampling defaults come from generation_config.json; explici
   const [c, d] = await Promise.all([ask({ seed: 1, temperature: 0 }), ask({ seed: 2, temperature: 0 })]);
   expect(c.tokens).toEqual(d.tokens);
 });
+
+test("what the vocabulary is padded with has no text, and what is past it is refused", async () => {
+  const tokens = [9707, 151665, 151935, 0];
+  expect(await model.detokenize(tokens)).toBe("Hello!");
+  const answer = await model.generate({ prompt: "x", maxTokens: 3, ...greedy }).result();
+  expect(await model.detokenize(answer.tokens)).toBe(answer.text);
+  await expect(model.detokenize([0, 151936])).rejects.toThrow(
+    "tokens: must be ids below 151936, the vocabulary, got 151936 at index 1",
+  );
+});

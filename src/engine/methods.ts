@@ -226,7 +226,7 @@ export interface TextMethods {
   };
   encodePieces: { params: readonly ChatPiece[]; event: "begun"; result: Uint32Array<ArrayBuffer> };
   decode: {
-    params: { readonly tokens: Uint32Array; readonly skipSpecialTokens: boolean };
+    params: { readonly tokens: Uint32Array; readonly skipSpecialTokens: boolean; readonly modelVocabulary: number };
     event: "begun";
     result: string;
   };

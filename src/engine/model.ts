@@ -142,7 +142,8 @@ export class Model implements AsyncDisposable {
     tokens: ArrayLike<number>,
     { skipSpecialTokens = false }: { readonly skipSpecialTokens?: boolean } = {},
   ): Promise<string> {
-    return this.#parts.text.decode(toTokens(tokens), skipSpecialTokens);
+    const call = { tokens: toTokens(tokens), skipSpecialTokens, modelVocabulary: this.config.vocab_size };
+    return this.#parts.text.decode(call);
   }
 
   /**

@@ -54,8 +54,8 @@ export class TextClient {
     return this.#run((client, options) => client.call("encode", call, options), call.text.length, signal);
   }
 
-  decode(tokens: Uint32Array, skipSpecialTokens: boolean): Promise<string> {
-    return this.#run((client, options) => client.call("decode", { tokens, skipSpecialTokens }, options), tokens.length);
+  decode(call: TextMethods["decode"]["params"]): Promise<string> {
+    return this.#run((client, options) => client.call("decode", call, options), call.tokens.length);
   }
 
   async encodeChat(call: ChatCall, signal?: AbortSignal): Promise<Uint32Array> {

@@ -33,9 +33,9 @@ serve<TextMethods>(platform.ownerPort(), {
     transfer.push(tokens.buffer);
     return tokens;
   },
-  decode: ({ tokens, skipSpecialTokens }, { emit }) => {
+  decode: ({ tokens, ...options }, { emit }) => {
     emit("begun");
-    return loaded().tokenizer.decode(tokens, { skipSpecialTokens });
+    return loaded().tokenizer.decode(tokens, options);
   },
   selectTemplate: ({ tools }) => selectTemplate(loaded(), tools),
 });

@@ -108,7 +108,7 @@ describe("decoding", () => {
 
   test("ids that the tokenizer does not have are refused by number and place", () => {
     expect(() => qwen.decode([64, 151665])).toThrow(
-      "tokens: must be ids below 151665, the tokenizer's vocabulary, got 151665 at index 1",
+      "tokens: must be ids below 151665, the vocabulary, got 151665 at index 1",
     );
     for (const token of [-1, 0.5, Number.NaN, 2 ** 40]) {
       expect(() => qwen.decode([token])).toThrow(expect.objectContaining({ option: "tokens" }));

@@ -26,6 +26,8 @@ interface EncodeOptions {
 interface DecodeOptions {
   /** Leave control tokens out of the text. Default false. */
   readonly skipSpecialTokens?: boolean | undefined;
+  /** The size of the model's own vocabulary, which may be larger: what it is padded with has no text. */
+  readonly modelVocabulary?: number | undefined;
 }
 
 /** Text to tokens and back, for one checkpoint. */
@@ -38,7 +40,7 @@ export interface Tokenizer {
   /**
    * The text of tokens. Bytes that are no UTF-8 become U+FFFD.
    *
-   * @throws InvalidOptionError when an id is not below `vocabularySize`.
+   * @throws InvalidOptionError when an id is neither below `vocabularySize` nor in the model's vocabulary.
    */
   decode(tokens: ArrayLike<number>, options?: DecodeOptions): string;
   /** The id of a token by its exact content, e.g. `tokenId("<|im_end|>")`. */
@@ -101,7 +103,7 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
           : encodeLetters(wellFormed, addSpecialTokens, place),
       );
     },
-    decode: (tokens, { skipSpecialTokens = false } = {}) => decodeAtOnce(table, tokens, skipSpecialTokens),
+    decode: (tokens, options = {}) => decodeAtOnce(table, tokens, options),
   };
 }
 
@@ -236,31 +238,32 @@ function toIds(ids: ReadonlyArray<number | undefined>): Uint32Array<ArrayBuffer>
   return Uint32Array.from(ids as readonly number[]);
 }
 
-function decodeAtOnce(table: TokenTable, tokens: ArrayLike<number>, skipSpecialTokens: boolean): string {
-  const { bytes, offsets, control } = table;
-  let length = 0;
+function decodeAtOnce(
+  { bytes, offsets, control, leadingSpaces }: TokenTable,
+  tokens: ArrayLike<number>,
+  { skipSpecialTokens = false, modelVocabulary = 0 }: DecodeOptions,
+): string {
+  const vocabulary = Math.max(control.length, modelVocabulary);
+  const pieces: Uint8Array[] = [];
   for (let index = 0; index < tokens.length; index++) {
     const token = tokens[index]!;
-    if (!Number.isInteger(token) || token < 0 || token >= control.length) {
+    if (!Number.isInteger(token) || token < 0 || token >= vocabulary) {
       throw new InvalidOptionError(
         "tokens",
-        `must be ids below ${control.length}, the tokenizer's vocabulary, got ${token} at index ${index}`,
+        `must be ids below ${vocabulary}, the vocabulary, got ${token} at index ${index}`,
       );
     }
-    length += offsets[token + 1]! - offsets[token]!;
+    const isText = token < control.length && !(skipSpecialTokens && control[token] === 1);
+    if (isText) pieces.push(bytes.subarray(offsets[token]!, offsets[token + 1]!));
   }
-  const text = new Uint8Array(length);
+  const text = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
   let end = 0;
-  for (let index = 0; index < tokens.length; index++) {
-    const token = tokens[index]!;
-    if (skipSpecialTokens && control[token] === 1) continue;
-    text.set(bytes.subarray(offsets[token]!, offsets[token + 1]!), end);
-    end += offsets[token + 1]! - offsets[token]!;
+  for (const piece of pieces) {
+    text.set(piece, end);
+    end += piece.length;
   }
   // A byte order mark is text like any other; the decoder would swallow it.
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(
-    text.subarray(countSpaces(text, table.leadingSpaces), end),
-  );
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(text.subarray(countSpaces(text, leadingSpaces)));
 }
 
 /** How many of the first bytes are spaces, `most` at most. */
