@@ -206,3 +206,18 @@ test("what the vocabulary is padded with has no text, and what is past it is ref
     "tokens: must be ids below 151936, the vocabulary, got 151936 at index 1",
   );
 });
+
+test.each(["message", "tools", "templateArguments"])("what is nested too deeply is refused: %s", async (where) => {
+  const deep = JSON.parse("[".repeat(3000) + "]".repeat(3000));
+  const given = {
+    messages: [{ role: "user", content: "x", ...(where === "message" && { deep }) }],
+    ...(where === "tools" && { tools: [{ deep }] }),
+    ...(where === "templateArguments" && { templateArguments: { deep } }),
+  };
+  await using session = await model.createSession();
+  for (const ask of [() => model.applyChatTemplate(given.messages, given), () => session.generate(given).result()])
+    await expect(ask()).rejects.toMatchObject({
+      code: "invalid_option",
+      message: expect.stringMatching(/nested too deeply/),
+    });
+});

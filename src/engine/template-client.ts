@@ -69,7 +69,7 @@ export class TemplateClient {
       return await client.call(method, call, { signal, abandon: true });
     } catch (error) {
       if (signal?.aborted) client.close(abandoned());
-      throw isDataCloneError(error) ? noPlainData(error) : endedWorker(error) ? tooLarge(origin, error) : error;
+      throw notPlainData(error) ?? (endedWorker(error) ? tooLarge(origin, error) : error);
     } finally {
       clearTimeout(timer);
     }
@@ -94,23 +94,25 @@ export function copyPlainData<T>(call: T): T {
   try {
     return structuredClone(call);
   } catch (error) {
-    throw isDataCloneError(error) ? noPlainData(error) : error;
+    throw notPlainData(error) ?? error;
   }
 }
 
-/** What a thread and a process say when something cannot be sent to them. */
-function isDataCloneError(error: unknown): error is Error {
-  if (!(error instanceof Error) || error instanceof SkeinError) return false;
-  return error.name === "DataCloneError" || error.message.endsWith("could not be cloned.");
+/** What stands against sending something to a thread or a process, if that is what the error is about. */
+function notPlainData(error: unknown): InvalidOptionError | undefined {
+  if (!(error instanceof Error) || error instanceof SkeinError) return undefined;
+  const { name, message } = error;
+  const isRefused = name === "DataCloneError" || message.endsWith("could not be cloned.");
+  // Each level is a call. Firefox has a name of its own for too many.
+  const isTooDeep = error instanceof RangeError || name === "InternalError";
+  if (!isRefused && !isTooDeep) return undefined;
+  const what = isTooDeep ? "are nested too deeply" : `must be plain data: ${message}`;
+  return new InvalidOptionError("messages", `with tools and templateArguments, ${what}`);
 }
 
 /** Nothing but the template can have ended it. */
 function endedWorker(error: unknown): error is SkeinError {
   return error instanceof SkeinError && error.code === "worker_failed";
-}
-
-function noPlainData(error: Error): InvalidOptionError {
-  return new InvalidOptionError("messages", `with tools and templateArguments, must be plain data: ${error.message}`);
 }
 
 function tooLong(origin: string, milliseconds: number): SkeinError {
