@@ -208,7 +208,8 @@ async function firstBytes(path: string): Promise<Uint8Array> {
   }
 }
 
-function readError(file: string, error: unknown): CheckpointError {
+/** Why a file, or a folder on the way to it, could not be read. */
+export function readError(file: string, error: unknown): CheckpointError {
   if (hasCode(error, "EACCES", "EPERM")) {
     return new CheckpointError("permission_denied", `${file} may not be read; check its permissions`, { cause: error });
   }

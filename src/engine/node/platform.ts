@@ -1,5 +1,5 @@
 import { openAsBlob } from "node:fs";
-import { stat } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parentPort } from "node:worker_threads";
@@ -7,7 +7,7 @@ import { openBlobs } from "../../checkpoint/blobs.ts";
 import type { CheckpointFiles } from "../../checkpoint/files.ts";
 import { followGguf } from "../../checkpoint/gguf/follow-gguf.ts";
 import { openUrl } from "../../checkpoint/http.ts";
-import { openDirectory } from "../../checkpoint/node/directory.ts";
+import { openDirectory, readError } from "../../checkpoint/node/directory.ts";
 import { SkeinError } from "../../errors.ts";
 import type { OwnerPort } from "../channel.ts";
 import { createWeightKeeper } from "../keep-weights.ts";
@@ -74,9 +74,15 @@ async function openPath(path: string, content?: "adapter"): Promise<CheckpointFi
 }
 
 async function openFile(path: string): Promise<Blob> {
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw new SkeinError("not_found", `${path}: cannot be read (${error.code ?? error.message})`, { cause: error });
-  });
-  if (!found.isFile()) throw new SkeinError("not_found", `${path}: is not a file`);
+  // A Blob asks for the permission only when it is read, and does not say then what was missing.
+  const isFile = await access(path, constants.R_OK)
+    .then(() => stat(path))
+    .then((found) => found.isFile())
+    .catch((error: NodeJS.ErrnoException) => {
+      const refusal = readError(path, error);
+      if (refusal.code === "permission_denied") throw refusal;
+      throw new SkeinError("not_found", `${path}: cannot be read (${error.code ?? error.message})`, { cause: error });
+    });
+  if (!isFile) throw new SkeinError("not_found", `${path}: is not a file`);
   return openAsBlob(path);
 }
