@@ -99,7 +99,12 @@ export class Model implements AsyncDisposable {
     try {
       const { facts, warnings } = await this.#parts.engine.call("loadAdapter", call, { signal, transfer });
       this.#adapters.set(name, facts);
-      for (const warning of warnings) this.#onWarning(warning);
+      try {
+        for (const warning of warnings) this.#onWarning(warning);
+      } catch (error) {
+        await this.unloadAdapter(name).catch(() => {}); // it stays, and is listed, where the listener uses it
+        throw error;
+      }
       return facts;
     } finally {
       stop();
