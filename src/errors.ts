@@ -111,6 +111,11 @@ export function checkOption(option: string, value: unknown, isRight: boolean, wa
   if (value !== undefined && !isRight) throw new InvalidOptionError(option, `must be ${wanted}, not ${show(value)}`);
 }
 
+/** As {@link checkOption}, for what is true or false. */
+export function checkFlag(option: string, value: unknown): void {
+  checkOption(option, value, typeof value === "boolean", "true or false");
+}
+
 /** As {@link checkOption}. @param hint - for the message, behind the rest */
 export function checkWhole(option: string, value: unknown, least: number, most: number, hint = ""): void {
   const isRight = Number.isInteger(value) && (value as number) >= least && (value as number) <= most;

@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ContextOptions, loadModel, type Model } from "../src/index.ts";
+import {
+  type ContextOptions,
+  inspectAdapter,
+  inspectModel,
+  loadModel,
+  type Model,
+  type ModelInspection,
+  servingSettings,
+} from "../src/index.ts";
 import { someTokens, tiny } from "./tiny.ts";
 
 /* What callers in plain JavaScript give: objects of classes, Proxies, values that types would not let through. */
@@ -46,4 +54,44 @@ test("texts that end an answer may come out of a Proxy", async () => {
   const proxied = await model.generate({ ...request, stop: new Proxy([stop], {}) }).result();
   expect(proxied.text).toBe((await model.generate({ ...request, stop }).result()).text);
   expect(proxied.finishReason).toBe("stop");
+});
+
+test("values that no type lets through are named", async () => {
+  const detached = Uint32Array.of(1, 2);
+  structuredClone(detached, { transfer: [detached.buffer] });
+  const inspection = await inspectModel(tiny);
+  await using session = await model.createSession();
+  const none = null as never;
+  const wrong: [() => Promise<unknown>, string, RegExp?][] = [
+    [() => model.tokenize("x", none), "options"],
+    [() => model.tokenize("x", { specialTokens: "1" as never }), "specialTokens", /true or false, not "1"$/],
+    [() => model.tokenize("x", { continues: 1 as never }), "continues"],
+    [() => model.detokenize([1], none), "options"],
+    [() => model.detokenize([1], { skipSpecialTokens: "no" as never }), "skipSpecialTokens"],
+    [() => model.detokenize(detached), "tokens", /transferred/],
+    [() => model.applyChatTemplate([], none), "options"],
+    [() => model.applyChatTemplate([], { tokenize: 1 } as never), "tokenize"],
+    [() => model.applyChatTemplate([], { addGenerationPrompt: "" as never }), "addGenerationPrompt"],
+    [() => inspectModel(tiny, none), "options"],
+    [() => inspectModel(tiny, { context: 5n as never }), "context"],
+    [() => inspectAdapter(tiny, none), "options"],
+    [() => servingSettings(inspection, none), "options"],
+    [() => servingSettings(inspection, { engine: Symbol("vllm") as never }), "engine", /not a symbol$/],
+    [() => servingSettings({} as ModelInspection, { engine: "vllm" }), "inspection"],
+    [() => servingSettings(none, { engine: "vllm" }), "inspection"],
+    [() => session.append([1], { logits: 5n as never }), "logits", /"none", "last" or "all", not 5$/],
+    [() => session.append(detached), "tokens", /transferred/],
+    [() => session.truncate(Object.create(null)), "length"],
+    [() => model.generate({ tokens: detached }).result(), "tokens", /transferred/],
+    [() => model.generate({ tokens: [Symbol("1")] as never }).result(), "tokens[0]"],
+    [() => model.generate({ prompt: "x", context: { extend: 5n as never } }).result(), "context.extend"],
+    [() => model.createSession({ plannedTokens: 1.5 }), "plannedTokens"],
+    [() => model.generate({ prompt: "x", maxTokens: 2 ** 31 + 1 }).result(), "maxTokens", /from 1 to 2147483648/],
+    [() => loadModel(tiny, { threads: 5n as never }), "threads", /from 1 to 1024, not 5$/],
+    [() => loadModel(tiny, { kernels: Symbol("plain") as never }), "kernels", /a name, not a symbol$/],
+  ];
+  for (const [call, option, message = /./] of wrong) {
+    const error = { code: "invalid_option", option, message: expect.stringMatching(message) };
+    await expect(call(), option).rejects.toMatchObject(error);
+  }
 });

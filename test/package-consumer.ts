@@ -54,6 +54,14 @@ export async function chat(model: Model, given: readonly Message[], thinking: Th
   return [wrong, text, tokens, either, others];
 }
 
+/** Options that may be undefined where properties that are absent are told from those that are undefined, too. */
+export async function keep(model: Model, path: string, signal?: AbortSignal, flag?: boolean): Promise<void> {
+  await using session = await model.restoreSession(path, { signal });
+  await session.save(path, { signal });
+  const tokens = await model.tokenize("hi", { specialTokens: flag, continues: flag, signal });
+  await model.detokenize(tokens, { skipSpecialTokens: flag });
+}
+
 export function codeOf(error: unknown): SkeinErrorCode | undefined {
   if (error instanceof HubError) return error.code satisfies HubErrorCode;
   if (error instanceof InvalidOptionError) return error.code satisfies "invalid_option";

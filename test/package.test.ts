@@ -65,7 +65,7 @@ describe("what is published", () => {
       ["esnext", "bundler"],
     ] as const) {
       const compilerOptions = {
-        ...{ module, moduleResolution, strict: true, noEmit: true, target: "es2024" },
+        ...{ module, moduleResolution, strict: true, exactOptionalPropertyTypes: true, noEmit: true, target: "es2024" },
         ...{ types, typeRoots: [installed.types24], lib: ["es2024", "esnext.disposable", ...lib] },
       };
       await writeFile(

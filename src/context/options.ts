@@ -1,4 +1,4 @@
-import { checkOption, checkWhole, InvalidOptionError } from "../errors.ts";
+import { checkFlag, checkOption, checkWhole, InvalidOptionError } from "../errors.ts";
 
 /** How a model's context window may be extended. */
 export const extensions = ["declared", "none", "yarn", "linear", "ntk"] as const;
@@ -63,7 +63,7 @@ export function readContextOptions(given: ContextOptions): ContextOptions {
   checkFactor("context.factor", factor);
   if (steps !== "continuous") checkSteps(steps);
   checkWindow("context.nativeWindow", nativeWindow);
-  checkOption("context.allowBeyondWindow", allowBeyondWindow, typeof allowBeyondWindow === "boolean", "true or false");
+  checkFlag("context.allowBeyondWindow", allowBeyondWindow);
   return options;
 }
 

@@ -1,5 +1,5 @@
 import { readContextOptions } from "../context/options.ts";
-import { checkOption, checkWhole, InvalidOptionError, show } from "../errors.ts";
+import { checkFlag, checkOption, checkWhole, InvalidOptionError, show } from "../errors.ts";
 import type { GenerationDefaults } from "../model/generation-config.ts";
 import { type SamplingOptions, validateSamplingOptions } from "../sampling/options.ts";
 import type { GenerateCall, SessionId } from "./methods.ts";
@@ -54,6 +54,9 @@ export function toTokens(tokens: ArrayLike<number>, option = "tokens"): Uint32Ar
   if (tokens.length > mostInputTokens) {
     throw new InvalidOptionError(option, `${tokens.length} are more than any window takes`);
   }
+  if (ArrayBuffer.isView(tokens) && (tokens.buffer as ArrayBuffer).detached) {
+    throw new InvalidOptionError(option, "have lost their buffer: it was transferred");
+  }
   if (tokens instanceof Uint32Array) return tokens.slice();
   const out = new Uint32Array(tokens.length);
   for (let i = 0; i < out.length; i++) {
@@ -90,7 +93,7 @@ async function readInput(
     );
   if (prompt !== undefined) {
     checkOption("prompt", prompt, typeof prompt === "string", "a text");
-    checkOption("specialTokens", specialTokens, typeof specialTokens === "boolean", "true or false");
+    checkFlag("specialTokens", specialTokens);
     const continues = before !== undefined && before > 0;
     return text.encode({ text: prompt, specialTokens, continues }, signal);
   }

@@ -9,7 +9,7 @@ import { chooseEncoding, resolveEncoding } from "../context/encoding.ts";
 import { readContextOptions } from "../context/options.ts";
 import { factorFor } from "../context/plan.ts";
 import { type ContextSettings, resolveContext } from "../context/settings.ts";
-import { InvalidOptionError, SkeinError } from "../errors.ts";
+import { InvalidOptionError, SkeinError, show } from "../errors.ts";
 import { expectedTensors, type ModelConfig, optionalTensors, parseModelConfig } from "../model/config.ts";
 import { type GenerationDefaults, parseGenerationConfig } from "../model/generation-config.ts";
 import { findPublishedConfig, type PublishedConfig, publishedConfigs } from "../model/published.ts";
@@ -196,7 +196,7 @@ function sizeOf(shape: readonly number[]): number {
 /** @throws InvalidOptionError */
 function checkLength(tokens: number): void {
   if (Number.isSafeInteger(tokens) && tokens >= 1) return;
-  throw new InvalidOptionError("context", `must be a number of tokens, at least 1, not ${String(tokens)}`);
+  throw new InvalidOptionError("context", `must be a number of tokens, at least 1, not ${show(tokens)}`);
 }
 
 /** A text that names no folder was probably meant as a name; the Hub cannot be asked. */

@@ -3,7 +3,7 @@ import type { CacheLayout } from "../backend/backend.ts";
 import { SnapshotReader } from "../cache/snapshot.ts";
 import { readContextOptions } from "../context/options.ts";
 import type { ContextSettings } from "../context/settings.ts";
-import { checkWhole, InvalidOptionError, SkeinError } from "../errors.ts";
+import { checkFlag, checkWhole, InvalidOptionError, SkeinError } from "../errors.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { GenerationDefaults } from "../model/generation-config.ts";
 import type { ChatMessages } from "../text/chat-input.ts";
@@ -128,25 +128,27 @@ export class Model implements AsyncDisposable {
    */
   async tokenize(
     text: string,
-    {
-      specialTokens = true,
-      continues = false,
-      signal,
-    }: {
-      readonly specialTokens?: boolean;
-      readonly continues?: boolean;
+    options: {
+      readonly specialTokens?: boolean | undefined;
+      readonly continues?: boolean | undefined;
       readonly signal?: AbortSignal | undefined;
     } = {},
   ): Promise<Uint32Array> {
     if (typeof text !== "string") throw new InvalidOptionError("text", "must be a text");
-    checkOptions({ signal });
+    checkOptions(options);
+    const { specialTokens = true, continues = false, signal } = options;
+    checkFlag("specialTokens", specialTokens);
+    checkFlag("continues", continues);
     return this.#parts.text.encode({ text, specialTokens, continues }, signal);
   }
 
   async detokenize(
     tokens: ArrayLike<number>,
-    { skipSpecialTokens = false }: { readonly skipSpecialTokens?: boolean } = {},
+    options: { readonly skipSpecialTokens?: boolean | undefined } = {},
   ): Promise<string> {
+    checkOptions(options as object);
+    const { skipSpecialTokens = false } = options;
+    checkFlag("skipSpecialTokens", skipSpecialTokens);
     const call = { tokens: toTokens(tokens), skipSpecialTokens, modelVocabulary: this.config.vocab_size };
     return this.#parts.text.decode(call);
   }
@@ -166,11 +168,11 @@ export class Model implements AsyncDisposable {
     options?: ChatTemplateOptions & { readonly tokenize?: false | undefined },
   ): Promise<string>;
   async applyChatTemplate(messages: ChatMessages, options?: ChatTemplateOptions): Promise<string | Uint32Array>;
-  async applyChatTemplate(
-    messages: ChatMessages,
-    { tools, templateArguments, addGenerationPrompt = true, tokenize = false, signal }: ChatTemplateOptions = {},
-  ): Promise<string | Uint32Array> {
-    checkOptions({ signal });
+  async applyChatTemplate(messages: ChatMessages, options: ChatTemplateOptions = {}): Promise<string | Uint32Array> {
+    checkOptions(options);
+    const { tools, templateArguments, addGenerationPrompt = true, tokenize = false, signal } = options;
+    checkFlag("addGenerationPrompt", addGenerationPrompt);
+    checkFlag("tokenize", tokenize);
     const call = { messages, tools, templateArguments, addGenerationPrompt };
     return tokenize ? this.#parts.text.encodeChat(call, signal) : this.#parts.text.renderChat(call, signal);
   }
@@ -214,7 +216,10 @@ export class Model implements AsyncDisposable {
    * @throws SkeinError: `invalid_snapshot` for a file that is damaged or none, `snapshot_mismatch` for one of another model, adapter, cache type or
    * factor, `not_found`, `read_failed`, `unsupported` on a page without https; the signal's reason
    */
-  async restoreSession(source: string | Blob, options: { readonly signal?: AbortSignal } = {}): Promise<Session> {
+  async restoreSession(
+    source: string | Blob,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Session> {
     checkOptions(options);
     if (typeof source !== "string" && !(source instanceof Blob))
       throw new InvalidOptionError("source", "must be a path or a Blob");

@@ -1,6 +1,6 @@
 import { platform } from "#platform";
 import { checkDigest, encodeSnapshot } from "../cache/snapshot.ts";
-import { checkOption, InvalidOptionError, SkeinError, show } from "../errors.ts";
+import { checkFlag, checkOption, InvalidOptionError, SkeinError, show } from "../errors.ts";
 import { checkOptions } from "./check-options.ts";
 import { prepareGenerateCall, toTokens } from "./generate-call.ts";
 import { Generation } from "./generation.ts";
@@ -56,7 +56,7 @@ export class Session implements AsyncDisposable {
     const call = { session: this.#id, tokens: toTokens(tokens), logits, logprobs };
     return this.#inTurn(async (signal) => {
       checkOption("logits", logits, ["none", "last", "all"].includes(logits), '"none", "last" or "all"');
-      checkOption("logprobs", logprobs, typeof logprobs === "boolean", "true or false");
+      checkFlag("logprobs", logprobs);
       const before = this.#state.length;
       const { engine } = this.#parts;
       try {
@@ -133,7 +133,7 @@ export class Session implements AsyncDisposable {
    */
   async save(
     target: string | WritableStream<Uint8Array>,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
     if (typeof target !== "string" && !(target instanceof WritableStream)) {
       throw new InvalidOptionError("target", "must be a path or a WritableStream");

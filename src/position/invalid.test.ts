@@ -197,9 +197,12 @@ test("a factor without any method is not ignored", () => {
   expectRefusal("factor", { ...base, rope_scaling: { type: "mrope" } }, { factor: 4 });
 });
 
-test("what is no configuration at all is refused", () => {
+test("what is no configuration at all is refused, and what is no options", () => {
   for (const config of [null, undefined, [], "qwen2", 4]) {
     expectRefusal("config", config);
+  }
+  for (const options of [null, "yarn", 4]) {
+    expectRefusal("options", base, options);
   }
 });
 

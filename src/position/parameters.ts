@@ -165,7 +165,11 @@ function readOriginalWindows(
 }
 
 /** The options stand for fields of the configuration, and are refused like them. */
-function checkOptions({ method, factor, originalWindow, sequenceLength }: RotaryOptions): void {
+function checkOptions(options: RotaryOptions): void {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidConfigError("options", `must be an object, got ${show(options)}`);
+  }
+  const { method, factor, originalWindow, sequenceLength } = options;
   if (method !== undefined && !rotaryMethods.includes(method)) {
     throw new InvalidConfigError("method", `unknown method ${show(method)}; known are ${rotaryMethods.join(", ")}`);
   }

@@ -69,6 +69,15 @@ test("a position that is no number is refused", () => {
   }
 });
 
+test("what is no encoding, and no list of positions, is refused", () => {
+  for (const encoding of [null, undefined, {}, { inverseFrequencies: 5 }, 5n]) {
+    expect(() => rotaryRows(encoding as never, [0])).toThrow(expect.objectContaining({ field: "encoding" }));
+  }
+  for (const positions of [null, undefined, 5, {}]) {
+    expect(() => rotaryRows(quarterTurn, positions as never)).toThrow(expect.objectContaining({ field: "positions" }));
+  }
+});
+
 test("pairs lie in the two halves", () => {
   const { cos, sin } = rotaryRows(quarterTurn, [1]);
   // Pair 0 is numbers 0 and 2, turned by a quarter; pair 1 is numbers 1 and 3, turned by an eighth.

@@ -13,7 +13,7 @@ export interface RotaryRows {
  * The rows of cosines and sines that rotate queries and keys at the given positions.
  *
  * @param positions - token indices, in any order
- * @throws InvalidConfigError for a position that is no finite number
+ * @throws InvalidConfigError for what is no encoding, and for a position that is no finite number
  * @example
  * const { cos, sin, pairs } = rotaryRows(resolveRotaryEncoding(config), [0, 1, 2]);
  * cos.subarray(0, pairs); // position 0: the attention scaling, in every pair
@@ -33,9 +33,16 @@ export function rotaryRows(encoding: RotaryEncoding, positions: ArrayLike<number
  * rounded to float32 as the reference has it. At position 131071 that rounding alone is up to 0.004 radians, so a more
  * exact angle would be a different model.
  *
- * @throws InvalidConfigError for a position that is no finite number
+ * @throws InvalidConfigError for what is no encoding, and for a position that is no finite number
  */
-export function rotaryAngles({ inverseFrequencies }: RotaryEncoding, positions: ArrayLike<number>): Float32Array {
+export function rotaryAngles(encoding: RotaryEncoding, positions: ArrayLike<number>): Float32Array {
+  if (!ArrayBuffer.isView(encoding?.inverseFrequencies)) {
+    throw new InvalidConfigError("encoding", `must be one that resolveRotaryEncoding gives, got ${show(encoding)}`);
+  }
+  if (!Number.isSafeInteger(positions?.length)) {
+    throw new InvalidConfigError("positions", `must be a list of numbers, got ${show(positions)}`);
+  }
+  const { inverseFrequencies } = encoding;
   const pairs = inverseFrequencies.length;
   const angles = new Float32Array(positions.length * pairs);
   for (let row = 0; row < positions.length; row++) {

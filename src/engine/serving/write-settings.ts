@@ -1,4 +1,4 @@
-import { InvalidOptionError, UnsupportedError } from "../../errors.ts";
+import { checkOption, InvalidOptionError, show, UnsupportedError } from "../../errors.ts";
 import type { ModelInspection } from "../inspection.ts";
 import { servingCache } from "./cache.ts";
 import { llamaCppSteps } from "./llama-cpp.ts";
@@ -27,12 +27,15 @@ const stepsOf: Readonly<Record<ServingEngine, (plan: ServingPlan) => readonly Se
 
 /** What `servingSettings` does; apart from it, because most programs never ask for it. */
 export function writeSettings(inspection: ModelInspection, options: ServingOptions): ServingSettings {
+  if (typeof inspection?.context?.nativeWindow !== "number")
+    throw new InvalidOptionError("inspection", "must be what inspectModel says of a model");
+  checkOption("options", options ?? null, typeof options === "object" && options !== null, "an object");
   const { engine, context = inspection.context.nativeWindow } = options;
   if (!servingEngines.includes(engine)) {
-    throw new InvalidOptionError("engine", `must be one of ${servingEngines.join(", ")}, not ${String(engine)}`);
+    throw new InvalidOptionError("engine", `must be one of ${servingEngines.join(", ")}, not ${show(engine)}`);
   }
   if (!(Number.isSafeInteger(context) && context >= 1)) {
-    throw new InvalidOptionError("context", `must be a number of tokens, at least 1, not ${String(context)}`);
+    throw new InvalidOptionError("context", `must be a number of tokens, at least 1, not ${show(context)}`);
   }
   const plan = planServing(inspection, context);
   const scaling = plan.scaling && scalingOf(plan.scaling, plan, engine);
