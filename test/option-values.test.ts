@@ -56,6 +56,51 @@ test("texts that end an answer may come out of a Proxy", async () => {
   expect(proxied.finishReason).toBe("stop");
 });
 
+describe("null is what is left out, as in bodies of JSON", () => {
+  const request = { prompt: "In the beginning", maxTokens: 4, temperature: 0.5, seed: 1 };
+  const names = [
+    ...[
+      "messages",
+      "tokens",
+      "specialTokens",
+      "tools",
+      "templateArguments",
+      "maxTokens",
+      "temperature",
+      "topK",
+      "topP",
+    ],
+    ...["minP", "repetitionPenalty", "presencePenalty", "frequencyPenalty", "stop", "endTokens", "logprobs"],
+    ...["promptLookup", "context", "adapter", "prompt"],
+  ];
+  const settle = (options: object): Promise<object> =>
+    model
+      .generate({ ...request, ...options })
+      .result()
+      .then(
+        ({ timings, usage, ...answer }) => answer,
+        ({ code, message }: { readonly code: string; readonly message: string }) => ({ code, message }),
+      );
+
+  test.each(names)("%s", async (name) => {
+    expect(await settle({ [name]: null })).toEqual(await settle({ [name]: undefined }));
+  });
+
+  test("seed", async () => {
+    const { seed } = await model.generate({ ...request, seed: null } as never).result();
+    expect(seed).toBeGreaterThan(1);
+  });
+
+  test("all of them, in a session", async () => {
+    await using session = await model.createSession();
+    const nothing = Object.fromEntries(names.map((name) => [name, null]));
+    const { tokens } = await session.generate({ ...nothing, ...request }).result();
+    expect(tokens).toHaveLength(4);
+    const more = await session.generate({ ...nothing, maxTokens: 2 }).result();
+    expect([more.tokens.length, session.length]).toEqual([2, more.usage.totalTokens]);
+  });
+});
+
 test("values that no type lets through are named", async () => {
   const detached = Uint32Array.of(1, 2);
   structuredClone(detached, { transfer: [detached.buffer] });

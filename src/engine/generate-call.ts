@@ -15,7 +15,7 @@ const mostTokens = 2 ** 31;
 const mostInputTokens = 2 ** 26;
 
 /**
- * Checks the options of a generation and turns text into tokens.
+ * Checks the options of a generation and turns text into tokens. Null is what is left out: bodies in JSON are full of it.
  *
  * @throws InvalidOptionError naming the option
  */
@@ -26,10 +26,11 @@ export async function prepareGenerateCall(
   signal: AbortSignal,
 ): Promise<GenerateCall> {
   const context = readContextOptions(options.context ?? {});
-  checkOption("adapter", options.adapter, typeof options.adapter === "string", "the name of an adapter");
+  const adapter = options.adapter ?? undefined;
+  checkOption("adapter", adapter, typeof adapter === "string", "the name of an adapter");
   const sampling = mergeSampling(options, defaults);
   validateSamplingOptions(sampling);
-  const { maxTokens } = options;
+  const maxTokens = options.maxTokens ?? undefined;
   checkWhole("maxTokens", maxTokens, 1, mostTokens, " (to read tokens only, append them to a session)");
   return {
     session: session?.id,
@@ -40,8 +41,8 @@ export async function prepareGenerateCall(
     logprobs: checkLogprobs(options.logprobs),
     promptLookup: checkPromptLookup(options.promptLookup),
     context,
-    adapter: options.adapter,
-    replace: options.messages !== undefined,
+    adapter,
+    replace: isPresent(options.messages),
     tokens: await readInput(options, text, session?.length, signal),
   };
 }
@@ -76,22 +77,23 @@ async function readInput(
   before: number | undefined,
   signal: AbortSignal,
 ): Promise<Uint32Array> {
-  const { prompt, messages, tokens, specialTokens = true, tools, templateArguments } = options;
-  const given = Object.entries({ prompt, messages, tokens }).filter(([, value]) => value !== undefined);
+  const { prompt, messages, tokens, tools, templateArguments } = options;
+  const given = Object.entries({ prompt, messages, tokens }).filter(([, value]) => isPresent(value));
   if (given.length > 1)
     throw new InvalidOptionError(
       given[1]![0],
       `cannot stand beside ${given[0]![0]}; give one of prompt, messages and tokens`,
     );
-  if (tokens !== undefined) return toTokens(tokens);
-  if (messages !== undefined)
+  if (isPresent(tokens)) return toTokens(tokens);
+  if (isPresent(messages))
     return text.encodeChat({ messages, tools, templateArguments, addGenerationPrompt: true }, signal);
-  if ((tools ?? templateArguments ?? null) !== null)
+  if (isPresent(tools ?? templateArguments))
     throw new InvalidOptionError(
-      (tools ?? null) === null ? "templateArguments" : "tools",
+      isPresent(tools) ? "tools" : "templateArguments",
       "are for the chat template: give messages",
     );
-  if (prompt !== undefined) {
+  if (isPresent(prompt)) {
+    const specialTokens = options.specialTokens ?? true;
     checkOption("prompt", prompt, typeof prompt === "string", "a text");
     checkFlag("specialTokens", specialTokens);
     const continues = before !== undefined && before > 0;
@@ -110,14 +112,18 @@ function mergeSampling(options: GenerateOptions, defaults: GenerationDefaults): 
     topP: topP ?? (defaults.topP || Number.EPSILON), // transformers reads 0 as the best token alone
     minP: minP ?? defaults.minP,
     repetitionPenalty: repetitionPenalty ?? defaults.repetitionPenalty,
-    presencePenalty,
-    frequencyPenalty,
-    seed,
+    presencePenalty: presencePenalty ?? undefined,
+    frequencyPenalty: frequencyPenalty ?? undefined,
+    seed: seed ?? undefined,
   };
 }
 
+function isPresent<T>(value: T): value is NonNullable<T> {
+  return (value ?? undefined) !== undefined;
+}
+
 function checkStop(stop: GenerateOptions["stop"]): readonly string[] {
-  const list = stop === undefined ? [] : typeof stop === "string" ? [stop] : stop;
+  const list = typeof stop === "string" ? [stop] : (stop ?? []);
   if (
     !Array.isArray(list) ||
     list.length > mostStops ||
@@ -129,11 +135,11 @@ function checkStop(stop: GenerateOptions["stop"]): readonly string[] {
 }
 
 function checkEndTokens(endTokens: GenerateOptions["endTokens"]): readonly number[] | undefined {
-  return endTokens === undefined ? undefined : [...toTokens(endTokens, "endTokens")];
+  return isPresent(endTokens) ? [...toTokens(endTokens, "endTokens")] : undefined;
 }
 
 function checkLogprobs(logprobs: GenerateOptions["logprobs"]): number | undefined {
-  if (logprobs === undefined || logprobs === false) return undefined;
+  if (!isPresent(logprobs) || logprobs === false) return undefined;
   if (logprobs === true) return 0;
   if (!Number.isInteger(logprobs) || logprobs < 0 || logprobs > mostAlternatives) {
     throw new InvalidOptionError("logprobs", `must be true, or a number of alternatives from 0 to ${mostAlternatives}`);
@@ -142,7 +148,7 @@ function checkLogprobs(logprobs: GenerateOptions["logprobs"]): number | undefine
 }
 
 function checkPromptLookup(promptLookup: GenerateOptions["promptLookup"]): number {
-  if (promptLookup === undefined || promptLookup === false) return 0;
+  if (!isPresent(promptLookup) || promptLookup === false) return 0;
   if (promptLookup === true) return usualGuesses;
   if (!Number.isInteger(promptLookup) || promptLookup < 1 || promptLookup > mostGuesses) {
     throw new InvalidOptionError(
