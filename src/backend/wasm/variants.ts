@@ -6,8 +6,16 @@ export function moduleName(variant: KernelVariant): string {
   return `kernels-${variant}.wasm.gz`;
 }
 
-/** @throws UnsupportedError where WebAssembly may not be compiled: a page's policy can forbid it. What is asked is a module without anything in it. */
+/**
+ * @throws UnsupportedError where there is no WebAssembly, or it may not be compiled: a page's policy can forbid it. What is asked is a module without anything in
+ * it.
+ */
 export function checkCompiles(): void {
+  if (typeof WebAssembly === "undefined") {
+    throw new UnsupportedError(
+      'there is no WebAssembly here; start Node without --jitless, or take backend: "reference"',
+    );
+  }
   try {
     new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
   } catch (error) {
