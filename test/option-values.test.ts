@@ -48,6 +48,21 @@ test("so is the one that a model is loaded with", async () => {
   expect(stretched.context).toMatchObject({ method: "yarn", extendedWindow: 1024 });
 });
 
+test("other options that are inherited or computed are followed by a session too, and by a model", async () => {
+  class Short {
+    readonly prompt = "In the beginning";
+    get maxTokens(): number {
+      return 3;
+    }
+  }
+  await using session = await model.createSession();
+  for (const owner of [model, session]) {
+    const { tokens } = await owner.generate(new Short()).result();
+    const inherited = await owner.generate(Object.create({ prompt: " the", maxTokens: 2 })).result();
+    expect([tokens.length, inherited.tokens.length]).toEqual([3, 2]);
+  }
+});
+
 test("texts that end an answer may come out of a Proxy", async () => {
   const request = { prompt: "In the beginning", maxTokens: 8, temperature: 0 };
   const stop = (await model.generate(request).result()).text.slice(2, 5);

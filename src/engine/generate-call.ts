@@ -5,6 +5,7 @@ import { type SamplingOptions, validateSamplingOptions } from "../sampling/optio
 import type { GenerateCall, SessionId } from "./methods.ts";
 import type { ModelParts } from "./model-parts.ts";
 import type { GenerateOptions } from "./options.ts";
+import { copyPlainData } from "./template-client.ts";
 import type { TextClient } from "./text-client.ts";
 
 const mostStops = 16;
@@ -14,17 +15,19 @@ const usualGuesses = 8;
 const mostTokens = 2 ** 31;
 const mostInputTokens = 2 ** 26;
 
+/** What is left to be done when a generation begins: its text becomes tokens. */
+export type PrepareGenerateCall = (
+  session: { readonly id: SessionId; readonly length: number } | undefined,
+  signal: AbortSignal,
+) => Promise<GenerateCall>;
+
 /**
- * Checks the options of a generation and turns text into tokens. Null is what is left out: bodies in JSON are full of it.
+ * Checks the options of a generation, and takes them by their names: whose they are may change them while the call waits. Null is what is left out: bodies in
+ * JSON are full of it.
  *
  * @throws InvalidOptionError naming the option
  */
-export async function prepareGenerateCall(
-  options: GenerateOptions,
-  { text, defaults }: ModelParts,
-  session: { readonly id: SessionId; readonly length: number } | undefined,
-  signal: AbortSignal,
-): Promise<GenerateCall> {
+export function takeGenerateOptions(options: GenerateOptions, { text, defaults }: ModelParts): PrepareGenerateCall {
   const context = readContextOptions(options.context ?? {});
   const adapter = options.adapter ?? undefined;
   checkOption("adapter", adapter, typeof adapter === "string", "the name of an adapter");
@@ -32,8 +35,7 @@ export async function prepareGenerateCall(
   validateSamplingOptions(sampling);
   const maxTokens = options.maxTokens ?? undefined;
   checkWhole("maxTokens", maxTokens, 1, mostTokens, " (to read tokens only, append them to a session)");
-  return {
-    session: session?.id,
+  const taken = {
     maxTokens,
     sampling,
     stop: checkStop(options.stop),
@@ -43,8 +45,13 @@ export async function prepareGenerateCall(
     context,
     adapter,
     replace: isPresent(options.messages),
-    tokens: await readInput(options, text, session?.length, signal),
   };
+  const read = takeInput(options, text);
+  return async (session, signal) => ({
+    ...taken,
+    session: session?.id,
+    tokens: await read(session?.length, signal),
+  });
 }
 
 /** @throws InvalidOptionError unless all are token numbers */
@@ -70,13 +77,11 @@ export function toTokens(tokens: ArrayLike<number>, option = "tokens"): Uint32Ar
   return out;
 }
 
-async function readInput(
+/** @returns what reads the input; it is told how many tokens its session has, if it has one */
+function takeInput(
   options: GenerateOptions,
   text: TextClient,
-  /** Tokens that the session has; undefined without one. */
-  before: number | undefined,
-  signal: AbortSignal,
-): Promise<Uint32Array> {
+): (before: number | undefined, signal: AbortSignal) => Promise<Uint32Array> | Uint32Array {
   const { prompt, messages, tokens, tools, templateArguments } = options;
   const given = Object.entries({ prompt, messages, tokens }).filter(([, value]) => isPresent(value));
   if (given.length > 1)
@@ -84,9 +89,14 @@ async function readInput(
       given[1]![0],
       `cannot stand beside ${given[0]![0]}; give one of prompt, messages and tokens`,
     );
-  if (isPresent(tokens)) return toTokens(tokens);
-  if (isPresent(messages))
-    return text.encodeChat({ messages, tools, templateArguments, addGenerationPrompt: true }, signal);
+  if (isPresent(tokens)) {
+    const taken = toTokens(tokens);
+    return () => taken;
+  }
+  if (isPresent(messages)) {
+    const taken = copyPlainData({ messages, tools, templateArguments, addGenerationPrompt: true });
+    return (_, signal) => text.encodeChat(taken, signal);
+  }
   if (isPresent(tools ?? templateArguments))
     throw new InvalidOptionError(
       isPresent(tools) ? "tools" : "templateArguments",
@@ -96,11 +106,12 @@ async function readInput(
     const specialTokens = options.specialTokens ?? true;
     checkOption("prompt", prompt, typeof prompt === "string", "a text");
     checkFlag("specialTokens", specialTokens);
-    const continues = before !== undefined && before > 0;
-    return text.encode({ text: prompt, specialTokens, continues }, signal);
+    return (before = 0, signal) => text.encode({ text: prompt, specialTokens, continues: before > 0 }, signal);
   }
-  if (before !== undefined) return new Uint32Array(); // goes on from where the session is
-  throw new InvalidOptionError("prompt", "is missing; give one of prompt, messages and tokens");
+  return (before) => {
+    if (before !== undefined) return new Uint32Array(); // goes on from where the session is
+    throw new InvalidOptionError("prompt", "is missing; give one of prompt, messages and tokens");
+  };
 }
 
 /** What the user says wins over what the model's `generation_config.json` says. */

@@ -9,7 +9,7 @@ import type { GenerationDefaults } from "../model/generation-config.ts";
 import type { ChatMessages } from "../text/chat-input.ts";
 import type { WorkerClient } from "./channel.ts";
 import { checkOptions } from "./check-options.ts";
-import { prepareGenerateCall, toTokens } from "./generate-call.ts";
+import { takeGenerateOptions, toTokens } from "./generate-call.ts";
 import { Generation } from "./generation.ts";
 import type { EngineMethods, EngineStatistics, LoadedFacts, SessionId } from "./methods.ts";
 import type { ModelParts } from "./model-parts.ts";
@@ -188,7 +188,7 @@ export class Model implements AsyncDisposable {
    */
   generate(options: GenerateOptions): Generation {
     return new Generation(async (signal, onEvent) => {
-      const call = await prepareGenerateCall(options, this.#parts, undefined, signal);
+      const call = await takeGenerateOptions(options, this.#parts)(undefined, signal);
       return this.#parts.engine.call("generate", call, {
         signal,
         onEvent: (event) => {

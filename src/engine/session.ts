@@ -2,12 +2,11 @@ import { platform } from "#platform";
 import { checkDigest, encodeSnapshot } from "../cache/snapshot.ts";
 import { checkFlag, checkOption, InvalidOptionError, SkeinError, show } from "../errors.ts";
 import { checkOptions } from "./check-options.ts";
-import { prepareGenerateCall, toTokens } from "./generate-call.ts";
+import { takeGenerateOptions, toTokens } from "./generate-call.ts";
 import { Generation } from "./generation.ts";
 import type { SessionId, SessionState } from "./methods.ts";
 import type { ModelParts } from "./model-parts.ts";
 import type { AppendOptions, AppendResult, GenerateOptions } from "./options.ts";
-import { copyPlainData } from "./template-client.ts";
 import { writeAll } from "./write-all.ts";
 
 /**
@@ -80,16 +79,10 @@ export class Session implements AsyncDisposable {
    */
   generate(options: GenerateOptions = {}): Generation {
     return new Generation((outer, onEvent) => {
-      const { messages, tools, templateArguments } = options;
-      const taken = {
-        ...options,
-        tokens: options.tokens && toTokens(options.tokens), // as in append
-        ...copyPlainData({ messages, tools, templateArguments }),
-      };
+      const prepare = takeGenerateOptions(options, this.#parts); // as in append
       return this.#inTurn(async (signal) => {
         const before = this.#state.length;
-        const session = { id: this.#id, length: before };
-        const call = await prepareGenerateCall(taken, this.#parts, session, signal);
+        const call = await prepare({ id: this.#id, length: before }, signal);
         let made = 0;
         return this.#parts.engine.call("generate", call, {
           signal,
