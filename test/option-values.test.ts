@@ -63,6 +63,12 @@ test("other options that are inherited or computed are followed by a session too
   }
 });
 
+test("an inherited download is not lost", async () => {
+  const options = Object.create({ download: "yes" });
+  for (const loading of [() => loadModel(tiny, options), () => model.loadAdapter("one", tiny, options)])
+    await expect(loading()).rejects.toMatchObject({ option: "download" });
+});
+
 test("texts that end an answer may come out of a Proxy", async () => {
   const request = { prompt: "In the beginning", maxTokens: 8, temperature: 0 };
   const stop = (await model.generate(request).result()).text.slice(2, 5);

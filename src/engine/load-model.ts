@@ -28,7 +28,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   for (const name of ["backend", "weights", "embeddings", "cache", "kernels"] as const) {
     checkOption(name, options[name], typeof options[name] === "string", "a name");
   }
-  const { backend, weights, embeddings, cache, threads, kernels, signal, onProgress } = options;
+  const { backend, weights, embeddings, cache, threads, kernels, download, signal, onProgress } = options;
   const tell = options.onWarning ?? warnOnConsole;
   const warnings: Warning[] = [];
   const onWarning = (warning: Warning): void => {
@@ -38,8 +38,9 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   const context = readContextOptions(options.context ?? {});
   checkWhole("threads", threads, 1, 1024);
   signal?.throwIfAborted();
-  const adapters = await sendAdapters(options.adapters, { ...options, onWarning });
-  const [checked, sent] = await resolveSource(source, { ...options, onWarning })
+  const resolving = { download, signal, onProgress, onWarning };
+  const adapters = await sendAdapters(options.adapters, resolving);
+  const [checked, sent] = await resolveSource(source, resolving)
     .then(checkSource)
     .then((checked) => [checked, sendSource(checked)] as const)
     .catch((error: unknown) => {

@@ -93,8 +93,8 @@ export class Model implements AsyncDisposable {
     options: Pick<LoadOptions, "download" | "signal" | "onProgress"> = {},
   ): Promise<AdapterFacts> {
     checkOptions(options);
-    const { signal } = options;
-    const resolving = { ...options, onWarning: this.#onWarning };
+    const { download, signal, onProgress } = options;
+    const resolving = { download, signal, onProgress, onWarning: this.#onWarning };
     const { call, transfer, stop } = sendAdapter(name, await resolveAdapter(adapter, resolving));
     try {
       const { facts, warnings } = await this.#parts.engine.call("loadAdapter", call, { signal, transfer });
