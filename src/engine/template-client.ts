@@ -103,8 +103,8 @@ function notPlainData(error: unknown): InvalidOptionError | undefined {
   if (!(error instanceof Error) || error instanceof SkeinError) return undefined;
   const { name, message } = error;
   const isRefused = name === "DataCloneError" || message.endsWith("could not be cloned.");
-  // Each level is a call. Firefox has a name of its own for too many.
-  const isTooDeep = error instanceof RangeError || name === "InternalError";
+  // Each level is a call. Firefox says this in its own way.
+  const isTooDeep = /call stack|recursion/i.test(message);
   if (!isRefused && !isTooDeep) return undefined;
   const what = isTooDeep ? "are nested too deeply" : `must be plain data: ${message}`;
   return new InvalidOptionError("messages", `with tools and templateArguments, ${what}`);
