@@ -10,7 +10,8 @@ export function statementLines(): Rolldown.Plugin {
     name: "statement-lines",
     generateBundle(_, bundle) {
       for (const chunk of Object.values(bundle)) {
-        if (chunk.type === "chunk") chunk.code = withLines(chunk.fileName, chunk.code);
+        if (chunk.type === "chunk" && chunk.fileName.endsWith(".js"))
+          chunk.code = withLines(chunk.fileName, chunk.code);
       }
     },
   };

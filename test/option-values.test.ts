@@ -6,8 +6,11 @@ import {
   loadModel,
   type Model,
   type ModelInspection,
+  mergeAdapter,
+  quantizeModel,
   servingSettings,
 } from "../src/index.ts";
+import { randomAdapter } from "./adapter-models.ts";
 import { someTokens, tiny } from "./tiny.ts";
 
 /* What callers in plain JavaScript give: objects of classes, Proxies, values that types would not let through. */
@@ -65,8 +68,29 @@ test("other options that are inherited or computed are followed by a session too
 
 test("an inherited download is not lost", async () => {
   const options = Object.create({ download: "yes" });
-  for (const loading of [() => loadModel(tiny, options), () => model.loadAdapter("one", tiny, options)])
-    await expect(loading()).rejects.toMatchObject({ option: "download" });
+  const calls = [
+    () => loadModel(tiny, options),
+    () => model.loadAdapter("one", tiny, options),
+    () => quantizeModel(tiny, "never.gguf", Object.create({ download: "yes", type: "q8_0" })),
+    () => mergeAdapter(tiny, tiny, "never", options),
+  ];
+  for (const call of calls) await expect(call()).rejects.toMatchObject({ option: "download" });
+});
+
+test("nor are the window and the factor of an adapter", async () => {
+  const { files: source } = randomAdapter(1);
+  await expect(model.loadAdapter("law", Object.create({ source, window: -1 }))).rejects.toMatchObject({
+    option: "adapters.law.window",
+  });
+  await model.loadAdapter("law", Object.create({ source, window: 512, factor: 2 }));
+  expect(model.adapters.get("law")!.context).toMatchObject({ nativeWindow: 512, minimumFactor: 2 });
+  await model.unloadAdapter("law");
+});
+
+test("a context that is null is none: only generate takes it for one that is left out", async () => {
+  const context = null as never;
+  await expect(loadModel(tiny, { context })).rejects.toMatchObject({ option: "context" });
+  await expect(model.createSession({ context })).rejects.toMatchObject({ option: "context" });
 });
 
 test("texts that end an answer may come out of a Proxy", async () => {

@@ -35,7 +35,8 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
     warnings.push(warning);
     tell(warning);
   };
-  const context = readContextOptions(options.context ?? {});
+  const { context: given = {} } = options;
+  const context = readContextOptions(given);
   checkWhole("threads", threads, 1, 1024);
   signal?.throwIfAborted();
   const resolving = { download, signal, onProgress, onWarning };

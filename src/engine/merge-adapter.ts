@@ -30,10 +30,11 @@ export async function mergeAdapter(
   if (typeof folder !== "string" || folder === "")
     throw new InvalidOptionError("folder", "must be the path of a folder to write");
   if (!workers.spawnMergeWorker) throw new UnsupportedError("a browser writes no checkpoints; use Node");
-  const { signal, onProgress } = options;
+  const { download, signal, onProgress } = options;
   signal?.throwIfAborted();
   const early: Warning[] = [];
-  const resolving = { ...options, onWarning: (warning: Warning) => void early.push(warning) };
+  const onWarning = (warning: Warning): void => void early.push(warning);
+  const resolving = { download, signal, onProgress, onWarning };
   const baseSource = await resolveSource(source, resolving);
   const adapterSource = await resolveAdapter(adapter, resolving);
   const worker = new WorkerClient<MergeMethods>(workers.spawnMergeWorker(folder));

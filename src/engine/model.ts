@@ -202,10 +202,10 @@ export class Model implements AsyncDisposable {
   /** @throws ContextLengthError when `plannedTokens` are more than the window has; InvalidOptionError, also for an adapter that is not loaded */
   async createSession(options: SessionOptions = {}): Promise<Session> {
     checkOptions(options as object);
-    const { plannedTokens, context, adapter } = options;
+    const { plannedTokens, context = {}, adapter } = options;
     checkWhole("plannedTokens", plannedTokens, 1, Number.MAX_SAFE_INTEGER);
     if (adapter !== undefined) checkAdapterName(adapter);
-    const call = { plannedTokens, context: readContextOptions(context ?? {}), adapter };
+    const call = { plannedTokens, context: readContextOptions(context), adapter };
     const { session, ...state } = await this.#parts.engine.call("createSession", call);
     return new Session(this.#parts, session, state);
   }

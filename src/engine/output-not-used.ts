@@ -1,3 +1,4 @@
+import { isWeightType } from "../checkpoint/safetensors.ts";
 import type { TensorIndex } from "../checkpoint/tensors.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { Warning } from "./options.ts";
@@ -13,13 +14,14 @@ const output = "lm_head.weight";
  * @see https://github.com/huggingface/transformers/blob/v5.0.0/src/transformers/modeling_utils.py (`tie_weights`)
  */
 export async function outputNotUsed(index: TensorIndex, config: ModelConfig): Promise<Warning[]> {
-  if (!config.tie_word_embeddings || !index.entry(output)) return [];
+  const entry = config.tie_word_embeddings && index.entry(output);
+  if (!entry) return [];
   const { vocab_size: rows, hidden_size: size } = config;
   const read = async (name: string, row: number): Promise<string> =>
     String(await index.readFloat32(name, row * size, (row + 1) * size));
+  const isReadable = entry.shape.join() === `${rows},${size}` && isWeightType(entry.dtype);
   for (const row of [0, rows >> 2, rows >> 1, rows - 1]) {
-    // A row of another type or shape may not be readable at all.
-    if ((await read(output, row).catch(String)) !== (await read("model.embed_tokens.weight", row)))
+    if (!isReadable || (await read(output, row)) !== (await read("model.embed_tokens.weight", row)))
       return [
         {
           code: "output_matrix_not_used",

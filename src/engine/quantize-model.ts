@@ -58,7 +58,7 @@ export async function quantizeModel(
   options: QuantizeOptions,
 ): Promise<QuantizedModel> {
   checkOptions(options);
-  const { type, overwrite = false, allowRequantize = false, signal, onProgress } = options;
+  const { type, overwrite = false, allowRequantize = false, download, signal, onProgress } = options;
   const onWarning = options.onWarning ?? warnOnConsole;
   if (typeof type !== "string" || !Object.hasOwn(fileTypeNumbers, type))
     throw new InvalidOptionError("type", `must be one of ${Object.keys(fileTypeNumbers).join(", ")}`);
@@ -69,7 +69,7 @@ export async function quantizeModel(
   if (!workers.spawnQuantizeWorker) throw new UnsupportedError("a browser writes no GGUF files; use Node");
   signal?.throwIfAborted();
 
-  const sent = sendSource(checkSource(await resolveSource(source, { ...options, onWarning })));
+  const sent = sendSource(checkSource(await resolveSource(source, { download, signal, onProgress, onWarning })));
   const client = new WorkerClient<QuantizeMethods>(workers.spawnQuantizeWorker());
   try {
     const call = { source: sent.description, destination, type, overwrite, allowRequantize };

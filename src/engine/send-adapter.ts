@@ -44,7 +44,8 @@ export async function resolveAdapter(
   options: ResolveOptions,
 ): Promise<ModelSource | AdapterOptions> {
   if (!hasOptions(adapter)) return await resolveSource(adapter, options);
-  return { ...adapter, source: await resolveSource(adapter.source, options) };
+  const { window, factor } = adapter;
+  return { source: await resolveSource(adapter.source, options), window, factor };
 }
 
 /**

@@ -244,7 +244,7 @@ function decodeAtOnce(
   { skipSpecialTokens = false, modelVocabulary = 0 }: DecodeOptions,
 ): string {
   const vocabulary = Math.max(control.length, modelVocabulary);
-  const pieces: Uint8Array[] = [];
+  let length = 0;
   for (let index = 0; index < tokens.length; index++) {
     const token = tokens[index]!;
     if (!Number.isInteger(token) || token < 0 || token >= vocabulary) {
@@ -253,17 +253,18 @@ function decodeAtOnce(
         `must be ids below ${vocabulary}, the vocabulary, got ${token} at index ${index}`,
       );
     }
-    const isText = token < control.length && !(skipSpecialTokens && control[token] === 1);
-    if (isText) pieces.push(bytes.subarray(offsets[token]!, offsets[token + 1]!));
+    if (token < control.length) length += offsets[token + 1]! - offsets[token]!;
   }
-  const text = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  const text = new Uint8Array(length);
   let end = 0;
-  for (const piece of pieces) {
-    text.set(piece, end);
-    end += piece.length;
+  for (let index = 0; index < tokens.length; index++) {
+    const token = tokens[index]!;
+    if (token >= control.length || (skipSpecialTokens && control[token] === 1)) continue;
+    text.set(bytes.subarray(offsets[token]!, offsets[token + 1]!), end);
+    end += offsets[token + 1]! - offsets[token]!;
   }
   // A byte order mark is text like any other; the decoder would swallow it.
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(text.subarray(countSpaces(text, leadingSpaces)));
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(text.subarray(countSpaces(text, leadingSpaces), end));
 }
 
 /** How many of the first bytes are spaces, `most` at most. */

@@ -60,6 +60,7 @@ export async function loadCheckpoint(
   const context = { options: call.context, settings };
   const index = await openTensors(files);
   checkTensors(index, expectedTensors(config), { optional: optionalTensors(config) });
+  const unused = await outputNotUsed(index, config);
   const specs = weightSpecs(config, index, call);
   const prepared: PreparedAdapter[] = [];
   for (const [i, adapter] of (call.adapters ?? []).entries())
@@ -103,7 +104,7 @@ export async function loadCheckpoint(
       ...chosen.warnings,
       ...generationWarnings(defaults),
       ...widenedWarnings(index, specs, call),
-      ...(await outputNotUsed(index, config)),
+      ...unused,
       ...prepared.flatMap(({ warnings }) => warnings),
     ],
     scheduler: new Scheduler(decoder, backend, config.vocab_size),
