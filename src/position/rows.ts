@@ -36,7 +36,7 @@ export function rotaryRows(encoding: RotaryEncoding, positions: ArrayLike<number
  * @throws InvalidConfigError for what is no encoding, and for a position that is no finite number
  */
 export function rotaryAngles(encoding: RotaryEncoding, positions: ArrayLike<number>): Float32Array {
-  if (!ArrayBuffer.isView(encoding?.inverseFrequencies)) {
+  if (!Number.isSafeInteger(encoding?.inverseFrequencies?.length)) {
     throw new InvalidConfigError("encoding", `must be one that resolveRotaryEncoding gives, got ${show(encoding)}`);
   }
   if (!Number.isSafeInteger(positions?.length)) {
